@@ -1,0 +1,14 @@
+"""The Space: the page of hfskin with the embedded checkpoint, or with the one that HFSKIN_MODEL names.
+
+Host and port: GRADIO_SERVER_NAME and GRADIO_SERVER_PORT. As an MCP server too: GRADIO_MCP_SERVER=true.
+"""
+
+import os
+
+import hfskin_light  # noqa: F401  (first: the page does not wait for torch)
+from hfskin.demo.ui import build_page, launch_options
+
+page = build_page(os.environ.get("HFSKIN_MODEL") or None)
+
+if __name__ == "__main__":
+    page.launch(**launch_options())

@@ -1,0 +1,1 @@
+"""HAM10000 tables and folders, honest splits, torch data sets."""

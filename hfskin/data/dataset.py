@@ -1,0 +1,152 @@
+"""Torch data sets of a table from `load_ham10000`."""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.image_reading import read_image
+from ..model.labels import CLASSES
+from ..model.metadata import encode_metadata
+from ..model.preprocessing import center_box
+
+MARGIN = 1.15  # decoded training pictures are kept this much larger than the model's input, for the augmentation
+
+
+class LesionDataset(Dataset):
+    """Pictures as the model sees them at inference: dicts of pixel_values (3, H, W), metadata (19,) and labels ().
+
+    Args:
+        table: rows with path, dx, age, sex, localization.
+        use_metadata: False hides age, sex and site.
+        in_memory: process every picture at once and keep it as uint8; the workers of a DataLoader share it.
+        change: done to every picture (upright RGB) first, see `evaluation/shifts.py`.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        processor: HfskinImageProcessor,
+        use_metadata: bool = True,
+        in_memory: bool = False,
+        change: Callable[[Image.Image], Image.Image] | None = None,
+    ):
+        self.paths, self.change = list(table["path"]), change
+        self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
+        rows = zip(table["age"], table["sex"], table["localization"], strict=True)
+        self.metadata = torch.from_numpy(
+            np.stack([encode_metadata(*row) if use_metadata else encode_metadata() for row in rows])
+        )
+        self.processor = processor
+        self.memory: torch.Tensor | None = None
+        if in_memory:
+            self.memory = torch.from_numpy(np.stack(_in_threads(self._process, self.paths)))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        if self.memory is not None:
+            pixels = self.memory[index]
+        else:
+            pixels = torch.from_numpy(self._process(self.paths[index]).copy())
+        return {
+            "pixel_values": normalise(pixels, self.processor),
+            "metadata": self.metadata[index],
+            "labels": self.labels[index],
+        }
+
+    def _process(self, path: Path) -> np.ndarray:
+        picture = path if self.change is None else self.change(read_image(path).image)
+        return self.processor.process_image(picture)
+
+
+class TrainingDataset(Dataset):
+    """Decoded pictures in memory, augmented anew at each access; same dicts as [`LesionDataset`].
+
+    Args:
+        copies: further copies of pictures, by image id: another resolution or compression. One copy is drawn at random
+            at each access; a copy of another aspect ratio is stretched to the first one's.
+        transform: uint8 (3, h, w) -> uint8 (3, H, W).
+        metadata_dropout: probability that all three fields are hidden; each one alone is hidden with a third of it
+            (Gessert et al. 2020 use 0.1).
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        processor: HfskinImageProcessor,
+        transform: Callable[[torch.Tensor], torch.Tensor],
+        metadata_dropout: float = 0.0,
+        copies: Mapping[str, Path] | None = None,
+    ):
+        self.processor, self.transform, self.metadata_dropout = processor, transform, metadata_dropout
+        self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
+        self.patients = list(zip(table["age"], table["sex"], table["localization"], strict=True))
+        self.copies = copies or {}
+        self.pictures: list[list[torch.Tensor]] = _in_threads(self._decode, table["image_id"], table["path"])
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        versions = self.pictures[index]
+        picture = versions[int(torch.randint(len(versions), ()))]
+        return {
+            "pixel_values": normalise(self.transform(picture), self.processor),
+            "metadata": torch.from_numpy(self._metadata(index)),
+            "labels": self.labels[index],
+        }
+
+    def _decode(self, image_id: str, path: Path) -> list[torch.Tensor]:
+        first = read_image(path).image
+        versions = [first]
+        if image_id in self.copies:
+            versions.append(_stretch(read_image(self.copies[image_id]).image, first.width / first.height))
+        return [_fit(image, self.processor) for image in versions]
+
+    def _metadata(self, index: int) -> np.ndarray:
+        hidden = torch.rand(4)
+        fields = self.patients[index]
+        if hidden[0] < self.metadata_dropout:
+            return encode_metadata()
+        return encode_metadata(
+            *(None if h < self.metadata_dropout / 3 else f for h, f in zip(hidden[1:], fields, strict=True))
+        )
+
+
+def _in_threads(function: Callable, *columns) -> list:
+    """`function` of every row, in order; Pillow decodes without Python's lock, so threads use every core."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(tqdm(pool.map(function, *columns), "decode", total=len(columns[0])))
+
+
+def normalise(pixels: torch.Tensor, processor: HfskinImageProcessor) -> torch.Tensor:
+    """uint8 (3, H, W) -> float32, with the processor's mean and standard deviation."""
+    mean, std = (torch.tensor(value).view(3, 1, 1) for value in (processor.image_mean, processor.image_std))
+    return (pixels.float() / 255 - mean) / std
+
+
+def _stretch(image: Image.Image, aspect: float) -> Image.Image:
+    """Resize to `aspect`, keeping the longer information: a squashed 224x224 becomes 224 wide."""
+    if abs(image.width / image.height - aspect) < 0.02:
+        return image
+    return image.resize((image.width, round(image.width / aspect)), Image.Resampling.BICUBIC)
+
+
+def _fit(image: Image.Image, processor: HfskinImageProcessor) -> torch.Tensor:
+    """The centred crop of the model's aspect, shrunk to at most `MARGIN` times the model's input: uint8 (3, h, w)."""
+    width, height = processor.size.width, processor.size.height
+    box = center_box(*image.size, width / height)
+    scale = min(1.0, MARGIN * height / (box.bottom - box.top))
+    size = round((box.right - box.left) * scale), round((box.bottom - box.top) * scale)
+    pixels = np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, 0)))

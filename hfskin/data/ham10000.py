@@ -1,0 +1,145 @@
+"""HAM10000 in its published layout, or any folder with pictures and a table like it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from ..model.labels import CLASSES
+from ..model.metadata import parse_age, parse_sex, parse_site
+
+COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+MASK_SUFFIX = "_segmentation"  # <image_id>_segmentation.png
+TABLE_SUFFIXES = (".csv", ".tab", ".tsv")
+
+
+class DataError(ValueError):
+    """A data set that cannot be used as it is; the message says what is wrong and what to do."""
+
+
+def load_ham10000(folder: str | Path, image_roots: Iterable[str | Path] = ()) -> pd.DataFrame:
+    """The table of a data folder, one row a picture that has a file, with the columns of `COLUMNS` and `path`.
+
+    `folder` holds one metadata table (HAM10000's CSV, Dataverse's .tab, or an ISIC ground-truth CSV) and the pictures,
+    in any subfolders.
+
+    Args:
+        image_roots: further folders of pictures; they are searched first, in order, and the first that holds an id
+            wins.
+
+    Raises:
+        DataError: no table, no pictures, missing columns, an id twice, an unknown diagnosis.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    table = read_table(find_table(folder))
+    images = find_images([*image_roots, folder])
+    table["path"] = [images.get(image_id) for image_id in table["image_id"]]
+    missing = table["path"].isna()
+    if missing.all():
+        raise DataError(
+            f"{folder}: none of the table's {len(table)} pictures was found; images are named <image_id>.jpg"
+        )
+    found = table[~missing].reset_index(drop=True)
+    found.attrs["rows_without_file"] = table.loc[missing, "image_id"].tolist()
+    known = set(table["image_id"])
+    found.attrs["files_without_row"] = [name for name in images if name.removesuffix(MASK_SUFFIX) not in known]
+    return found
+
+
+def gaps(table: pd.DataFrame) -> list[str]:
+    """What [`load_ham10000`] left out, in a line each: rows without a file, and pictures without a row."""
+    kinds = (
+        ("rows_without_file", "rows of the table have no picture"),
+        ("files_without_row", "pictures have no row in the table"),
+    )
+    left_out = [(table.attrs.get(kind), text) for kind, text in kinds]
+    return [f"{len(names)} {text} and are left out, such as {names[0]}" for names, text in left_out if names]
+
+
+def find_table(folder: Path) -> Path:
+    """The one metadata table of a folder: the file with "metadata" or "GroundTruth" in its name.
+
+    Raises:
+        DataError: there is none, or several.
+    """
+    tables = sorted(p for p in folder.iterdir() if p.suffix.lower() in TABLE_SUFFIXES)
+    named = [p for p in tables if "metadata" in p.name.lower() or "groundtruth" in p.name.lower()]
+    # Dataverse's download brings HAM10000_metadata twice, as .csv and .tab: the first serves.
+    stems = {p.stem for p in named}
+    if len(stems) == 1:
+        return named[0]
+    if not stems:
+        raise DataError(f"{folder}: no metadata table; put HAM10000_metadata.csv (or .tab) or a *GroundTruth.csv there")
+    raise DataError(f"{folder}: several metadata tables ({', '.join(p.name for p in named)}); keep one")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """A metadata table with exactly the columns of `COLUMNS`; age is a float with NaN where it is missing.
+
+    Raises:
+        DataError: not readable, missing columns, an image twice, an unknown diagnosis, or a value of age, sex or site
+            that is not known (the message names the row).
+    """
+    path = Path(path)
+    try:
+        table = pd.read_csv(path, sep="," if path.suffix.lower() == ".csv" else "\t", dtype=str, keep_default_na=False)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        why = " ".join(str(error).split())
+        raise DataError(f"{path.name}: not a readable table ({why}); save it as UTF-8 CSV") from None
+    if "image" in table.columns and {c.upper() for c in CLASSES} <= set(table.columns):
+        table = _from_isic_ground_truth(table, path.name)
+    absent = [c for c in ("image_id", "dx") if c not in table.columns]
+    if absent:
+        raise DataError(f"{path.name}: column {absent[0]!r} is missing; it has {', '.join(table.columns)[:200]}")
+    for column in COLUMNS:
+        if column not in table.columns:
+            # Without lesion ids every picture counts as a lesion of its own.
+            table[column] = table["image_id"] if column == "lesion_id" else ""
+    doubled = table["image_id"][table["image_id"].duplicated()]
+    if len(doubled):
+        raise DataError(
+            f"{path.name}: image {doubled.iloc[0][:100]!r} stands {len(doubled) + 1} times; keep one row an image"
+        )
+    unknown = table.loc[~table["dx"].isin(CLASSES), "dx"]
+    if len(unknown):
+        raise DataError(f"{path.name}: unknown dx {unknown.iloc[0][:100]!r}; it must be one of {', '.join(CLASSES)}")
+    table = table[COLUMNS].copy()
+    for column, parse in (("age", parse_age), ("sex", parse_sex), ("localization", parse_site)):
+        table[column] = [_parse(parse, value, path.name, i) for i, value in enumerate(table[column], start=2)]
+    table["age"] = table["age"].astype(float)
+    return table
+
+
+def find_images(roots: Iterable[str | Path]) -> dict[str, Path]:
+    """Picture files by their name without suffix, below all roots; the first root that holds a name wins.
+
+    Masks lie beside the pictures in HAM10000's layout; `MASK_SUFFIX` in their names keeps them from colliding.
+    """
+    found: dict[str, Path] = {}
+    for root in roots:
+        for path in sorted(Path(root).rglob("*")):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                found.setdefault(path.stem, path)
+    return found
+
+
+def _from_isic_ground_truth(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    try:
+        scores = table[[c.upper() for c in CLASSES]].astype(float)
+    except ValueError as error:
+        raise DataError(f"{name}: a column of a class holds no number ({str(error)[:200]})") from None
+    if not (scores.sum(axis=1) == 1).all():
+        raise DataError(f"{name}: a ground-truth row must have one 1.0 and else 0.0")
+    columns = {"image_id": table["image"], "dx": scores.idxmax(axis=1).str.lower()}
+    kept = [c for c in COLUMNS if c in table.columns and c not in columns]
+    return pd.DataFrame(columns).join(table[kept])
+
+
+def _parse(parse, value, name: str, row: int):
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise DataError(f"{name}, row {row}: {error}") from None

@@ -1,0 +1,154 @@
+"""HAM10000 as a data set of the Hub: parquet files with a card, and back to the table that everything else reads."""
+
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, Value, load_dataset
+from datasets.exceptions import DatasetNotFoundError
+from datasets.table import embed_table_storage
+from huggingface_hub import DatasetCardData
+
+from ..hub_access import HubError, check_name, hub_errors, no_repository
+from ..model.labels import CLASSES, DIAGNOSES
+from .ham10000 import COLUMNS, DataError, load_ham10000
+from .splits import make_split
+
+HUB_PREFIX = "hub:"
+PARTS = {"train": "train", "val": "validation", "test": "test"}  # ours -> the Hub's name
+SHARD_BYTES = 400e6
+CARD_TEMPLATE = Path(__file__).with_name("dataset_card_template.md")
+FEATURES = Features(
+    {
+        "image": Image(),
+        "image_id": Value("string"),
+        "lesion_id": Value("string"),
+        "dx": ClassLabel(names=list(CLASSES)),
+        "dx_type": Value("string"),
+        "age": Value("float64"),
+        "sex": Value("string"),
+        "localization": Value("string"),
+        "row": Value("int64"),
+    }
+)
+
+
+def load_table(source: str | Path, image_roots=()) -> pd.DataFrame:
+    """The table of a data folder, or of a data set of the Hub: "hub:org/name" or "hub:org/name@revision".
+
+    Raises:
+        DataError: see [`load_ham10000`].
+        HubError: see [`load_hub_dataset`].
+    """
+    if not str(source).startswith(HUB_PREFIX):
+        return load_ham10000(source, image_roots)
+    repo_id, _, revision = str(source).removeprefix(HUB_PREFIX).partition("@")
+    return load_hub_dataset(repo_id, revision or None)
+
+
+def load_hub_dataset(repo_id: str, revision: str | None = None) -> pd.DataFrame:
+    """The same table as [`load_ham10000`] of the folder that the data set was built from, in the same order.
+
+    Its `path` holds the pictures' bytes, which `read_image` takes as well; its `split` is the one that was published.
+
+    Raises:
+        HubError: no such data set or revision, no right to read it, no network.
+        DataError: a data set without the columns of [`FEATURES`].
+    """
+    check_name(repo_id)
+    try:
+        with hub_errors(repo_id, revision):
+            parts = load_dataset(repo_id, revision=revision)
+    except DatasetNotFoundError as error:  # `datasets` does not say from what it was raised
+        raise HubError(no_repository(error, repo_id)) from error
+    return pd.concat(
+        [_to_table(parts[theirs], repo_id).assign(split=ours) for ours, theirs in PARTS.items() if theirs in parts]
+    ).sort_values("row", ignore_index=True)[[*COLUMNS, "path", "split"]]
+
+
+def build_dataset(table: pd.DataFrame, seed: int = 0) -> DatasetDict:
+    """The rows of `load_ham10000` in the parts of the `lesion` split; the pictures are read when they are asked for."""
+    table = make_split(table.assign(row=range(len(table))), "lesion", seed)
+    return DatasetDict({theirs: _to_dataset(table[table["split"] == ours]) for ours, theirs in PARTS.items()})
+
+
+def write_dataset(parts: DatasetDict, folder: str | Path, repo_id: str, seed: int = 0) -> None:
+    """Write parquet files and the data card, as they lie in the repository."""
+    data = Path(folder) / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    for name, part in parts.items():
+        shards = max(1, round(_picture_bytes(part) / SHARD_BYTES))
+        for i in range(shards):
+            shard = _embed_pictures(part.shard(shards, i, contiguous=True))
+            shard.to_parquet(data / f"{name}-{i:05}-of-{shards:05}.parquet")
+    (Path(folder) / "README.md").write_text(render_dataset_card(parts, repo_id, seed), encoding="utf-8")
+
+
+def render_dataset_card(parts: DatasetDict, repo_id: str, seed: int = 0) -> str:
+    """README.md of the data set; its counts are counted."""
+    size = sum(map(len, parts.values()))
+    data = DatasetCardData(
+        license="cc-by-nc-4.0",
+        pretty_name="HAM10000, split by lesion",
+        task_categories=["image-classification"],
+        tags=["medical", "dermatology", "dermatoscopy", "skin-lesion"],
+        size_categories=["10K<n<100K" if size >= 10_000 else "1K<n<10K" if size >= 1000 else "n<1K"],
+        configs=[
+            {
+                "config_name": "default",
+                "data_files": [{"split": name, "path": f"data/{name}-*"} for name in parts],
+            }
+        ],
+    )
+    rows = []
+    for name, part in parts.items():
+        labels = part.with_format(None)["dx"][:]
+        rows.append(
+            {
+                "name": name,
+                "pictures": len(part),
+                "lesions": len(set(part["lesion_id"][:])),
+                "counts": [labels.count(i) for i in range(len(CLASSES))],
+            }
+        )
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    return environment.from_string(CARD_TEMPLATE.read_text(encoding="utf-8")).render(
+        yaml=data.to_yaml(),
+        name=repo_id.split("/")[-1],
+        repo_id=repo_id,
+        seed=seed,
+        parts=rows,
+        classes=CLASSES,
+        diagnoses=DIAGNOSES,
+    )
+
+
+def _to_dataset(rows: pd.DataFrame) -> Dataset:
+    columns = {name: rows[name].tolist() for name in FEATURES if name not in ("image", "age")}
+    columns["image"] = [str(path) for path in rows["path"]]
+    columns["age"] = [None if pd.isna(age) else age for age in rows["age"]]
+    return Dataset.from_dict({name: columns[name] for name in FEATURES}, features=FEATURES)
+
+
+def _embed_pictures(part: Dataset) -> Dataset:
+    """Files' bytes instead of their paths, in memory."""
+    return part.with_format("arrow").map(embed_table_storage, batched=True, batch_size=500, keep_in_memory=True)
+
+
+def _picture_bytes(part: Dataset) -> int:
+    return sum(
+        Path(picture["path"]).stat().st_size for picture in part.cast_column("image", Image(decode=False))["image"]
+    )
+
+
+def _to_table(part: Dataset, repo_id: str) -> pd.DataFrame:
+    absent = [name for name in FEATURES if name not in part.features]
+    if absent:
+        raise DataError(
+            f"{repo_id}: column {absent[0]!r} is missing; `hfskin dataset build` makes a data set that fits"
+        )
+    plain = part.cast_column("image", Image(decode=False)).with_format(None)
+    columns = {name: plain[name][:] for name in FEATURES}
+    table = pd.DataFrame({name: columns[name] for name in COLUMNS}).astype({"age": float})
+    table["dx"] = [CLASSES[i] for i in columns["dx"]]
+    return table.assign(path=[picture["bytes"] for picture in columns["image"]], row=columns["row"])

@@ -1,0 +1,78 @@
+"""The endpoints for programs, `/predict` and `/predict_batch`: the pipeline's numbers as JSON."""
+
+import gradio as gr
+
+from ..inference.batch import MetadataTableError, Row
+from ..inference.prediction import Prediction
+from ..model.image_reading import ImageError
+from ..model.labels import DIAGNOSES, SEXES, SITES
+from ..model.metadata import MetadataError
+from .batch import look_at_all
+from .checkpoints import Checkpoints
+from .components import picture_file
+from .session_files import SessionFiles
+
+
+def add_endpoints(checkpoints: Checkpoints, uploads: SessionFiles) -> None:
+    """Add both endpoints to the page that is being built; their inputs are not shown."""
+
+    def predict(image: str, age: float | None, sex: str | None, localization: str | None, request: gr.Request) -> dict:
+        """Classify one dermatoscopic picture of a skin lesion. Not a medical device.
+
+        Args:
+            image: the picture, a file.
+            age: years, or null where it is unknown.
+            sex: female, male or unknown.
+            localization: the site on the body, one of HAM10000's names, or unknown.
+
+        Returns:
+            label, probabilities by class, prediction_set, malignant_probability, suspicious, in_distribution,
+            in_distribution_score, crop, warnings, and names: the plain name of every class. label is null where the
+            picture does not look like a lesion: then the numbers mean nothing.
+        """
+        if image is None:
+            raise gr.Error("image: is missing", print_exception=False)
+        uploads.hold(request.session_hash, image)
+        try:
+            return as_json(checkpoints.run(checkpoints.get().pipeline, image, age, sex, localization))
+        except (ImageError, MetadataError) as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def predict_batch(files: list[str], metadata: str | None, request: gr.Request) -> list[dict]:
+        """Classify many dermatoscopic pictures. Not a medical device.
+
+        Args:
+            files: pictures, or zip files of pictures.
+            metadata: a CSV with the columns image_id, age, sex, localization, or null.
+
+        Returns:
+            One object a picture: image (its name) and what /predict gives, or image and error.
+        """
+        uploads.hold(request.session_hash, *(files or []), metadata)
+        try:
+            return [row_as_json(row) for row in look_at_all(checkpoints, "", files, metadata)]
+        except MetadataTableError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    with gr.Group(visible=False):
+        one = [
+            picture_file(label="image"),
+            gr.Number(label="age"),
+            gr.Dropdown(list(SEXES), value="unknown", allow_custom_value=True, label="sex"),
+            gr.Dropdown(list(SITES), value="unknown", allow_custom_value=True, label="localization"),
+        ]
+        many = [gr.File(file_count="multiple", label="files"), gr.File(label="metadata")]
+        gr.Button().click(predict, one, gr.JSON(label="prediction"), api_name="predict", concurrency_limit=4)
+        gr.Button().click(
+            predict_batch, many, gr.JSON(label="predictions"), api_name="predict_batch", concurrency_limit=2
+        )
+
+
+def as_json(prediction: Prediction) -> dict:
+    """A prediction's plain values and the plain names of the classes."""
+    return {**prediction.to_dict(), "names": DIAGNOSES}
+
+
+def row_as_json(row: Row) -> dict:
+    """A row of a batch: its name and the prediction or the error."""
+    return {"image": row.name, **(as_json(row.prediction) if row.prediction else {"error": row.error})}

@@ -1,0 +1,99 @@
+"""Many pictures on the page: rows, their table and their CSV."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..inference.batch import Row, predict_items
+from ..inference.formats import FORMATS
+from ..model.labels import DIAGNOSES
+from . import text
+from .answer import percent, plain
+from .card import data_uri
+from .checkpoints import Checkpoints
+from .uploads import Upload, read_uploaded_patients
+
+if TYPE_CHECKING:
+    from ..model.configuration_hfskin import HfskinConfig
+
+BATCH_SIZE = 4  # small, so that somebody with one picture need not wait long
+
+logger = logging.getLogger("hfskin.demo")
+
+
+def look_at_all(
+    checkpoints: Checkpoints,
+    source: str,
+    files: list[str] | None,
+    metadata: str | None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> list[Row]:
+    """One row a picture, the refused files last.
+
+    Args:
+        source: the checkpoint, as for `Checkpoints.get`.
+        files: pictures and zip files.
+        metadata: a CSV, or None.
+        progress: called with the number of rows done and their total.
+
+    Raises:
+        MetadataTableError: the metadata CSV cannot be used.
+        HubError: the checkpoint cannot be used.
+    """
+    started = time.perf_counter()
+    pipeline = checkpoints.get(source).pipeline
+    patients = read_uploaded_patients(Path(metadata)) if metadata else {}
+    upload = Upload([Path(file) for file in files or []], patients)
+    rows = []
+    for row in _one_by_one(checkpoints, predict_items(pipeline, upload.items(), BATCH_SIZE)):
+        rows.append(row)
+        progress(len(rows), upload.total)
+    logger.info("batch: %d rows in %.1f s", len(rows), time.perf_counter() - started)
+    return rows + upload.refused
+
+
+def _one_by_one(checkpoints: Checkpoints, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows, each computed on the model's thread, so that others get their turn in between."""
+    while (row := checkpoints.run(next, rows, None)) is not None:
+        yield row
+
+
+def rows_html(rows: list[Row], config: "HfskinConfig", footer: str) -> str:
+    """What became of the pictures: the counts, the CSV to download (within the page, no file is kept), the table."""
+    if not rows:
+        return f"<p>{escape(text.BATCH_NONE)}</p>"
+    failed = sum(row.prediction is None for row in rows)
+    refused = sum(row.prediction is not None and row.prediction.label is None for row in rows)
+    done = text.BATCH_DONE.format(answered=len(rows) - failed - refused, refused=refused, failed=failed)
+    csv = data_uri("".join(FORMATS["csv"].pieces(rows)).encode(), "hfskin.csv")
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in text.BATCH_COLUMNS)
+    body = "".join(_row_html(row, config) for row in rows)
+    return (
+        f'<div class="batch"><p class="done">{escape(done)}</p>'
+        f'<p><a class="download" download="hfskin.csv" href="{csv}">{escape(text.BATCH_DOWNLOAD)}</a></p>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(text.BATCH_TABLE)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<p>{escape(f'{text.POPULATION_NOTE} {text.SKIN_NOTE}')}</p><p>{escape(footer)}</p></div>"
+    )
+
+
+def _row_html(row: Row, config: "HfskinConfig") -> str:
+    p = row.prediction
+    if p is None:
+        kind, cells = "failed", (text.BATCH_FAILED, "", "", row.error)
+    elif p.label is None:
+        kind, cells = "refused", (text.BATCH_REFUSED, "", "", "; ".join(p.warnings))
+    else:
+        kind = "high" if p.suspicious else "answered"
+        malignant = percent(p.malignant_probability) + (f", {text.BATCH_FLAG}" if p.suspicious else "")
+        cells = (
+            f"{DIAGNOSES[p.label]}, {percent(p.probabilities[p.label])}",
+            malignant,
+            " ".join(p.prediction_set) if config.conformal_threshold is not None else "",
+            "; ".join(plain(warning) for warning in p.warnings),
+        )
+    columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr class="{kind}"><th scope="row">{escape(row.name)}</th>{columns}</tr>'

@@ -1,0 +1,63 @@
+"""The picture with the heat map over it, as HTML. The browser mixes the two, so the slider needs no server."""
+
+import io
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from ..inference.explain import heat_layer
+from ..model.preprocessing import CropBox
+from . import text
+from .card import data_uri
+
+SHOWN_SIZE = 800  # pixels of the longer side; what the page shows need not be larger
+STRENGTH = 70  # per cent, at the start
+_FOLLOW = (
+    "this.style.opacity = this.closest('figure').querySelector('input').value / 100"  # a new heat map, an old slider
+)
+_SLIDE = "this.closest('figure').querySelector('.heat').style.opacity = this.value / 100"
+
+
+def figure_html(picture: Image.Image, heat: np.ndarray | None, crop: CropBox, caption: str) -> str:
+    """
+    Args:
+        picture: upright RGB.
+        heat: shape (H, W) in [0, 1] over `crop`; None shows the picture alone.
+        caption: what the colours mean.
+    """
+    shown = f'<img src="{_encode(_shrink(picture), "JPEG")}" alt="{escape(text.FIGURE_ALT)}">'
+    if heat is None:
+        return f'<figure class="look"><div class="layers">{shown}</div></figure>'
+    width, height = picture.size
+    place = (
+        f"left:{100 * crop.left / width:.2f}%;top:{100 * crop.top / height:.2f}%;"
+        f"width:{100 * (crop.right - crop.left) / width:.2f}%;height:{100 * (crop.bottom - crop.top) / height:.2f}%"
+    )
+    whole = crop.right - crop.left > width - 1 and crop.bottom - crop.top > height - 1
+    frame = "" if whole else f'<span class="crop" style="{place}"></span>'
+    words = caption if whole else f"{caption} {text.CROP_CAPTION}"
+    return (
+        f'<figure class="look"><div class="layers">{shown}'
+        f'<img class="heat" style="{place}" src="{_encode(heat_layer(heat), "PNG")}" alt="" onload="{_FOLLOW}">'
+        f"{frame}</div>"
+        f"<label>{escape(text.HEAT_STRENGTH)}"
+        f'<input type="range" min="0" max="100" value="{STRENGTH}"'
+        f' oninput="{_SLIDE}"></label>'
+        f"<figcaption>{escape(words)}</figcaption></figure>"
+    )
+
+
+def _shrink(picture: Image.Image) -> Image.Image:
+    """At most `SHOWN_SIZE`; unlike `thumbnail`, without a copy of what may have a hundred megapixels."""
+    scale = SHOWN_SIZE / max(picture.size)
+    if scale >= 1:
+        return picture
+    width, height = (max(1, round(scale * side)) for side in picture.size)
+    return picture.resize((width, height), reducing_gap=2.0)
+
+
+def _encode(image: Image.Image, kind: str) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, quality=85)
+    return data_uri(buffer.getvalue(), f"picture.{kind.lower()}")

@@ -1,0 +1,110 @@
+"""The page's tabs for many pictures, for another checkpoint, and about the checkpoint that answers."""
+
+import gradio as gr
+
+from ..hub_access import HubError
+from ..inference.batch import MetadataTableError
+from . import text
+from .answer import failure_html
+from .batch import look_at_all, rows_html
+from .card import plots_html, render_card
+from .checkpoints import Checkpoints
+from .compare import compare
+from .components import scroll_to
+from .look import Question
+from .session_files import FILE_MINUTES, SessionFiles
+from .uploads import MAX_FILE, MAX_PICTURES
+
+
+def batch_tab(checkpoints: Checkpoints, files: SessionFiles, chosen: gr.State) -> None:
+    gr.Markdown(text.BATCH_INTRO.format(pictures=MAX_PICTURES))
+    with gr.Row():
+        pictures = gr.File(
+            file_count="multiple", label=text.BATCH_FILES, height=160, elem_id="batch-files", min_width=240
+        )
+        metadata = gr.File(label=text.BATCH_METADATA, height=160, elem_id="batch-metadata", min_width=240)
+    button = gr.Button(text.BATCH_RUN, variant="primary")
+    table = gr.HTML(elem_id="batch", js_on_load=None)
+    small_print()
+
+    def run(paths, table_path, source, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+        files.hold(request.session_hash, *(paths or []), table_path)
+
+        def advance(done, total):
+            progress((done, total), desc=text.BATCH_PROGRESS)
+
+        try:
+            rows = look_at_all(checkpoints, source, paths, table_path, advance)
+            checkpoint = checkpoints.get(source)
+            return rows_html(rows, checkpoint.pipeline.config, text.BATCH_BY.format(checkpoint=checkpoint.name))
+        except (MetadataTableError, HubError) as error:
+            return failure_html(str(error))
+
+    button.click(
+        run, [pictures, metadata, chosen], table, concurrency_limit=2, concurrency_id="batch", api_visibility="private"
+    ).then(js=scroll_to("batch"))
+
+
+def compare_tab(checkpoints: Checkpoints, tab: gr.Tab, question: list, chosen: gr.State) -> None:
+    """
+    Args:
+        question: the inputs for picture, age, sex and site.
+        chosen: the source of the visit's checkpoint; changed here.
+    """
+    gr.Markdown(text.COMPARE_INTRO_LISTED if checkpoints.only_listed else text.COMPARE_INTRO)
+    with gr.Row(equal_height=True):
+        source = gr.Dropdown(
+            [(text.CHECKPOINT_START, ""), *checkpoints.listed],
+            value="",
+            allow_custom_value=not checkpoints.only_listed,
+            label=text.CHECKPOINT_CHOICE,
+            elem_id="checkpoint-choice",
+            scale=3,
+            min_width=240,
+        )
+        button = gr.Button(text.CHECKPOINT_USE, variant="primary", scale=1, min_width=120)
+    comparison = gr.HTML(elem_id="comparison", js_on_load=None)
+
+    def side_by_side(path, age, sex, site, source):
+        return compare(checkpoints, Question(path, age, sex, site, source))
+
+    def use(path, age, sex, site, source, current):
+        source = (source or "").strip()
+        try:
+            checkpoints.renew(source)
+        except HubError as error:
+            return current, failure_html(str(error), text.CHECKPOINT_FAILED)
+        return source, side_by_side(path, age, sex, site, source)
+
+    event = {"concurrency_limit": 1, "api_visibility": "private"}
+    tab.select(side_by_side, [*question, chosen], comparison, **event)
+    button.click(use, [*question, source, chosen], [chosen, comparison], **event)
+
+
+def about_tab(checkpoints: Checkpoints, tab: gr.Tab, chosen: gr.State) -> gr.Markdown:
+    """Returns the place for `text.API`, which the browser fills, since it knows the page's address.
+
+    The card and its plots are sent when the tab is opened: they are half the page's weight, and few people look.
+    """
+    gr.Markdown(f"## {text.CHECKPOINT}")
+    description = gr.Markdown(elem_id="checkpoint")
+    plots = gr.HTML(elem_id="plots", js_on_load=None)
+    card = gr.Markdown(elem_id="card")
+    gr.Markdown(f"## {text.API_TITLE}")
+    api = gr.Markdown(elem_id="api")
+
+    def show(source):
+        try:
+            checkpoint = checkpoints.get(source)
+        except HubError as error:
+            return f"{text.CHECKPOINT_FAILED}: {error}", "", ""
+        return checkpoint.describe(), plots_html(checkpoint.file), render_card(checkpoint.file)
+
+    tab.select(show, chosen, [description, plots, card], api_visibility="private")
+    return api
+
+
+def small_print() -> None:
+    """What may be uploaded, and what becomes of it."""
+    limits = text.LIMITS.format(megabytes=MAX_FILE // 10**6)
+    gr.Markdown(f"{limits} {text.PRIVACY.format(minutes=FILE_MINUTES)}", elem_classes="small-print")

@@ -1,0 +1,209 @@
+"""Every word of the page, in one place: translate this file and the page is translated.
+
+The pipeline's own warnings and error messages come from `hfskin.inference` and `hfskin.model`, and the model card from
+the checkpoint.
+"""
+
+LANGUAGE = "en"
+
+TITLE = "hfskin"
+SUBTITLE = "A machine's second look at a skin lesion"
+NOT_A_DEVICE = "Not a medical device. It makes mistakes; it cannot replace a doctor."
+PRIVACY = (
+    "Your picture is kept in one temporary file, which is deleted when you close the page, at the latest after "
+    "{minutes} minutes. Only counts and times are logged."
+)
+LIMITS = "JPEG, PNG, TIFF, BMP or WebP, up to {megabytes} MB a file."
+
+TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Look", "Batch", "Compare", "About"
+
+# Look: the question
+NEEDS = "One lesion, seen through a dermatoscope, in focus. An ordinary photograph of the skin cannot be judged here."
+PICTURE = "Picture of the lesion"
+PICTURE_ALT = "The picture that you chose"
+PICTURE_HINT = "Drop, paste or choose a picture, or use the camera"
+AGE, AGE_HINT = "Age", "Years; may stay empty"
+SEX, SITE, SITE_HINT = "Sex", "Site on the body", "May stay unknown"
+SEXES = {"female": "Female", "male": "Male", "unknown": "Not known"}
+SITES = {
+    "unknown": "Not known",
+    "scalp": "Scalp",
+    "face": "Face",
+    "ear": "Ear",
+    "neck": "Neck",
+    "chest": "Chest",
+    "abdomen": "Belly (abdomen)",
+    "back": "Back",
+    "trunk": "Trunk (chest, belly or back)",
+    "upper extremity": "Arm (upper extremity)",
+    "hand": "Hand",
+    "lower extremity": "Leg (lower extremity)",
+    "foot": "Foot",
+    "acral": "Palm or sole (acral)",
+    "genital": "Genital area",
+}
+LOOK = "Look at it"
+EXAMPLES = "No picture at hand? Try one of these"
+EXAMPLES_NOTE = (
+    "One lesion of each class from HAM10000 (CC BY-NC 4.0), none of which the embedded checkpoint was trained on. "
+    "The true diagnosis is shown after the answer."
+)
+EXAMPLE_BUTTON = "Example {number}"
+EMPTY = "The answer will stand here."
+EMPTY_POINTS = (
+    "What to do next, and whether the lesion looks suspicious to the model",
+    "The likely diagnoses, each with its probability",
+    "Where on the picture the model looked",
+)
+
+# Look: the answer
+ANSWER = "Answer"
+FAILED = "This picture cannot be answered"
+NO_PICTURE = "There is no picture yet. Drop, paste or choose one, or take one of the examples."
+PICTURE_GONE = "The picture was deleted from the server because it had been there for too long. Choose it again."
+
+REFUSED = "No diagnosis: this does not look like a dermatoscopic picture of a skin lesion"
+REFUSED_WHY = (
+    "The checkpoint knows seven kinds of lesion, seen through a dermatoscope. For any other picture its numbers would "
+    "mean nothing, so none are shown."
+)
+REFUSED_NEXT = (
+    "Take the picture through a dermatoscope, in focus, with the lesion in the middle. A photograph without one cannot "
+    "be judged here. If a spot worries you, show it to a doctor."
+)
+
+SUSPICIOUS = "Suspicious"
+NOT_SUSPICIOUS = "Below the alarm threshold"
+NO_THRESHOLD = "No alarm threshold"
+MALIGNANT = (
+    "Estimated probability that it is malignant or a precursor (melanoma, basal cell carcinoma, actinic keratosis / "
+    "Bowen's disease): {share}."
+)
+ABOVE = "That is at or above this checkpoint's alarm threshold of {threshold}."
+BELOW = "That is below this checkpoint's alarm threshold of {threshold}. It does not prove that the lesion is harmless."
+SENSITIVITY = "The threshold was set so that {share} of the malignant pictures in the validation data reach it."
+WITHOUT_THRESHOLD = "This checkpoint brings no threshold, so the page cannot say whether that is much."
+
+LIKELY = "What it looks like to the model"
+MOST_LIKELY = "Most likely: {name}, {share}"
+OTHERS = "The less likely classes"
+SET = "Candidates: {names}."
+SET_OF_ALL = "None of the seven classes can be ruled out."
+SET_COVERAGE = "Such lists miss the true diagnosis in about {share} of the validation pictures."
+FIELDS = {"age": "age", "sex": "sex", "localization": "site"}
+EFFECT = "{name} {points:+.0f}"
+EFFECTS = "What is known of the patient moved the malignancy estimate by (percentage points): {moves}."
+TRUTH = "This example's true diagnosis: {name} ({how})."
+TRUTH_HOW = {
+    "histo": "confirmed under the microscope",
+    "follow_up": "confirmed by follow-up",
+    "consensus": "agreed by experts",
+    "confocal": "confirmed by confocal microscopy",
+}
+WARNINGS = "Mind this"
+POPULATION_NOTE = (
+    "The estimates hold for patients like those of the training pictures, who were seen by specialists. Among other "
+    "people malignant lesions are rarer."
+)
+SKIN_NOTE = "The training pictures show almost only light skin. On dark skin, trust this answer even less."
+NEXT = "What to do next"
+NEXT_SUSPICIOUS = (
+    "Have a dermatologist look at this lesion soon. The estimate can be wrong, but it is not one to wait on."
+)
+NEXT_OTHER = (
+    "If the lesion is new, changes, itches, bleeds or worries you, show it to a doctor, whatever this page says."
+)
+ANSWERED_BY = "Answered by {checkpoint} in {milliseconds} ms."
+
+# Look: where the model looked
+VIEW = "Where the model looked"
+VIEW_ATTENTION, VIEW_GRAD_CAM = "Attention", "Grad-CAM"
+FIGURE_ALT = "The picture that was judged"
+ATTENTION_CAPTION = (
+    "Yellow: where Soft-Attention put most weight, which may be beside the lesion. It does not show where a disease "
+    "is, and it does not by itself explain the answer."
+)
+GRAD_CAM_CAPTION = (
+    "Yellow: what spoke most for “{name}”, by Grad-CAM, a rough method. It does not show where a disease is."
+)
+CROP_CAPTION = "The frame marks the part that the model saw."
+HEAT_STRENGTH = "Strength of the colours"
+
+# Batch
+BATCH_INTRO = (
+    "Choose pictures, or one or more zip files of pictures, and, if you have one, a metadata CSV with the columns "
+    "`image_id`, `age`, `sex` and `localization` (as in HAM10000). At most {pictures} pictures at a time."
+)
+BATCH_FILES, BATCH_METADATA = "Pictures or zip files", "Metadata CSV (may be left out)"
+BATCH_RUN = "Look at all of them"
+BATCH_PROGRESS = "Looking"
+BATCH_NONE = "There are no files yet. Choose pictures or a zip file first."
+BATCH_DONE = "{answered} answered, {refused} refused, {failed} could not be read."
+BATCH_BY = "Answered by {checkpoint}."
+BATCH_DOWNLOAD = "Download the table (CSV)"
+BATCH_TABLE = "Results, one row a picture"
+BATCH_COLUMNS = ("Picture", "Most likely", "Malignant or a precursor", "Candidates", "Notes")
+BATCH_REFUSED = "No diagnosis: not a dermatoscopic picture"
+BATCH_FAILED = "Could not be read"
+BATCH_FLAG = "suspicious"
+
+# Batch: why a file of an upload was not looked at; each is preceded by the file's name
+NOT_A_PICTURE = "not a picture; use JPEG, PNG, TIFF, BMP or WebP"
+ZIP_BROKEN = "not a zip file that can be read; pack it again"
+ZIP_TOO_MANY = "a zip file with too many files; pack at most {pictures} in one"
+ZIP_ENCRYPTED = "encrypted; pack it without a password"
+ZIP_METHOD = "packed by an unusual method; pack it as a plain zip file"
+ZIP_TWICE = "a second file of the same name in the zip file; refused"
+ZIP_CLIMBS = "its path leads out of the zip file; refused"
+ZIP_TOO_LARGE = "larger than {megabytes} MB when unpacked; refused"
+TABLE_TOO_LARGE = "a table of more than {megabytes} MB; keep the rows of these pictures"
+TOO_MANY = "not looked at: more than {pictures} pictures at a time"
+
+# Compare: another checkpoint
+COMPARE_INTRO = (
+    "For researchers: the picture of the tab “Look”, answered by two checkpoints. The second one may be a folder, or a "
+    "repository of the Hub as `user/name` or `user/name@revision`; it is looked for anew each time, so a fresh push is "
+    "seen. For your visit it then answers on “Look” and “Batch” too."
+)
+COMPARE_INTRO_LISTED = (
+    "For researchers: the picture of the tab “Look”, answered by two checkpoints. For your visit the second one then "
+    "answers on “Look” and “Batch” too."
+)
+CHECKPOINT_START = "The one that this page started with"
+CHECKPOINT_CHOICE = "Another checkpoint"
+CHECKPOINT_USE = "Use it"
+CHECKPOINT_FAILED = "This checkpoint cannot be used"
+CHECKPOINT_NOT_LISTED = "{source}: this page offers only the checkpoints of its list"
+CHECKPOINT_NOT_HFSKIN = "{source}: its config.json says model type {found!r}, not 'hfskin'"
+COMPARE_NOTHING = "Choose another checkpoint to see both answers side by side."
+COMPARE_NO_PICTURE = "Choose a picture on the tab “Look” first; then both answers stand here side by side."
+COMPARE_TABLE = "Both checkpoints' answers to one picture"
+COMPARE_ROWS = ("Verdict", "Malignant or a precursor", "Alarm threshold", "Most likely", "Candidates")
+NONE = "–"
+
+# About
+CHECKPOINT = "Which checkpoint answers"
+CHECKPOINT_EMBEDDED = "the embedded checkpoint"
+CHECKPOINT_LINE = (
+    "Answers come from {name}, revision {revision}: {backbone}, input {width}x{height} pixels, "
+    "{parameters} million parameters."
+)
+PLOTS = {
+    "plots/confusion_matrix.png": "Confusion matrix on the test part: true classes against predicted ones",
+    "plots/roc.png": "ROC curves on the test part, one a class",
+    "plots/reliability.png": "Reliability on the test part: stated probability against how often it was right",
+}
+NO_CARD = "This checkpoint brings no model card."
+API_TITLE = "API"
+API = """The same numbers for programs, by `gradio_client`; `/gradio_api/info` describes both endpoints.
+
+```python
+from gradio_client import Client, handle_file
+
+client = Client("{address}")
+answer = client.predict(handle_file("lesion.jpg"), 55, "male", "back", api_name="/predict")
+answers = client.predict([handle_file("lesions.zip")], handle_file("patients.csv"), api_name="/predict_batch")
+```
+
+`None` stands for an unknown age and for no CSV, `"unknown"` for an unknown sex or site. An installation with
+`pip install "hfskin[mcp]"`, started with `GRADIO_MCP_SERVER=true`, is an MCP server too."""

@@ -1,0 +1,1 @@
+"""From a checkpoint and a table to metrics.json: metrics, calibration, thresholds, gate, subgroups, plots."""

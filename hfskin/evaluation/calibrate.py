@@ -1,0 +1,76 @@
+"""What a checkpoint needs besides its weights, fitted and stored: temperature, thresholds, gate."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from ..inference.pipeline import load
+from ..model.configuration_hfskin import HfskinConfig
+from ..model.modeling_hfskin import HfskinForImageClassification
+from .calibration import fit_malignant_threshold, fit_temperature
+from .conformal import fit_conformal_threshold
+from .ood import fit_gate, fit_gate_threshold
+from .predictions import predict_table, softmax
+
+COVERAGE = 0.90  # of the prediction sets
+SENSITIVITY = 0.95  # of the malignancy threshold
+ACCEPTED = 0.97  # share of validation pictures that pass the gate
+COMPONENTS = 64  # of the gate
+
+
+def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: int = COMPONENTS) -> HfskinConfig:
+    """Fit temperature, prediction sets, malignancy threshold and gate, and store them in the checkpoint `folder`.
+
+    The gate is fitted to the pictures whose split is "train"; everything else, the gate's threshold included, to those
+    whose split is "val". The test part is not looked at. Each file is replaced as a whole; the weights keep their type.
+
+    Args:
+        folder: a checkpoint folder with its processor.
+        table: from `make_split`: the split that the checkpoint was trained with.
+        components: of the gate, see [`FeatureGate`].
+
+    Returns:
+        The config as stored.
+
+    Raises:
+        ValueError: a part is empty, or too small for the gate.
+        OSError: the folder lacks the model or the processor.
+    """
+    folder = Path(folder)
+    parts = {part: table[table["split"] == part].reset_index(drop=True) for part in ("train", "val")}
+    if empty := [part for part, rows in parts.items() if rows.empty]:
+        raise ValueError(
+            f"no rows of split {empty[0]!r}; calibration needs the train and val parts of the training run"
+        )
+    stored_dtype = HfskinConfig.from_pretrained(folder).dtype or torch.float32
+    pipeline = load(folder)
+    model, processor = pipeline.model, pipeline.image_processor
+    config = model.config
+    config.temperature, model.gate = 1.0, None
+
+    fit_gate(model, predict_table(model, processor, parts["train"]).features, components)
+    model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
+    val = predict_table(model, processor, parts["val"])
+    config.gate_threshold = fit_gate_threshold(val.gate_scores, ACCEPTED)
+    config.temperature = fit_temperature(val.logits, val.labels)
+    probabilities = softmax(val.logits / config.temperature)
+    config.conformal_threshold = fit_conformal_threshold(val.labels, probabilities, COVERAGE)
+    config.conformal_coverage = COVERAGE
+    config.malignant_threshold = fit_malignant_threshold(val.labels, probabilities, SENSITIVITY)
+    config.malignant_sensitivity = SENSITIVITY
+    _replace(folder, model.to(stored_dtype))
+    return config
+
+
+def _replace(folder: Path, model: HfskinForImageClassification) -> None:
+    """Write weights and config beside the folder, then move them in. Weights first: to the old config, a gate that they
+    hold is unknown and harmless, while the new config would ask old weights for one."""
+    temporary = folder.with_name(folder.name + ".writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary)
+    for name in ("model.safetensors", "config.json"):
+        os.replace(temporary / name, folder / name)
+    shutil.rmtree(temporary)

@@ -1,0 +1,170 @@
+"""metrics.json: everything that is measured of a checkpoint on one part of one data set."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import timm
+import torch
+import transformers
+
+from .. import __version__
+from ..data.splits import check_leaks
+from ..files import write_whole
+from ..inference.pipeline import load
+from ..model.labels import CLASSES
+from .bootstrap import LesionBootstrap
+from .calibration import summarise_calibration, summarise_malignancy
+from .conformal import summarise_sets
+from .localisation import summarise_localisation
+from .metrics import roc_curves, summarise
+from .negatives import negatives
+from .ood import summarise_gate
+from .predictions import Predictions, gate_scores, predict_table, softmax
+from .shifts import summarise_shifts
+from .subgroups import summarise_subgroups
+
+SCHEMA_VERSION = 1
+
+
+def evaluate(
+    model: str | Path | None,
+    table: pd.DataFrame,
+    split: str,
+    part: str = "test",
+    data: str = "HAM10000",
+    flips: bool = False,
+    shifts: bool = False,
+    copies: Mapping[str, Path] | None = None,
+    masks: Path | None = None,
+) -> dict:
+    """Measure a checkpoint on the rows of `table` whose split is `part`.
+
+    Args:
+        model: a checkpoint folder, a repository of the Hub, or None for the embedded checkpoint.
+        table: from `make_split`.
+        split: the name of that split.
+        part: "test", or "val" (the `paper` split has no other).
+        data: the name of the data set.
+        flips: test-time augmentation with mirror images.
+        shifts: measure under `shifts.SHIFTS` too; that takes about 20 times as long.
+        copies: other files of some of the pictures, by image id, for the shifts.
+        masks: folder of segmentation masks, to measure the explanations by.
+
+    Returns:
+        Plain values for JSON. A measured number is {"value", "low", "high"} with its 95 % interval over lesions, None
+        where the data cannot give it. Keys: schema_version; model; data; results with "with_metadata" (what the table
+        knows of the patients) and "without_metadata" (nothing known), each with metrics, calibration, conformal,
+        malignancy and roc; gate (None without one); subgroups (with metadata); shifts and localisation (with metadata;
+        None where they were not asked for); environment.
+
+    Raises:
+        ValueError: the part has no rows.
+        DataError: a mask is missing.
+        OSError: the checkpoint cannot be loaded.
+    """
+    started = time.perf_counter()
+    rows = table[table["split"] == part].reset_index(drop=True)
+    if rows.empty:
+        raise ValueError(f"the split {split!r} has no part {part!r}, only {', '.join(sorted(table['split'].unique()))}")
+    pipeline = load(model)
+    network, processor = pipeline.model, pipeline.image_processor
+    config = network.config
+    known = unknown = predict_table(network, processor, rows, flips=flips)
+    if config.metadata_hidden:
+        unknown = predict_table(network, processor, rows, use_metadata=False, flips=flips)
+    bootstrap = LesionBootstrap(known.lesion_ids)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": _model_facts(network, flips),
+        "data": _data_facts(table, rows, split, part, data),
+        "results": {
+            "with_metadata": _results(known, config, bootstrap),
+            "without_metadata": _results(unknown, config, bootstrap),
+        },
+        "gate": _gate(network, processor, known, bootstrap),
+        "subgroups": summarise_subgroups(rows, known.labels, known.probabilities),
+        "shifts": summarise_shifts(network, processor, rows, copies) if shifts else None,
+        "localisation": summarise_localisation(pipeline, rows, masks) if masks else None,
+        "environment": {
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "transformers": transformers.__version__,
+            "timm": timm.__version__,
+            "device": torch.cuda.get_device_name() if network.device.type == "cuda" else f"CPU, {os.cpu_count()} cores",
+            "seconds": round(time.perf_counter() - started, 1),
+        },
+    }
+
+
+def write_metrics(report: dict, path: str | Path) -> None:
+    """Write a report as JSON, under a temporary name first: a crash leaves what was there before."""
+    write_whole(Path(path), json.dumps(report, indent=1, allow_nan=False) + "\n")
+
+
+def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> dict:
+    labels, probabilities = predictions.labels, predictions.probabilities
+    uncalibrated = softmax(predictions.logits * config.temperature)
+    conformal = malignancy = None
+    if config.conformal_threshold is not None:
+        sets = summarise_sets(labels, probabilities, config.conformal_threshold, bootstrap)
+        conformal = {"wanted_coverage": config.conformal_coverage, **sets}
+    if config.malignant_threshold is not None:
+        found = summarise_malignancy(labels, probabilities, config.malignant_threshold, bootstrap)
+        malignancy = {"wanted_sensitivity": config.malignant_sensitivity, **found}
+    return {
+        "metrics": summarise(labels, probabilities, bootstrap),
+        "calibration": {
+            "temperature": config.temperature,
+            "before": summarise_calibration(labels, uncalibrated, bootstrap),
+            "after": summarise_calibration(labels, probabilities, bootstrap),
+        },
+        "conformal": conformal,
+        "malignancy": malignancy,
+        "roc": roc_curves(labels, probabilities),
+    }
+
+
+def _gate(network, processor, predictions: Predictions, bootstrap: LesionBootstrap) -> dict | None:
+    if network.gate is None or network.config.gate_threshold is None:
+        return None
+    others = {kind: gate_scores(network, processor, images) for kind, images in negatives().items()}
+    summary = summarise_gate(
+        predictions.gate_scores, predictions.labels, bootstrap, others, network.config.gate_threshold
+    )
+    return {"components": network.config.gate_components, **summary}
+
+
+def _model_facts(network, flips: bool) -> dict:
+    config = network.config
+    return {
+        "backbone": config.backbone,
+        "backbone_cut": config.backbone_cut,
+        "image_size": list(config.image_size),
+        "attention_maps": config.attention_maps,
+        "metadata_hidden": config.metadata_hidden,
+        "parameters": network.num_parameters(),
+        "test_time_augmentation": flips,
+        "hfskin": __version__,
+    }
+
+
+def _data_facts(table: pd.DataFrame, rows: pd.DataFrame, split: str, part: str, data: str) -> dict:
+    leaking = check_leaks(table)
+    counts = rows["dx"].value_counts()
+    lesions = rows.groupby("dx")["lesion_id"].nunique()
+    return {
+        "name": data,
+        "split": split,
+        "part": part,
+        "leaks": leaking > 0,
+        "leaking_lesions": leaking,
+        "images": len(rows),
+        "lesions": int(rows["lesion_id"].nunique()),
+        "images_per_class": {c: int(counts.get(c, 0)) for c in CLASSES},
+        "lesions_per_class": {c: int(lesions.get(c, 0)) for c in CLASSES},
+    }

@@ -1,0 +1,235 @@
+"""The model card: README.md of a checkpoint, rendered from its metrics.json and config.json and from nothing else."""
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from huggingface_hub import EvalResult, ModelCardData
+
+from ..files import write_whole
+from ..hub_access import HubError
+from ..model.backbones import BACKBONES
+from ..model.labels import CLASSES, DIAGNOSES, MALIGNANT
+
+TEMPLATE = Path(__file__).with_name("card_template.md")
+METRICS_FILE, CONFIG_FILE, TRAINING_FILE = "metrics.json", "config.json", "training.json"
+LICENSE = "cc-by-nc-4.0"  # HAM10000's, which binds what is derived from it
+NOTHING = "–"
+HEADLINES = {  # metrics.json -> the Hub's metric type, and a name for people
+    "bma": ("balanced_accuracy", "Balanced multiclass accuracy (BMA)"),
+    "auc_macro": ("roc_auc", "AUC, macro average, one against the rest"),
+    "accuracy": ("accuracy", "Accuracy"),
+}
+SPLITS = {
+    "lesion": "grouped by lesion: no lesion of it was seen in training",
+    "paper": "by picture, as in the paper",
+    "all": "the whole data set",
+}
+
+
+def render_card(metrics: dict, config: dict, name: str) -> str:
+    """The text of the card.
+
+    Args:
+        metrics: metrics.json; any part of it may be missing or None, and an empty one is said to be missing.
+        config: config.json.
+        name: the repository that a reader loads, or the checkpoint's name.
+
+    Raises:
+        HubError: something else stands where there should be a group of metrics.
+    """
+    try:
+        return _render(plain(metrics), plain(config), name)
+    except (AttributeError, TypeError, jinja2.UndefinedError) as error:
+        raise HubError(
+            f"{METRICS_FILE} or {CONFIG_FILE} of {name} is not as hfskin writes it ({error}); write it again with "
+            "`hfskin evaluate`"
+        ) from error
+
+
+def _render(metrics: dict, config: dict, name: str) -> str:
+    return _template().render(
+        yaml=card_data(metrics, config, name).to_yaml(),
+        name=name,
+        source=_source(name),
+        metrics=metrics,
+        config=config,
+        base_model=base_model(metrics, config),
+        split=_split_name(metrics),
+        split_is=SPLITS.get(metrics.get("data", {}).get("split"), "not one of hfskin"),
+        classes=CLASSES,
+        diagnoses=DIAGNOSES,
+        malignant=MALIGNANT,
+        headlines={key: label for key, (_, label) in HEADLINES.items()},
+    )
+
+
+def write_card(checkpoint: str | Path, folder: str | Path) -> Path:
+    """Write `<checkpoint's name>.md` to `folder`, and beside it what it was rendered from, for comparison.
+
+    Raises:
+        HubError: the checkpoint lacks metrics.json or config.json, or one is not JSON.
+    """
+    checkpoint, folder = Path(checkpoint), Path(folder)
+    metrics, config = read_metrics(checkpoint), _read(checkpoint / CONFIG_FILE)
+    text = render_card(metrics, config, checkpoint.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, facts in ((METRICS_FILE, metrics), (CONFIG_FILE, config)):
+        write_whole(folder / f"{checkpoint.name}.{name}", json.dumps(facts, indent=1) + "\n")
+    card = folder / f"{checkpoint.name}.md"
+    write_whole(card, text)
+    return card
+
+
+def read_metrics(checkpoint: Path) -> dict:
+    """A checkpoint's metrics.json, with the facts of its training run where that has not taken them in.
+
+    Raises:
+        HubError: there is none, or it is not JSON.
+    """
+    metrics = _read(checkpoint / METRICS_FILE)
+    if "training" not in metrics and (checkpoint / TRAINING_FILE).is_file():
+        metrics["training"] = _read(checkpoint / TRAINING_FILE)
+    return metrics
+
+
+def card_data(metrics: dict, config: dict, name: str) -> ModelCardData:
+    """What the Hub itself reads of the card; every result names its split."""
+    return ModelCardData(
+        license=LICENSE,
+        library_name="transformers",
+        pipeline_tag="image-classification",
+        base_model=base_model(metrics, config),
+        datasets=["HAM10000"],
+        metrics=[kind for kind, _ in HEADLINES.values()],
+        tags=[
+            "hfskin",
+            "medical",
+            "dermatology",
+            "dermatoscopy",
+            "skin-lesion",
+            "soft-attention",
+            "not-a-medical-device",
+        ],
+        model_name=name,
+        eval_results=eval_results(metrics) or None,
+    )
+
+
+def eval_results(metrics: dict) -> list[EvalResult]:
+    """The Hub's model-index: the headline numbers, with the patients' metadata as the data set knows them."""
+    measured = metrics.get("results", {}).get("with_metadata", {}).get("metrics", {})
+    data = metrics.get("data", {})
+    results = []
+    for key, (kind, label) in HEADLINES.items():
+        value = measured.get(key)
+        value = value.get("value") if isinstance(value, dict) else value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        split, part = data.get("split", "unknown"), data.get("part", "unknown")
+        leaks = ", LEAKS lesions" if data.get("leaks") else ""
+        dataset = f"{data.get('name', 'HAM10000')} (split {split!r}, part {part!r}{leaks})"
+        results.append(
+            EvalResult(
+                task_type="image-classification",
+                dataset_type="HAM10000",
+                dataset_name=dataset,
+                dataset_config=split,
+                dataset_split=part,
+                metric_type=kind,
+                metric_name=label,
+                metric_value=round(value, 4),
+            )
+        )
+    return results
+
+
+def base_model(metrics: dict, config: dict) -> str | None:
+    """The timm model whose weights the backbone started from; None where that is not known."""
+    backbone = BACKBONES.get(config.get("backbone"))
+    training = metrics.get("training", {})
+    if backbone is None or backbone.pretrained_tag is None or not training.get("backbone_weights"):
+        return None
+    return f"timm/{backbone.timm_id}.{backbone.pretrained_tag}"
+
+
+def plain(value):
+    """numpy's scalars and arrays as Python's, and without what is None or not a number, at any depth."""
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, dict):
+        inner = {key: plain(entry) for key, entry in value.items()}
+        return {key: entry for key, entry in inner.items() if entry is not None}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def number(value, digits: int = 3) -> str:
+    """A number, or one with its interval: "0.801 (0.752 to 0.846)"; a dash where there is none."""
+    if isinstance(value, dict):
+        if value.get("low") is None or value.get("high") is None:
+            return number(value.get("value"), digits)
+        low, high = (number(value[end], digits) for end in ("low", "high"))
+        return f"{number(value.get('value'), digits)} ({low} to {high})"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return NOTHING
+    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}"
+
+
+def percent(value) -> str:
+    """0.9 -> "90 %"; a dash where there is none. An interval's ends are left out."""
+    value = value.get("value") if isinstance(value, dict) else value
+    return NOTHING if isinstance(value, bool) or not isinstance(value, int | float) else f"{100 * value:.0f} %"
+
+
+def cell(value) -> str:
+    """Any value as text that cannot break out of a line or of a table's cell, nor become HTML."""
+    if value is None or isinstance(value, jinja2.Undefined):
+        return NOTHING
+    text = " ".join(str(value).split())
+    for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
+        text = text.replace(character, safe)
+    return text
+
+
+def code(value) -> str:
+    """Any value as text that cannot end a fenced block of code."""
+    return "" if value is None or isinstance(value, jinja2.Undefined) else str(value).replace("```", "'''")
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= {"number": number, "percent": percent, "cell": cell, "code": code}
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+
+
+def _source(name: str) -> str:
+    """What a reader gives to `hfskin.load`: nothing for the embedded checkpoint, else the repository or a folder."""
+    if name == "default":
+        return ""
+    return f'"{code(name)}"' if "/" in name else f'"path/to/{code(name)}"'
+
+
+def _split_name(metrics: dict) -> str:
+    data = metrics.get("data", {})
+    return f"split `{cell(data.get('split'))}`, part `{cell(data.get('part'))}`"
+
+
+def _read(path: Path) -> dict:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict) or not isinstance(facts.get("results", {}), dict):
+            raise ValueError("its parts are not named")
+        return facts
+    except FileNotFoundError:
+        remedy = "; `hfskin evaluate` writes it" if path.name == METRICS_FILE else ""
+        raise HubError(f"{path.parent} has no {path.name}, and the card is rendered from it{remedy}") from None
+    except ValueError as error:
+        raise HubError(f"{path} is not the JSON that belongs there ({error}); write it again") from None

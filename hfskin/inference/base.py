@@ -1,0 +1,140 @@
+"""What every pipeline does alike, whatever runs the network: from pictures and patients to predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..model.image_reading import read_image
+from ..model.labels import CLASSES, MALIGNANT
+from ..model.metadata import encode_metadata, missing_fields
+from ..model.preprocessing import Preprocessing
+from .attention import attention_map
+from .prediction import REFUSAL, Prediction
+from .quality import is_blurred
+
+EMBEDDED_CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "default"
+ONNX_FILE = "model.onnx"  # in a checkpoint folder that has one: the graph of `hfskin export`
+BATCH_SIZE = 16
+
+
+class LesionPipeline:
+    """Call it with a picture and, where known, age, sex and site. A subclass brings the attributes and `run`.
+
+    Attributes:
+        config: the checkpoint's calibration: [`HfskinConfig`], or an object with the same fields.
+        preprocessing: from an upright RGB picture to the network's input.
+        parameters: how many the network has.
+    """
+
+    config: Any
+    preprocessing: Preprocessing
+    parameters: int
+
+    def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
+        """The network on pictures (B, 3, H, W) and patients (B, 19), float32.
+
+        Returns:
+            logits (B, 7) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,).
+        """
+        raise NotImplementedError
+
+    def __call__(self, images, age=None, sex=None, localization=None, **kwargs) -> Prediction | list[Prediction]:
+        """
+        Args:
+            images: a path, bytes, PIL image or uint8 array, or a list of them; a list gives a list.
+            age: years; None or NaN where it is unknown. With a list of images: one value for all, or a list.
+            sex: one of `SEXES` or a common synonym; likewise.
+            localization: one of `SITES` or a common synonym; likewise.
+
+        Raises:
+            ImageError: a picture cannot be used.
+            MetadataError: a value of age, sex or localization is not understood.
+            ValueError: lists of different lengths.
+        """
+        if kwargs:
+            raise unknown_argument(kwargs)
+        if not isinstance(images, list | tuple):
+            patient = age, sex, localization
+            return self.predict_prepared([self.preprocess({"image": images, "patient": patient})])[0]
+        patients = zip(*(_as_list(v, len(images), n) for v, n in _named(age, sex, localization)), strict=True)
+        inputs = [{"image": i, "patient": p} for i, p in zip(images, patients, strict=True)]
+        return self.predict_prepared([self.preprocess(item) for item in inputs])
+
+    def predict_prepared(self, prepared: list[dict[str, Any]]) -> list[Prediction]:
+        """Predictions of what `preprocess` made, in batches."""
+        predictions = []
+        for start in range(0, len(prepared), BATCH_SIZE):
+            batch = prepared[start : start + BATCH_SIZE]
+            outputs = self.run(*(np.stack([item[key] for item in batch]) for key in ("pixel_values", "metadata")))
+            for i, item in enumerate(batch):
+                predictions.append(self.postprocess({**item, **{key: value[i] for key, value in outputs.items()}}))
+        return predictions
+
+    def preprocess(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """{"image": ..., "patient": (age, sex, localization)} -> the arrays of one row and what was noticed."""
+        patient, preprocessing = inputs["patient"], self.preprocessing
+        metadata = encode_metadata(*patient)
+        image, notes = read_image(inputs["image"])
+        if unknown := missing_fields(*patient):
+            notes.append(f"{', '.join(unknown)} unknown: the answer rests more on the picture alone")
+        if image.width < preprocessing.width or image.height < preprocessing.height:
+            notes.append(f"the picture is small ({image.width}x{image.height} pixels): details are missing")
+        if is_blurred(image):
+            notes.append("the picture looks blurred: details are missing")
+        crop = preprocessing.crop_box(image)
+        return {"pixel_values": preprocessing(image), "metadata": metadata, "crop": crop, "warnings": notes}
+
+    def postprocess(self, row: dict[str, Any]) -> Prediction:
+        """One row of the network's output -> Prediction."""
+        config = self.config
+        if not np.isfinite(row["logits"]).all():
+            raise ValueError("the network's answer is not a number: its weights are damaged; copy the checkpoint again")
+        probabilities = dict(zip(CLASSES, softmax(row["logits"]).tolist(), strict=True))
+        best = max(probabilities, key=probabilities.__getitem__)
+        threshold = config.conformal_threshold or 0.0
+        malignant = sum(probabilities[c] for c in MALIGNANT)
+        notes = list(row["warnings"])
+        score, accepted = None, None
+        if "in_distribution_score" in row:
+            score = float(row["in_distribution_score"])
+        if score is not None and config.gate_threshold is not None:
+            accepted = score >= config.gate_threshold
+        if accepted is False:
+            notes.insert(0, REFUSAL)
+        return Prediction(
+            label=None if accepted is False else best,
+            probabilities=probabilities,
+            prediction_set=[c for c, p in probabilities.items() if p >= threshold or c == best],
+            malignant_probability=malignant,
+            suspicious=None if config.malignant_threshold is None else malignant >= config.malignant_threshold,
+            in_distribution=accepted,
+            in_distribution_score=score,
+            attention=attention_map(row.get("attentions"), row["pixel_values"].shape[1:]),
+            crop=row["crop"],
+            warnings=notes,
+        )
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis, float64."""
+    logits = logits.astype(np.float64)
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def unknown_argument(arguments: dict) -> TypeError:
+    """What to raise where a caller gives something else than age, sex and localization."""
+    return TypeError(f"unknown argument {next(iter(arguments))!r}; known are age, sex and localization")
+
+
+def _named(age, sex, localization):
+    return (age, "age"), (sex, "sex"), (localization, "localization")
+
+
+def _as_list(value, length: int, name: str) -> list:
+    if not isinstance(value, list | tuple):
+        return [value] * length
+    if len(value) != length:
+        raise ValueError(f"{name}: {len(value)} values for {length} images; give one value, or one an image")
+    return list(value)

@@ -1,0 +1,103 @@
+"""The pipeline on ONNX Runtime: the same answers without torch, from a file that `hfskin export` wrote."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime
+
+from ..model.labels import CLASSES, SEXES, SITES
+from ..model.metadata import AGE_MEAN, AGE_STD
+from ..model.preprocessing import Preprocessing
+from .base import LesionPipeline
+
+WEIGHTS_FILE = "model.safetensors"
+# What the numbers mean; the same in every file of this version of hfskin.
+LABELS = list(CLASSES)
+METADATA_LAYOUT = {
+    "columns": ["age", *(f"sex={name}" for name in SEXES), *(f"localization={name}" for name in SITES)],
+    "age_mean": AGE_MEAN,
+    "age_std": AGE_STD,
+}
+# Of config.json and preprocessor_config.json: says nothing about the answers, and changes when a checkpoint is pushed.
+_BOOKKEEPING = ("architectures", "auto_map", "dtype", "transformers_version")
+
+
+class OnnxError(ValueError):
+    """An ONNX file that cannot be used or written; the message says what to do."""
+
+
+class OnnxPipeline(LesionPipeline):
+    """Like [`SkinLesionPipeline`], on the CPU.
+
+    Args:
+        path: a file of `hfskin export`.
+        threads: default OMP_NUM_THREADS, else one for each core.
+
+    Attributes:
+        checkpoint: the fingerprint of the checkpoint that was exported, see [`fingerprint`].
+
+    Raises:
+        OnnxError: missing, damaged, or not written by a version of hfskin that fits this one.
+    """
+
+    def __init__(self, path: str | Path, threads: int | None = None):
+        self.session = _open(Path(path), int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
+        facts = _facts(self.session, Path(path))
+        self.config = SimpleNamespace(**facts["config"])
+        self.preprocessing = Preprocessing(**facts["preprocessing"])
+        self.parameters = facts["parameters"]
+        self.checkpoint = facts["checkpoint"]
+        self._inputs = [node.name for node in self.session.get_inputs()]
+        self._outputs = [node.name for node in self.session.get_outputs()]
+
+    def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
+        """See [`LesionPipeline.run`]."""
+        given = {"pixel_values": pixel_values, "metadata": metadata}
+        values = self.session.run(self._outputs, {name: given[name] for name in self._inputs})
+        return dict(zip(self._outputs, values, strict=True))
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over all that decides a checkpoint's answers: weights, configuration, calibration, preprocessing.
+
+    Raises:
+        OSError, ValueError: a file is missing or not JSON.
+    """
+    with (folder / WEIGHTS_FILE).open("rb") as file:
+        digests = [hashlib.file_digest(file, "sha256").hexdigest()]
+    for name in ("config.json", "preprocessor_config.json"):
+        facts = json.loads((folder / name).read_text(encoding="utf-8"))
+        digests.append(json.dumps({k: v for k, v in facts.items() if k not in _BOOKKEEPING}, sort_keys=True))
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise OnnxError(f"{path}: no such file; `hfskin export` writes one")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors: they come as exceptions too
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises many types, which have no common base
+        raise OnnxError(f"{path}: damaged, or not an ONNX file ({_first_line(error)}); export it again") from error
+
+
+def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
+    try:
+        facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
+        same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
+        needed = {key: facts[key] for key in ("config", "preprocessing", "parameters", "checkpoint")}
+    except (KeyError, ValueError):
+        raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
+    if not same:
+        raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")
+    return needed
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

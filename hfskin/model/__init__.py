@@ -1,0 +1,1 @@
+"""What travels to the Hub: this folder imports nothing of hfskin outside itself."""

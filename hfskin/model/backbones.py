@@ -1,0 +1,267 @@
+"""The backbones: one table, from a name to a timm model without its classifier."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from .torchvision_import import import_torchvision
+
+import_torchvision()
+import timm  # noqa: E402  (needs a torchvision that imports)
+from timm.models import get_pretrained_cfg  # noqa: E402
+
+from .nasnet_mobile import NASNetAMobile  # noqa: E402
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+EFFICIENTNET_LITE = ((0.498, 0.498, 0.498), (0.502, 0.502, 0.502))
+TENSORFLOW = {"pad_type": "same", "bn_eps": 1e-3}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One row of the table: a network as its authors released it.
+
+    `channels` are those of the feature map behind each cut: "paper" is where the paper's text and its Tables A1 and A2
+    put the Soft-Attention block, "full" is the backbone's last feature map. Where the paper replaces only what follows
+    the last map, or does not attend at all (VGG16, EfficientNet, SENet), both cuts are the same.
+
+    `normalisation` and `timm_kwargs` belong to the original release. Other weights may presume others:
+    `pretrained_weights` tells.
+    """
+
+    timm_id: str
+    channels: dict[str, int]
+    input_size: int  # pixels, of the published weights
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]]  # mean and std of RGB in [0, 1]
+    pretrained_tag: str | None  # of timm; where it has several, the one that is nearest to the paper's Keras weights
+    license: str  # of the weights
+    timm_kwargs: dict | None = None
+    stochastic_depth: bool = False  # whether `drop_path_rate` has an effect
+
+
+@dataclass(frozen=True)
+class PretrainedWeights:
+    """What pretrained weights presume. It goes with the weights, not with the architecture.
+
+    MobileNetV1 and V2 show why: Google's weights want mean and std 0.5, TensorFlow's padding and a BatchNorm eps of
+    1e-3; timm's own weights of V2 want ImageNet's mean and std, symmetric padding and 1e-5.
+    """
+
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]]  # mean and std of RGB in [0, 1]
+    timm_kwargs: dict
+    license: str
+
+
+def _both(channels: int) -> dict[str, int]:
+    return {"paper": channels, "full": channels}
+
+
+_TF_MOBILE: dict[str, Any] = {"timm_kwargs": TENSORFLOW, "stochastic_depth": True}
+_RESNET = ({"paper": 1024, "full": 2048}, 224, IMAGENET, "tv_in1k", "bsd-3-clause")
+BACKBONES = {
+    "resnet50": Backbone("resnet50", *_RESNET, stochastic_depth=True),
+    "resnet152": Backbone("resnet152", *_RESNET, stochastic_depth=True),
+    "densenet201": Backbone("densenet201", {"paper": 1824, "full": 1920}, 224, IMAGENET, "tv_in1k", "apache-2.0"),
+    "inception_resnet_v2": Backbone("inception_resnet_v2", _both(1536), 299, INCEPTION, "tf_in1k", "apache-2.0"),
+    "mobilenet_v1": Backbone(
+        "mobilenetv1_100", _both(1024), 224, INCEPTION, "ra4_e3600_r224_in1k", "apache-2.0", **_TF_MOBILE),
+    "mobilenet_v2": Backbone(
+        "mobilenetv2_100", {"paper": 320, "full": 1280}, 224, INCEPTION, "ra_in1k", "apache-2.0", **_TF_MOBILE),
+    "mobilenet_v3_small": Backbone(
+        "tf_mobilenetv3_small_100", _both(576), 224, INCEPTION, "in1k", "apache-2.0", **_TF_MOBILE),
+    "mobilenet_v3_large": Backbone(
+        "tf_mobilenetv3_large_100", _both(960), 224, INCEPTION, "in1k", "apache-2.0", **_TF_MOBILE),
+    "nasnet_mobile": Backbone("nasnetamobile", _both(1056), 224, INCEPTION, None, "apache-2.0"),
+    "nasnet_large": Backbone("nasnetalarge", _both(4032), 331, INCEPTION, "tf_in1k", "apache-2.0"),
+    "vgg16": Backbone("vgg16", _both(512), 224, IMAGENET, "tv_in1k", "bsd-3-clause"),
+    "efficientnet_b0": Backbone(
+        "efficientnet_b0", _both(1280), 224, IMAGENET, "ra_in1k", "apache-2.0", stochastic_depth=True),
+    "efficientnet_lite0": Backbone(
+        "tf_efficientnet_lite0", _both(1280), 224, EFFICIENTNET_LITE, "in1k", "apache-2.0", stochastic_depth=True),
+    "efficientnet_lite1": Backbone(
+        "tf_efficientnet_lite1", _both(1280), 240, EFFICIENTNET_LITE, "in1k", "apache-2.0", stochastic_depth=True),
+    "efficientnet_lite2": Backbone(
+        "tf_efficientnet_lite2", _both(1280), 260, EFFICIENTNET_LITE, "in1k", "apache-2.0", stochastic_depth=True),
+    "legacy_senet154": Backbone("legacy_senet154", _both(2048), 224, IMAGENET, "in1k", "apache-2.0"),
+}  # fmt: skip
+
+# What stands behind the last feature map, by class: only `forward` uses it, `forward_features` does not.
+_HEADS = {
+    "ResNet": ("global_pool", "fc"),
+    "DenseNet": ("global_pool", "head_drop", "classifier"),
+    "InceptionResnetV2": ("global_pool", "head_drop", "classif"),
+    "EfficientNet": ("global_pool", "classifier"),
+    "MobileNetV3": ("global_pool", "conv_head", "norm_head", "act2", "flatten", "classifier"),
+    "NASNetALarge": ("global_pool", "head_drop", "last_linear"),
+    "NASNetAMobile": ("last_linear",),
+    "VGG": ("pre_logits", "head"),
+    "SENet": ("global_pool", "last_linear"),
+}
+
+
+class _SkippedCell(nn.Module):
+    """Stands where a NASNet cell was: hands on the output of the cell before."""
+
+    def forward(self, x: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def _drop_last_stage(model: nn.Module) -> None:
+    model.layer4 = nn.Identity()
+
+
+def _drop_dense_layers(model: nn.Module) -> None:
+    """Layers 30 to 32 of denseblock4. Every layer appends its 32 channels, so norm5 keeps its first 1824."""
+    for number in (30, 31, 32):
+        del model.features.denseblock4[f"denselayer{number}"]
+    norm, kept = model.features.norm5, 1824
+    for name in ("weight", "bias"):
+        setattr(norm, name, nn.Parameter(getattr(norm, name).detach()[:kept].clone()))
+    norm.running_mean, norm.running_var = norm.running_mean[:kept].clone(), norm.running_var[:kept].clone()
+    norm.num_features = kept
+
+
+def _drop_head_convolution(model: nn.Module) -> None:
+    model.conv_head = model.bn2 = nn.Identity()
+
+
+def _drop_cells(*names: str) -> Callable[[nn.Module], None]:
+    def drop(model: nn.Module) -> None:
+        for name in names:
+            setattr(model, name, _SkippedCell())
+
+    return drop
+
+
+# How to remove what lies behind the paper's cut; a name that is missing here is cut at its last feature map.
+_PAPER_CUTS: dict[str, Callable[[nn.Module], None]] = {
+    "resnet50": _drop_last_stage,
+    "resnet152": _drop_last_stage,
+    "densenet201": _drop_dense_layers,
+    "mobilenet_v2": _drop_head_convolution,
+    "nasnet_mobile": _drop_cells("cell_15"),
+    "nasnet_large": _drop_cells("cell_16", "cell_17"),
+}
+
+
+def backbone_spec(name: str) -> Backbone:
+    """The row of `name`.
+
+    Raises:
+        ValueError: no such backbone; the message lists them.
+    """
+    if name not in BACKBONES:
+        raise ValueError(f"unknown backbone {name!r}; choose one of: {', '.join(BACKBONES)}")
+    return BACKBONES[name]
+
+
+def pretrained_weights(name: str, weights: str | None) -> PretrainedWeights:
+    """What the weights of a backbone presume: preprocessing and arguments of the graph.
+
+    Args:
+        weights: as for `create_backbone`. "timm" is described by timm's own configuration of the tag, and timm builds
+            the graph that fits it. A file is described by the entry with its file name (key "file") in a
+            `weights.json` beside it, with the keys mean, std, kwargs and license. A file without such an
+            entry, and None, fall back to the table's row: the original release.
+
+    Raises:
+        ValueError: no such backbone, timm has no weights for it, or the file's entry is incomplete.
+    """
+    spec = backbone_spec(name)
+    if weights == "timm":
+        if spec.pretrained_tag is None:
+            raise ValueError(f"timm has no weights of {name}; give a safetensors file, or none to start from scratch")
+        published = get_pretrained_cfg(f"{spec.timm_id}.{spec.pretrained_tag}")
+        return PretrainedWeights((tuple(published.mean), tuple(published.std)), {}, published.license)
+    described = _describe_file(Path(weights)) if weights else None
+    if described:
+        normalisation = tuple(described["mean"]), tuple(described["std"])
+        return PretrainedWeights(normalisation, described["kwargs"], described["license"].lower())
+    return PretrainedWeights(spec.normalisation, spec.timm_kwargs or {}, spec.license)
+
+
+def _describe_file(path: Path) -> dict | None:
+    table = path.with_name("weights.json")
+    entries = json.loads(table.read_text()).values() if table.is_file() else ()
+    for entry in entries:
+        if entry.get("file") == path.name:
+            if missing := {"mean", "std", "kwargs", "license"} - entry.keys():
+                raise ValueError(f"{table} does not state {', '.join(sorted(missing))} of {path.name}; add them")
+            return entry
+    return None
+
+
+def create_network(name: str, num_classes: int = 1000, tag: str | None = None, **kwargs) -> nn.Module:
+    """The whole network as published, with its own classifier; a `tag` loads these weights from timm's Hub."""
+    spec = backbone_spec(name)
+    if spec.timm_id == "nasnetamobile":
+        return NASNetAMobile(num_classes)
+    full_id = f"{spec.timm_id}.{tag}" if tag else spec.timm_id
+    return timm.create_model(full_id, num_classes=num_classes, pretrained=tag is not None, **kwargs)
+
+
+def create_backbone(
+    name: str,
+    cut: str = "full",
+    drop_path_rate: float = 0.0,
+    weights: str | None = None,
+    timm_kwargs: dict | None = None,
+) -> nn.Module:
+    """A timm model whose `forward_features` maps (B, 3, H, W) to (B, channels[cut], H/s, W/s), and nothing else.
+
+    Args:
+        cut: "paper" or "full"; the layers behind it are removed, not skipped.
+        drop_path_rate: stochastic depth while training; without effect where timm has none (see the table).
+        weights: None for random weights, "timm" for the pretrained ones of the timm Hub, or a safetensors file with
+            timm's names (a classifier in it is ignored).
+        timm_kwargs: padding and BatchNorm's eps ("pad_type", "bn_eps"); None is what `pretrained_weights` says.
+
+    Raises:
+        ValueError: no such backbone or cut, an argument that is not of the graph, or a file that does not fit.
+    """
+    spec = backbone_spec(name)
+    if cut not in spec.channels:
+        raise ValueError(f"unknown cut {cut!r} of {name}; choose one of: {', '.join(spec.channels)}")
+    presumed = pretrained_weights(name, weights).timm_kwargs
+    kwargs = dict(presumed if timm_kwargs is None else timm_kwargs)
+    if foreign := set(kwargs) - set(TENSORFLOW):  # it may come from a stranger's config.json
+        raise ValueError(f"backbone arguments {sorted(foreign)} are not allowed; allowed are {', '.join(TENSORFLOW)}")
+    if drop_path_rate and spec.stochastic_depth:
+        kwargs["drop_path_rate"] = drop_path_rate
+    model = create_network(name, 0, spec.pretrained_tag if weights == "timm" else None, **kwargs)
+    for module in _HEADS[type(model).__name__]:
+        setattr(model, module, nn.Identity())
+    if weights not in (None, "timm"):
+        _load_weights(model, weights)
+    if cut == "paper" and name in _PAPER_CUTS:
+        _PAPER_CUTS[name](model)
+    return model
+
+
+def _load_weights(model: nn.Module, path: str) -> None:
+    state = load_file(path)
+    missing, unexpected = model.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
+    head = _HEADS[type(model).__name__]
+    wrong = [*missing, *(key for key in unexpected if key.split(".")[0] not in head)]
+    if wrong:
+        raise ValueError(f"{path} does not fit this backbone: {len(wrong)} keys differ, the first is {wrong[0]!r}")
+
+
+def map_size(name: str, cut: str, image_size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the feature map for an image of `image_size`, without arithmetic (on the meta device)."""
+    return _map_size(name, cut, *image_size)
+
+
+@cache
+def _map_size(name: str, cut: str, height: int, width: int) -> tuple[int, int]:
+    with torch.device("meta"):
+        backbone = create_backbone(name, cut).eval()
+        return tuple(backbone.forward_features(torch.empty(1, 3, height, width)).shape[2:])

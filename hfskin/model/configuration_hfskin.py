@@ -1,0 +1,63 @@
+"""The configuration of a checkpoint: its architecture, and what an answer needs besides the weights."""
+
+from typing import Literal
+
+from transformers import PreTrainedConfig
+
+from .labels import CLASSES
+
+
+class HfskinConfig(PreTrainedConfig):
+    """Configuration of [`HfskinForImageClassification`].
+
+    The defaults are the paper's head; `training/recipes.py` holds the settings that train better.
+
+    Args:
+        backbone: a name of `backbones.BACKBONES`.
+        backbone_cut: "paper" or "full", see `backbones.Backbone`.
+        backbone_kwargs: padding and BatchNorm's eps that the backbone's pretrained weights presume; None is the
+            table's.
+        image_size: height and width of the model's input, in pixels.
+        attention_maps: K of Soft-Attention; 0 leaves the block out.
+        attention_gamma: start of Soft-Attention's learnable scale.
+        pooling: "flatten" (the paper; ties the weights to `image_size`) or "avg".
+        metadata_hidden: width of the dense metadata layer, 4096 in the paper; 0 turns the branch off.
+        dropout: before the classifier, 0.5 in the paper.
+        drop_path_rate: stochastic depth of the backbone while training.
+        temperature: logits are divided by it (Guo et al. 2017), set by calibration.
+        malignant_threshold: a `malignant_probability` at or above it is called suspicious.
+        malignant_sensitivity: the sensitivity that the threshold was chosen for, on validation data.
+        conformal_threshold: a class belongs to the prediction set if its probability is at least this.
+        conformal_coverage: the marginal coverage that the set was built for.
+        gate_components: size of the in-distribution gate's feature space; 0 means that there is no gate.
+        gate_threshold: an in-distribution score below it is refused.
+    """
+
+    model_type = "hfskin"
+    keys_to_ignore_at_inference = ["attentions", "features", "in_distribution_score"]  # Trainer gathers logits alone
+
+    backbone: str = "efficientnet_lite0"
+    backbone_cut: Literal["paper", "full"] = "paper"
+    backbone_kwargs: dict | None = None
+    image_size: list[int] | tuple[int, ...] = (144, 192)
+    attention_maps: int = 16
+    attention_gamma: float = 0.01
+    pooling: Literal["flatten", "avg"] = "flatten"
+    metadata_hidden: int = 4096
+    dropout: float = 0.5
+    drop_path_rate: float = 0.0
+
+    temperature: float = 1.0
+    malignant_threshold: float | None = None
+    malignant_sensitivity: float | None = None
+    conformal_threshold: float | None = None
+    conformal_coverage: float | None = None
+    gate_components: int = 0
+    gate_threshold: float | None = None
+
+    def __post_init__(self, **kwargs):
+        if self.id2label is None:  # type: ignore[has-type]  # transformers' own field
+            labels = dict(enumerate(CLASSES))
+            self.id2label, self.label2id = labels, {label: index for index, label in labels.items()}
+        self.image_size = list(self.image_size)
+        super().__post_init__(**kwargs)

@@ -1,0 +1,109 @@
+"""Age, sex and site of a patient as the vector that the model reads."""
+
+import math
+
+import numpy as np
+
+from .labels import SEXES, SITES, UNKNOWN
+
+# Over the 9,958 rows of HAM10000 that have an age (years).
+AGE_MEAN, AGE_STD = 51.86, 16.97
+AGE_RANGE = (0, 120)
+
+LONGEST_SHOWN = 60  # characters of a value in a message
+
+METADATA_SIZE = 1 + len(SEXES) + len(SITES)
+
+_MISSING = {"", "nan", "none", "null", "na", "n/a", "?", UNKNOWN, "not known", "prefer not to say"}
+_SEX_SYNONYMS = {"m": "male", "man": "male", "f": "female", "woman": "female", "w": "female"}
+_SITE_SYNONYMS = {
+    "leg": "lower extremity", "lower limb": "lower extremity", "thigh": "lower extremity",
+    "arm": "upper extremity", "upper limb": "upper extremity", "forearm": "upper extremity",
+    "belly": "abdomen", "stomach": "abdomen", "head": "face", "genitals": "genital",
+    "hands": "hand", "feet": "foot", "palm": "acral", "sole": "acral", "palms/soles": "acral",
+    "oral/genital": "genital", "anterior torso": "trunk", "posterior torso": "back", "lateral torso": "trunk",
+}  # fmt: skip
+
+
+class MetadataError(ValueError):
+    """A metadata value that cannot be understood; the message names the field, the value and what is accepted."""
+
+
+def parse_age(value) -> float | None:
+    """Age in years, or None where it is missing (None, NaN, "", "unknown").
+
+    Raises:
+        MetadataError: not a number, or outside 0 to 120 years.
+    """
+    if _is_missing(value):
+        return None
+    try:
+        age = float(value)
+    except (TypeError, ValueError):
+        raise MetadataError(f"age: {_shown(value)} is not a number; give years (0 to 120) or leave it empty") from None
+    except OverflowError:  # an int beyond all floats
+        age = math.inf
+    if not AGE_RANGE[0] <= age <= AGE_RANGE[1]:
+        raise MetadataError(f"age: {age:g} is outside 0 to 120 years")
+    return age
+
+
+def parse_sex(value) -> str:
+    """One of `SEXES`; "unknown" where it is missing. Accepts "M", "Male", "f", ..."""
+    return _parse_category("sex", value, SEXES, _SEX_SYNONYMS)
+
+
+def parse_site(value) -> str:
+    """One of `SITES`; "unknown" where it is missing. Accepts any case, "_" or "-" for a space, and common synonyms."""
+    return _parse_category("localization", value, SITES, _SITE_SYNONYMS)
+
+
+def encode_metadata(age=None, sex=None, localization=None) -> np.ndarray:
+    """The metadata vector of one patient (paper, section 2.2.1): float32 of shape (19,).
+
+    Column 0 is the age, normalised with HAM10000's mean and standard deviation; a missing age is 0, the mean. Then the
+    one-hot sex and the one-hot site, where "unknown" is a category of its own.
+    """
+    age, sex, site = parse_age(age), parse_sex(sex), parse_site(localization)
+    vector = np.zeros(METADATA_SIZE, dtype=np.float32)
+    if age is not None:
+        vector[0] = (age - AGE_MEAN) / AGE_STD
+    vector[1 + SEXES.index(sex)] = 1
+    vector[1 + len(SEXES) + SITES.index(site)] = 1
+    return vector
+
+
+def missing_fields(age=None, sex=None, localization=None) -> list[str]:
+    """The names of the fields that are unknown."""
+    known = {"age": parse_age(age) is not None, "sex": parse_sex(sex) != UNKNOWN}
+    known["localization"] = parse_site(localization) != UNKNOWN
+    return [field for field, is_known in known.items() if not is_known]
+
+
+def _is_missing(value) -> bool:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    return _as_text(value).strip().lower() in _MISSING | {"<na>", "nat"}
+
+
+def _parse_category(field: str, value, categories: tuple[str, ...], synonyms: dict[str, str]) -> str:
+    if _is_missing(value):
+        return UNKNOWN
+    text = " ".join(_as_text(value).strip().lower().replace("_", " ").replace("-", " ").split())
+    text = synonyms.get(text, text)
+    if text not in categories:
+        raise MetadataError(f"{field}: {_shown(value)} is not known; use one of: {', '.join(categories)}")
+    return text
+
+
+def _as_text(value) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes no int of more than 4,300 digits
+        return "a number of thousands of digits"
+
+
+def _shown(value) -> str:
+    """A value for a message, cut where it is long."""
+    text = repr(value) if isinstance(value, str | bytes) else _as_text(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

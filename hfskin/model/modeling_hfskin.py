@@ -1,0 +1,153 @@
+"""The model: backbone, Soft-Attention, metadata branch, classifier (paper, Figures 5 to 7)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from .backbones import backbone_spec, create_backbone, map_size, pretrained_weights
+from .configuration_hfskin import HfskinConfig
+from .gate import FeatureGate
+from .metadata import METADATA_SIZE, encode_metadata
+from .soft_attention import SoftAttention
+
+
+@dataclass
+class HfskinOutput(ModelOutput):
+    """What the model returns.
+
+    Args:
+        loss (`torch.FloatTensor` of shape `(1,)`, *optional*): plain cross-entropy, where labels were given.
+        logits (`torch.FloatTensor` of shape `(batch_size, 7)`): divided by the checkpoint's temperature, so their
+            softmax is calibrated.
+        attentions (`torch.FloatTensor` of shape `(batch_size, K, height, width)`, *optional*): Soft-Attention's maps,
+            each of which sums to 1; absent without the block.
+        features (`torch.FloatTensor` of shape `(batch_size, channels)`): average-pooled backbone features.
+        in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`FeatureGate`]; absent
+            without a gate.
+    """
+
+    loss: torch.FloatTensor | None = None
+    logits: torch.FloatTensor | None = None
+    attentions: torch.FloatTensor | None = None
+    features: torch.FloatTensor | None = None
+    in_distribution_score: torch.FloatTensor | None = None
+
+
+class HfskinModel(nn.Module):
+    """The image path: backbone -> two max-pooled paths, t and f_sa -> concatenation -> ReLU -> pooling -> dropout.
+
+    Paper, section 2.2.2 and Figure 4. Max pooling is 2x2 with stride 2 and keeps odd borders, as Keras' "same" does;
+    dropout before or after the paper's flatten is the same.
+    """
+
+    def __init__(self, config: HfskinConfig):
+        super().__init__()
+        self.channels = backbone_spec(config.backbone).channels[config.backbone_cut]
+        self.backbone = create_backbone(
+            config.backbone, config.backbone_cut, config.drop_path_rate, timm_kwargs=config.backbone_kwargs
+        )
+        self.attention = None
+        if config.attention_maps:
+            self.attention = SoftAttention(self.channels, config.attention_maps, config.attention_gamma)
+        self.max_pool = nn.MaxPool2d(2, ceil_mode=True)
+        self.dropout = nn.Dropout(config.dropout)
+        self.pooling = config.pooling
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """(B, 3, H, W) -> pooled (B, D), features (B, C), maps (B, K, h, w) or None."""
+        t = self.backbone.forward_features(pixel_values)
+        t = t.contiguous(memory_format=torch.channels_last)  # max pooling on a CPU is then five times as fast
+        paths, maps = [self.max_pool(t)], None
+        if self.attention is not None:
+            attended, maps = self.attention(t)
+            paths.append(self.max_pool(attended))
+        x = torch.relu(torch.cat(paths, dim=1))
+        x = x.mean(dim=(2, 3)) if self.pooling == "avg" else x.flatten(1)
+        return self.dropout(x), t.mean(dim=(2, 3)), maps
+
+
+class HfskinForImageClassification(PreTrainedModel):
+    """Skin-lesion classifier of dermatoscopic pictures, optionally with age, sex and site (paper, Figures 5 to 7).
+
+    Use `from_pretrained` for a checkpoint and `from_backbone` for a new model on a pretrained backbone.
+    """
+
+    config_class = HfskinConfig
+    base_model_prefix = "image_model"
+    main_input_name = "pixel_values"
+    input_modalities = ("image",)
+    accepts_loss_kwargs = False  # otherwise Trainer hands num_items_in_batch to forward
+    model_tags = ["hfskin", "dermatology", "skin-lesion"]
+
+    def __init__(self, config: HfskinConfig):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.image_model = HfskinModel(config)
+        self.metadata_branch = None
+        if config.metadata_hidden:
+            self.metadata_branch = nn.Sequential(nn.Linear(METADATA_SIZE, config.metadata_hidden), nn.ReLU())
+        self.classifier = nn.Linear(self._feature_size() + config.metadata_hidden, config.num_labels)
+        self.gate = FeatureGate(self.image_model.channels, config.gate_components) if config.gate_components else None
+        self.post_init()
+
+    @classmethod
+    def from_backbone(cls, config: HfskinConfig, weights: str = "timm") -> "HfskinForImageClassification":
+        """A new model whose backbone is pretrained: weights are "timm" (its Hub) or a safetensors file.
+
+        The weights decide over the backbone's padding and BatchNorm eps: `config.backbone_kwargs` is set.
+        """
+        config.backbone_kwargs = pretrained_weights(config.backbone, weights).timm_kwargs
+        model = cls(config)
+        args = config.backbone, config.backbone_cut, config.drop_path_rate
+        model.image_model.backbone.load_state_dict(create_backbone(*args, weights=weights).state_dict())
+        return model
+
+    @classmethod
+    def from_pretrained(cls, *args, **kwargs):
+        """As in transformers, from safetensors alone: a pickled checkpoint can run code."""
+        return super().from_pretrained(*args, **{**kwargs, "use_safetensors": True})
+
+    def forward(
+        self,
+        pixel_values: torch.Tensor,
+        metadata: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        return_dict: bool | None = None,
+        **kwargs,
+    ) -> HfskinOutput | tuple:
+        """
+        Args:
+            pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`): from [`HfskinImageProcessor`].
+            metadata (`torch.FloatTensor` of shape `(batch_size, 19)`, *optional*): from `encode_metadata`; without it
+                every patient counts as unknown.
+            labels (`torch.LongTensor` of shape `(batch_size,)`, *optional*): class indices in the order of `CLASSES`.
+        """
+        features, pooled, maps = self.image_model(pixel_values)
+        if self.metadata_branch is not None:
+            if metadata is None:
+                metadata = torch.from_numpy(encode_metadata()).to(features).expand(len(features), -1)
+            features = torch.cat([features, self.metadata_branch(metadata.to(features.dtype))], dim=1)
+        logits = self.classifier(features) / self.config.temperature
+        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        score = None if self.gate is None or self.training else self.gate(pooled)
+        output = HfskinOutput(loss=loss, logits=logits, attentions=maps, features=pooled, in_distribution_score=score)
+        return output if return_dict is not False else output.to_tuple()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Initialise the head alone: the backbone's weights come from timm or a checkpoint."""
+        head = (self.classifier, *(self.metadata_branch or ()))
+        if isinstance(module, nn.Linear) and any(module is part for part in head):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+
+    def _feature_size(self) -> int:
+        """D of the image path; found by arithmetic, since a forward pass is not possible on the meta device."""
+        paths = 2 if self.config.attention_maps else 1
+        if self.config.pooling == "avg":
+            return paths * self.image_model.channels
+        height, width = map_size(self.config.backbone, self.config.backbone_cut, self.config.image_size)
+        return paths * self.image_model.channels * -(-height // 2) * -(-width // 2)

@@ -1,0 +1,76 @@
+"""From an upright RGB picture to the numbers that the model reads, with numpy and Pillow alone."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class CropBox(NamedTuple):
+    """The part of a picture that the model sees, in pixels of the upright original."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def center_box(width: int, height: int, aspect: float) -> CropBox:
+    """The largest centred box of `aspect` (width / height) in a picture of width x height."""
+    box_width = min(width, height * aspect)
+    box_height = box_width / aspect
+    left, top = (width - box_width) / 2, (height - box_height) / 2
+    return CropBox(left, top, left + box_width, top + box_height)
+
+
+def rescale(pixels: np.ndarray, factor: float) -> np.ndarray:
+    """uint8 pixels times `factor`, as float32; multiplied in float64, as transformers does."""
+    return (pixels * np.float64(factor)).astype(np.float32)
+
+
+def normalise(pixels: np.ndarray, mean, std) -> np.ndarray:
+    """float32 pixels of shape (3, H, W) minus the channels' `mean`, divided by their `std`."""
+    mean, std = (np.asarray(values, dtype=np.float32).reshape(-1, 1, 1) for values in (mean, std))
+    return (pixels - mean) / std
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The largest centred crop of the model's aspect, resize, the backbone's mean and std.
+
+    The crop keeps shapes true: asymmetry is a sign that a squashed picture would blur. Resizing is Pillow's antialiased
+    one, so that a sharp original and a small copy of it look alike to the model.
+    """
+
+    height: int
+    width: int
+    resample: int  # of PIL.Image.Resampling
+    rescale_factor: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def crop_box(self, image: Image.Image) -> CropBox:
+        """The part of `image` that the model sees."""
+        return center_box(*image.size, self.width / self.height)
+
+    def resize(self, image: Image.Image) -> np.ndarray:
+        """Crop and resize: uint8 of shape (3, H, W)."""
+        size, resample = (self.width, self.height), Image.Resampling(self.resample)
+        resized = image.resize(size, resample, box=self.crop_box(image), reducing_gap=3.0)
+        return np.moveaxis(np.asarray(resized), -1, 0)
+
+    def __call__(self, image: Image.Image) -> np.ndarray:
+        """An upright RGB picture -> float32 of shape (3, H, W)."""
+        pixels = self.resize(image)
+        result = np.empty(pixels.shape, dtype=np.float32)
+        for table, channel, out in zip(self._table, pixels, result, strict=True):
+            np.take(table, channel, out=out, mode="clip")  # "clip" writes to out without a copy; no level is outside
+        return result
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """What each of the 256 levels becomes, by channel: (3, 256). Looking up takes a fifth of the computing time."""
+        levels = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None], (3, 256, 1))
+        return normalise(rescale(levels, self.rescale_factor), self.mean, self.std)[..., 0]

@@ -1,0 +1,43 @@
+"""The weighted loss (paper, section 2.3)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional as F
+
+
+def class_weights(counts: Sequence[int], power: float = 1.0) -> torch.Tensor:
+    """W_c = (N / (C * N_c)) ** power, shape (C,).
+
+    Power 1 is the paper's formula (section 2.3), 0.5 its square root, 0 no weights. A power other than 1 is scaled so
+    that the weights average 1 over the samples, as the paper's do.
+
+    Raises:
+        ValueError: a class without samples.
+    """
+    counts = torch.as_tensor(counts, dtype=torch.float64)
+    if (counts == 0).any():
+        raise ValueError(f"class {int((counts == 0).nonzero()[0])} has no training pictures, so it has no weight")
+    weights = (counts.sum() / (len(counts) * counts)) ** power
+    return (weights * counts.sum() / (weights * counts).sum()).float()
+
+
+class WeightedCrossEntropy:
+    """Mean over the samples of W_y * cross-entropy (paper, section 2.3), callable as Trainer's `compute_loss_func`.
+
+    torch's own `weight=` divides by the sum of the batch's weights, which cancels much of the weighting; the paper and
+    Keras divide by the number of samples.
+    """
+
+    def __init__(self, weights: torch.Tensor, label_smoothing: float = 0.0):
+        self.weights, self.label_smoothing = weights, label_smoothing
+
+    def __call__(self, outputs, labels: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
+        """outputs.logits (B, C) and labels (B,) -> a scalar.
+
+        `num_items_in_batch` is the size of the whole batch where B is one process's part of it: Trainer multiplies by
+        the number of processes and averages over them, so that their sum is divided by it.
+        """
+        loss = F.cross_entropy(outputs.logits.float(), labels, reduction="none", label_smoothing=self.label_smoothing)
+        size = len(labels) if num_items_in_batch is None else num_items_in_batch
+        return (self.weights.to(loss.device)[labels] * loss).sum() / size

@@ -1,0 +1,78 @@
+"""Ways to train: as the paper did, as one would today, and on from there."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything of a training run that is not data, backbone or machine."""
+
+    epochs: int
+    learning_rate: float
+    batch_size: int = 32
+    adam_epsilon: float = 1e-8
+    weight_decay: float = 0.0  # decoupled (AdamW); at 0 AdamW is Adam
+    schedule: str = "cosine"  # a transformers schedule; "reduce_lr_on_plateau" is the paper's
+    warmup: float = 0.0  # share of all steps
+    weight_power: float = 1.0  # of the class weights, see losses.class_weights
+    weight_mean: float = 1.0  # of the class weights over the samples; 7 makes the paper's formula the plain N / N_c
+    label_smoothing: float = 0.0
+    augment: bool = False
+    start_scale: float = 1.0  # progressive resizing: the first epochs see pictures this much smaller
+    metadata_dropout: float = 0.0
+    ema_decay: float = 0.0  # exponential moving average of the weights, 0 turns it off
+    early_stopping: int = 0  # epochs without a better validation metric, 0 turns it off
+    metric: str = "bma"  # of the validation part, chooses the checkpoint
+    backbone_cut: str = "full"
+    pooling: str = "avg"
+    attention_gamma: float = 1.0
+    metadata_hidden: int = 4096
+    dropout: float = 0.5
+    drop_path_rate: float = 0.0
+
+
+# Sections 2.2 to 2.5. Batch size and the plateau's patience are not in the text; 32 and 5 follow the authors'
+# notebooks.
+PAPER = Recipe(
+    epochs=150,
+    learning_rate=1e-3,
+    adam_epsilon=0.1,
+    schedule="reduce_lr_on_plateau",
+    early_stopping=25,
+    metric="accuracy",
+    backbone_cut="paper",
+    pooling="flatten",
+    attention_gamma=0.01,
+)
+
+MODERN = Recipe(
+    epochs=20,
+    learning_rate=6e-4,
+    weight_decay=0.05,
+    warmup=0.06,
+    weight_power=0.5,
+    label_smoothing=0.05,
+    augment=True,
+    start_scale=2 / 3,
+    metadata_dropout=0.3,
+    ema_decay=0.998,
+    metadata_hidden=128,
+    drop_path_rate=0.1,
+)
+
+# To go on from a checkpoint (`hfskin train --from`): the last epochs on pictures as they are, with stronger weights.
+FINE_TUNE = replace(
+    MODERN, epochs=5, learning_rate=2e-4, weight_power=0.75, augment=False, start_scale=1.0, metadata_dropout=0.0
+)
+
+RECIPES = {"paper": PAPER, "modern": MODERN, "fine-tune": FINE_TUNE}
+
+# What the paper compares, as changes to a recipe: metadata with its weighted loss; augmented pictures without either
+# (its Tables 4, 6 and 7); and metadata with two other weightings of the loss. Its formula N / (C N_c) is the plain
+# inverse share N / N_c divided by the number of classes.
+CONDITIONS: dict[str, dict] = {
+    "metadata": {},
+    "augmented": {"augment": True, "weight_power": 0.0, "metadata_hidden": 0, "metadata_dropout": 0.0},
+    "unweighted": {"weight_power": 0.0},
+    "inverse_share": {"weight_power": 1.0, "weight_mean": 7.0},
+}

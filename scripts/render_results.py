@@ -1,0 +1,58 @@
+"""Write the results table of the README from the embedded checkpoint's metrics.json: `python
+scripts/render_results.py`.
+
+A test compares the two, so that no number in the README is typed.
+"""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+METRICS = ROOT / "hfskin" / "checkpoints" / "default" / "metrics.json"
+README = ROOT / "README.md"
+START, END = "<!-- results: scripts/render_results.py -->", "<!-- end of results -->"
+
+
+def render(report: dict) -> str:
+    """The table as Markdown."""
+    data, results = report["data"], report["results"]
+    known, unknown = results["with_metadata"], results["without_metadata"]
+    rows = [
+        ("balanced multiclass accuracy (BMA)", *(r["metrics"]["bma"] for r in (known, unknown))),
+        ("macro AUC", *(r["metrics"]["auc_macro"] for r in (known, unknown))),
+        ("accuracy", *(r["metrics"]["accuracy"] for r in (known, unknown))),
+        ("melanoma sensitivity, most probable class", *(_melanoma(r) for r in (known, unknown))),
+        ("malignancy threshold: sensitivity", *(r["malignancy"]["sensitivity"] for r in (known, unknown))),
+        ("malignancy threshold: specificity", *(r["malignancy"]["specificity"] for r in (known, unknown))),
+        ("calibration error (ECE, 15 bins)", *(r["calibration"]["after"]["ece"] for r in (known, unknown))),
+        ("prediction sets: coverage, wanted 0.90", *(r["conformal"]["coverage"] for r in (known, unknown))),
+        ("prediction sets: mean size", *(r["conformal"]["mean_size"] for r in (known, unknown))),
+    ]
+    lines = [
+        f"{data['name']}, `{data['split']}` split, {data['part']} part: {data['images']} pictures of {data['lesions']} "
+        "lesions that training, calibration and the choice of the checkpoint never saw. 95 % intervals over lesions.",
+        "",
+        "| | with age, sex, site | picture alone |",
+        "|---|---|---|",
+        *(f"| {name} | {_interval(a)} | {_interval(b)} |" for name, a, b in rows),
+    ]
+    return "\n".join(lines)
+
+
+def insert(text: str, block: str) -> str:
+    """`text` with what stands between the two marks replaced."""
+    before, rest = text.split(START)
+    return f"{before}{START}\n{block}\n{END}{rest.split(END)[1]}"
+
+
+def _melanoma(result: dict) -> dict:
+    return result["metrics"]["per_class"]["mel"]["sensitivity"]
+
+
+def _interval(m: dict | None) -> str:
+    return "n/a" if m is None else f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]"
+
+
+if __name__ == "__main__":
+    report = json.loads(METRICS.read_text())
+    README.write_text(insert(README.read_text(), render(report)))

@@ -1,0 +1,130 @@
+"""For the tests of the page: a checkpoint that refuses, the running page, a browser. conftest.py makes them known."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+import hfskin
+from hfskin.inference.pipeline import EMBEDDED_CHECKPOINT
+
+ROOT = Path(__file__).parent.parent
+LESIONS = sorted((ROOT / "tests" / "data" / "images").glob("*.jpg"))
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]  # fmt: skip
+START_SECONDS = 120  # on a busy machine torch and gradio take long to import
+
+
+@pytest.fixture(scope="session")
+def page_checkpoint(tmp_path_factory) -> Path:
+    """The embedded checkpoint; before it is trained, a random one whose gate was fitted to the 28 lesions."""
+    if (EMBEDDED_CHECKPOINT / "model.safetensors").is_file():
+        return EMBEDDED_CHECKPOINT
+    return random_checkpoint(tmp_path_factory.mktemp("random"))
+
+
+def random_checkpoint(folder: Path) -> Path:
+    """Random weights, every kind of calibration, and a gate that lets real lesions through."""
+    torch.manual_seed(0)
+    config = hfskin.HfskinConfig(
+        backbone="mobilenet_v3_small", image_size=(96, 128), pooling="avg", metadata_hidden=16, gate_components=8,
+        malignant_threshold=0.3, malignant_sensitivity=0.95, conformal_threshold=0.12, conformal_coverage=0.9,
+    )  # fmt: skip
+    model = hfskin.HfskinForImageClassification(config).eval()
+    processor = hfskin.HfskinImageProcessor(size={"height": 96, "width": 128})
+    with torch.no_grad():
+        outputs = model(processor(LESIONS, return_tensors="pt")["pixel_values"])
+        model.gate.fit(outputs.features)
+        config.gate_threshold = 2 * model.gate(outputs.features).min().item()  # scores are negative
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def text_page(tmp_path_factory) -> Path:
+    """A picture of a printed page: clearly no lesion."""
+    page = Image.new("RGB", (600, 450), "white")
+    pen = ImageDraw.Draw(page)
+    for line in range(28):
+        pen.text(
+            (20, 10 + 15 * line),
+            "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod " * 2,
+            "black",
+        )
+    path = tmp_path_factory.mktemp("pages") / "page.png"
+    page.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def temporary_files(tmp_path_factory) -> Path:
+    """Where the page keeps what is uploaded."""
+    return tmp_path_factory.mktemp("gradio")
+
+
+@pytest.fixture(scope="session")
+def page_url(page_checkpoint, temporary_files):
+    """The address of app.py, started as a Space starts it, as an MCP server too."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "HFSKIN_MODEL": str(page_checkpoint),
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_TEMP_DIR": str(temporary_files),
+        "GRADIO_MCP_SERVER": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    log = temporary_files.parent / "page.log"
+    with log.open("w") as output:
+        server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        wait_for(url, server, log)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
+    """Until the page answers.
+
+    Raises:
+        RuntimeError: it ended or took too long; with what it printed.
+    """
+    until = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise RuntimeError(f"app.py did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium; without it these tests are skipped, and say so."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"BROWSER TESTS SKIPPED: no {CHROMIUM}; apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
+        yield chromium
+        chromium.close()

@@ -1,0 +1,86 @@
+"""Temperature, calibration error and the malignancy threshold."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss
+
+from hfskin.evaluation.bootstrap import LesionBootstrap
+from hfskin.evaluation.calibration import (
+    brier_scores,
+    calibration_errors,
+    fit_malignant_threshold,
+    fit_temperature,
+    malignant_probability,
+    negative_log_likelihood,
+    reliability,
+    summarise_malignancy,
+)
+from hfskin.evaluation.predictions import softmax
+
+
+@pytest.fixture(scope="module")
+def calibrated():
+    """Logits whose softmax is the true distribution of the labels."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(scale=2, size=(5000, 7))
+    labels = (softmax(logits).cumsum(axis=1) < rng.random((5000, 1))).sum(axis=1)
+    return logits, labels, LesionBootstrap(np.arange(5000), resamples=10)
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 3.0])
+def test_temperature_recovers_a_known_scale(calibrated, scale):
+    logits, labels, _ = calibrated
+    assert fit_temperature(logits * scale, labels) == pytest.approx(scale, rel=0.05)
+
+
+def test_ece_is_small_when_calibrated_and_large_when_not(calibrated):
+    logits, labels, bootstrap = calibrated
+    good = calibration_errors(labels, softmax(logits), bootstrap)
+    bad = calibration_errors(labels, softmax(logits * 3), bootstrap)
+    assert good.shape == (11,)
+    assert good[0] < 0.02
+    assert bad[0] > 0.1
+
+
+def test_ece_by_hand():
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5], [0.9, 0.1]]) @ np.eye(2, 7)
+    labels = np.array([0, 1, 0, 0])
+    bootstrap = LesionBootstrap(np.arange(4), resamples=2)
+    expected = (3 * abs(0.9 - 2 / 3) + abs(0.5 - 1)) / 4
+    assert calibration_errors(labels, probabilities, bootstrap)[0] == pytest.approx(expected)
+    curve = reliability(labels, probabilities)
+    assert sum(curve["count"]) == 4
+    assert curve["accuracy"][13] == pytest.approx(2 / 3)
+    assert curve["confidence"][0] is None
+
+
+def test_nll_and_brier_agree_with_scikit_learn(calibrated):
+    logits, labels, bootstrap = calibrated
+    probabilities = softmax(logits)
+    assert negative_log_likelihood(probabilities, labels) == pytest.approx(log_loss(labels, probabilities))
+    expected = brier_score_loss(labels, probabilities, labels=range(7), scale_by_half=False)
+    assert brier_scores(labels, probabilities, bootstrap)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("sensitivity", [0.8, 0.95, 1.0])
+def test_malignant_threshold_is_the_highest_that_keeps_the_sensitivity(calibrated, sensitivity):
+    logits, labels, bootstrap = calibrated
+    probabilities = softmax(logits)
+    threshold = fit_malignant_threshold(labels, probabilities, sensitivity)
+    assert summarise_malignancy(labels, probabilities, threshold, bootstrap)["sensitivity"]["value"] >= sensitivity
+    higher = np.nextafter(threshold, 1)
+    assert summarise_malignancy(labels, probabilities, higher, bootstrap)["sensitivity"]["value"] < sensitivity
+
+
+def test_malignancy_counts_akiec_bcc_and_mel():
+    probabilities = np.eye(7) * 0.93 + 0.01
+    assert (malignant_probability(probabilities) > 0.5).tolist() == [True, True, False, False, True, False, False]
+    summary = summarise_malignancy(np.array([0, 1, 2, 3, 5, 4, 6]), probabilities, 0.5, LesionBootstrap(np.arange(7)))
+    assert (summary["n_malignant"], summary["n_benign"]) == (3, 4)
+    assert summary["sensitivity"]["value"] == pytest.approx(2 / 3)
+    assert summary["specificity"]["value"] == pytest.approx(3 / 4)
+
+
+def test_malignant_threshold_needs_a_malignant_picture():
+    with pytest.raises(ValueError, match="no picture of akiec, bcc, mel"):
+        fit_malignant_threshold(np.array([5, 5]), np.full((2, 7), 1 / 7), 0.95)

@@ -1,0 +1,392 @@
+"""The page in Chromium, on real lesions: every way through it, at a desk and on a phone, in light and dark.
+
+HFSKIN_SCREENSHOTS=docs/screenshots keeps the pictures that these tests take.
+"""
+
+import csv
+import os
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from demo_fixtures import LESIONS, ROOT, random_checkpoint
+
+import hfskin
+from hfskin.demo import text
+from hfskin.demo.answer import percent
+from hfskin.demo.example_lesions import load_examples
+from hfskin.model.labels import DIAGNOSES
+
+pytestmark = pytest.mark.browser
+pytest.importorskip("playwright.sync_api", reason="BROWSER TESTS SKIPPED: pip install playwright")
+
+AXE = ROOT / "tests" / "a11y" / "node_modules" / "axe-core" / "axe.min.js"
+DESK, PHONE = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
+SECONDS = 60_000  # ms; a busy machine is slow
+
+
+@pytest.fixture
+def visit(browser, page_url):
+    """Opens the page; ends the visit after the test. No request may leave this machine, no script may fail."""
+    contexts, strangers, failures = [], [], []
+
+    def open_page(viewport=DESK, scheme="light"):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS)
+        page.on(
+            "request", lambda r: None if r.url.startswith((page_url, "data:", "blob:")) else strangers.append(r.url)
+        )
+        page.on("pageerror", lambda error: failures.append(error.message))
+        page.goto(page_url)
+        page.wait_for_selector(".examples button")
+        page.wait_for_selector("#answer[aria-live]")  # the script that runs at the start has run
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert strangers == []
+    assert failures == []
+
+
+@pytest.fixture
+def keep(tmp_path):
+    """Takes a picture of the page, small enough for the repository."""
+    folder = Path(os.environ.get("HFSKIN_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def shoot(page, name, element=None):
+        page.wait_for_timeout(700)  # transitions
+        path = folder / f"{name}.jpg"
+        (page.locator(element) if element else page).screenshot(path=path, type="jpeg", quality=55)
+        assert path.stat().st_size < 110_000
+
+    return shoot
+
+
+@pytest.fixture(scope="module")
+def pipeline(page_checkpoint):
+    return hfskin.load(page_checkpoint)
+
+
+def upload(page, path: Path) -> None:
+    page.set_input_files("#picture input[type=file]", path)
+
+
+def wait_answer(page, words: str | re.Pattern = re.compile(".")) -> str:
+    """The answer's text, once it holds `words`."""
+    page.locator("#answer .answer:has(.footer), #answer .answer:has(.refused)", has_text=words).wait_for()
+    return page.inner_text("#answer")
+
+
+def wait_figure(page) -> None:
+    page.wait_for_selector("#figure .heat")
+    page.wait_for_function("[...document.querySelectorAll('#figure img')].every(image => image.naturalWidth > 0)")
+
+
+def check_accessibility(page) -> None:
+    """axe-core finds nothing serious of our own making."""
+    if not AXE.is_file():
+        pytest.skip("ACCESSIBILITY TEST SKIPPED: npm install --prefix tests/a11y")
+    page.evaluate(AXE.read_text())
+    page.wait_for_timeout(700)
+    found = [
+        (violation["id"], node["html"][:200])
+        for violation in page.evaluate("axe.run()")["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+        # gradio's own: its small upload button holds the file input
+        if not (violation["id"] == "nested-interactive" and "common.upload" in node["html"])
+    ]
+    assert found == []
+
+
+def test_every_example_gets_an_answer_with_its_true_diagnosis(visit, pipeline):
+    page = visit()
+    for i, example in enumerate(load_examples()):
+        page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=i + 1), exact=True).click()
+        truth = text.TRUTH.format(name=DIAGNOSES[example.dx], how=text.TRUTH_HOW[example.dx_type])
+        answer = wait_answer(page, truth)
+        prediction = pipeline(example.path, example.age, example.sex, example.localization)
+        if prediction.label is None:
+            assert text.REFUSED in answer
+        else:
+            share = percent(prediction.probabilities[prediction.label])
+            assert text.MOST_LIKELY.format(name=DIAGNOSES[prediction.label], share=share) in answer
+            wait_figure(page)
+
+
+def test_own_picture_with_metadata_gives_the_pipelines_numbers(visit, pipeline, keep):
+    page = visit()
+    lesion = LESIONS[5]
+    upload(page, lesion)
+    unknown = wait_answer(page, f"Age, sex, {text.SITE.lower()} unknown")
+    page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).fill("65")
+    page.get_by_role("radio", name=text.SEXES["female"], exact=True).click()
+    page.get_by_role("combobox", name=text.SITE, exact=True).click()
+    page.get_by_role("option", name=text.SITES["face"], exact=True).click()
+    page.get_by_role("button", name=text.LOOK).click()
+    page.locator("#answer", has_not_text=f"{text.SITE.lower()} unknown").locator(".footer").wait_for()
+    page.wait_for_function("!document.querySelector('#answer').innerText.includes('nknown')")
+    answer = page.inner_text("#answer")
+    assert answer != unknown
+    prediction = pipeline(lesion, 65, "female", "face")
+    page.get_by_text(text.OTHERS).click()
+    rows = page.locator("ol.classes li").all_inner_texts()
+    assert {row.split("\n")[0]: row.split("\n")[1] for row in rows} == {
+        DIAGNOSES[code]: percent(share) for code, share in prediction.probabilities.items()
+    }
+    assert text.MALIGNANT.format(share=percent(prediction.malignant_probability)) in answer
+    assert text.SKIN_NOTE in answer
+    assert text.NEXT in answer
+    if pipeline.model.config.conformal_threshold is not None:
+        names = ", ".join(DIAGNOSES[code] for code in prediction.prediction_set)
+        whole = len(prediction.prediction_set) == len(DIAGNOSES)
+        assert (text.SET_OF_ALL if whole else text.SET.format(names=names)) in answer
+    assert "This example" not in answer
+    keep(page, "look_own_picture")
+
+
+def test_an_examples_diagnosis_is_not_shown_beside_ones_own_picture(visit):
+    page = visit()
+    page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=5), exact=True).click()
+    wait_answer(page, "This example's true diagnosis")
+    page.locator("#picture").get_by_role("button", name=re.compile("remove|clear", re.IGNORECASE)).click()
+    page.locator("#answer", has_text=text.EMPTY).wait_for()
+    upload(page, LESIONS[5])
+    assert "This example" not in wait_answer(page)
+
+
+def test_heat_map_slider_and_grad_cam(visit, keep):
+    page = visit()
+    page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=5), exact=True).click()
+    wait_answer(page)
+    wait_figure(page)
+    keep(page, "look_light")
+    attention = page.get_attribute("#figure .heat", "src")
+    page.get_by_label(text.HEAT_STRENGTH).press("Home")
+    assert page.evaluate("getComputedStyle(document.querySelector('#figure .heat')).opacity") == "0"
+    page.get_by_role("radio", name=text.VIEW_GRAD_CAM).click()
+    page.locator("#figure figcaption", has_text="Grad-CAM").wait_for()
+    wait_figure(page)
+    assert page.get_attribute("#figure .heat", "src") != attention
+    shown = "getComputedStyle(document.querySelector('#figure .heat')).opacity"
+    assert page.evaluate(shown) == "0", "the slider still stands at the left"
+    page.get_by_label(text.HEAT_STRENGTH).press("End")
+    assert page.evaluate(shown) == "1"
+    keep(page, "grad_cam")
+
+
+def test_what_is_no_lesion_gets_a_refusal_and_no_diagnosis(visit, keep, page_checkpoint, text_page):
+    if hfskin.HfskinConfig.from_pretrained(page_checkpoint).gate_threshold is None:
+        pytest.skip("this checkpoint has no in-distribution gate")
+    page = visit()
+    upload(page, text_page)
+    answer = wait_answer(page, text.REFUSED)
+    assert "%" not in answer
+    assert not any(name in answer for name in DIAGNOSES.values())
+    assert page.locator("#figure img").count() == 0
+    keep(page, "refusal")
+
+
+def test_bad_files_and_bad_ages_get_a_message(visit, tmp_path):
+    page = visit()
+    page.get_by_role("button", name=text.LOOK).click()
+    wait_answer(page, text.NO_PICTURE)
+    (tmp_path / "text.jpg").write_text("not a picture")
+    upload(page, tmp_path / "text.jpg")
+    assert text.FAILED in wait_answer(page, "text.jpg: not a picture")
+    for age in ("-3", "abc", "300"):
+        page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=1), exact=True).click()
+        wait_answer(page, "true diagnosis")
+        page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).fill(age)
+        page.get_by_role("button", name=text.LOOK).click()
+        assert text.FAILED in wait_answer(page, re.compile(f"age: '?{age}"))
+        assert page.locator("#figure img").count() == 0
+
+
+def test_taking_the_picture_away_takes_the_answer_away(visit):
+    page = visit()
+    upload(page, LESIONS[0])
+    wait_answer(page)
+    page.locator("#picture").get_by_role("button", name=re.compile("remove|clear", re.IGNORECASE)).click()
+    page.locator("#answer", has_text=text.EMPTY).wait_for()
+    assert page.locator("#figure img").count() == 0
+
+
+def test_a_pasted_picture_is_answered(visit):
+    page = visit()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async () => {
+          const picture = await fetch(document.querySelector(".examples img").src).then(r => r.blob());
+          const canvas = new OffscreenCanvas(200, 150);
+          canvas.getContext("2d").drawImage(await createImageBitmap(picture), 0, 0);
+          const png = await canvas.convertToBlob({type: "image/png"});
+          await navigator.clipboard.write([new ClipboardItem({"image/png": png})]);
+        }"""
+    )
+    page.locator("#picture [data-testid=source-select] button").nth(2).click()
+    assert text.FAILED not in wait_answer(page)
+
+
+def test_a_photographed_picture_is_answered_or_refused(visit):
+    page = visit()
+    page.locator("#picture [data-testid=source-select] button").nth(1).click()
+    assert page.locator("#picture [data-testid=source-select] button").nth(1).bounding_box()["height"] >= 44, "touch"
+    page.locator("#picture").get_by_text(re.compile("webcam|camera", re.IGNORECASE)).first.click()
+    page.wait_for_function("document.querySelector('#picture video')?.videoWidth > 0")
+    assert page.locator("#picture video.flip").count() == 0, "a mirrored lesion would be another one"
+    page.locator("#picture").get_by_role("button", name=re.compile("capture|photo", re.IGNORECASE)).first.click()
+    assert text.FAILED not in wait_answer(page)
+
+
+def test_batch_of_pictures_a_zip_and_a_table(visit, keep, pipeline, tmp_path):
+    page = visit()
+    page.get_by_role("tab", name=text.TAB_BATCH).click()
+    page.get_by_role("button", name=text.BATCH_RUN).click()
+    page.locator("#batch", has_text=text.BATCH_NONE).wait_for()
+    archive = tmp_path / "more.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for lesion in LESIONS[3:6]:
+            file.write(lesion, lesion.name)
+        file.writestr("../out.jpg", b"")
+    (tmp_path / "text.jpg").write_text("not a picture")
+    page.set_input_files("#batch-files input[type=file]", [*LESIONS[:3], archive, tmp_path / "text.jpg"])
+    page.set_input_files("#batch-metadata input[type=file]", ROOT / "tests" / "data" / "HAM10000_metadata.csv")
+    page.locator("#batch-metadata", has_text="HAM10000_metadata").wait_for()
+    page.locator("#batch-files", has_text="text").wait_for()
+    page.get_by_role("button", name=text.BATCH_RUN).click()
+    page.wait_for_selector("#batch tbody tr")
+    assert page.locator("#batch tbody tr").count() == 8
+    assert page.locator("#batch tr.failed").count() == 2
+    keep(page, "batch")
+    with page.expect_download() as download:
+        page.get_by_role("link", name=text.BATCH_DOWNLOAD).click()
+    with open(download.value.path(), newline="") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    with (ROOT / "tests" / "data" / "HAM10000_metadata.csv").open(newline="") as file:
+        patients = {row["image_id"]: row for row in csv.DictReader(file)}
+    for lesion in LESIONS[:6]:
+        patient = patients[lesion.stem]
+        expected = pipeline(lesion, patient["age"], patient["sex"], patient["localization"])
+        assert float(rows[lesion.name]["mel"]) == pytest.approx(expected.probabilities["mel"], abs=1e-5)
+    assert "not a picture" in rows["text.jpg"]["error"]
+    assert "leads out" in rows["../out.jpg"]["error"]
+
+
+def choose_checkpoint(page, source: str) -> None:
+    page.get_by_role("tab", name=text.TAB_COMPARE).click()
+    choice = page.get_by_label(text.CHECKPOINT_CHOICE)
+    choice.fill(source)
+    choice.press("Enter")
+    page.get_by_role("button", name=text.CHECKPOINT_USE).click()
+
+
+def test_about_shows_the_card_its_plots_and_the_api(visit, keep, page_url):
+    page = visit()
+    page.get_by_role("tab", name=text.TAB_ABOUT).click()
+    page.locator("#api", has_text=f'Client("{page_url}")').wait_for()
+    page.wait_for_selector("#plots img")
+    assert page.locator("#plots img").count() == len(text.PLOTS)
+    assert page.evaluate("[...document.querySelectorAll('#plots img')].every(image => image.naturalWidth > 0)")
+    page.locator("#card", has_text="Intended use").wait_for()
+    assert page.locator("#checkpoint", has_text=text.CHECKPOINT_EMBEDDED).count() == 1
+    keep(page, "about")
+
+
+def test_another_checkpoint_can_be_chosen_and_compared(visit, keep, tmp_path, pipeline):
+    page = visit()
+    page.get_by_role("tab", name=text.TAB_COMPARE).click()
+    page.locator("#comparison", has_text=text.COMPARE_NOTHING).wait_for()
+    folder = random_checkpoint(tmp_path / "fresh-push")
+    (folder / "README.md").write_text("---\nlicense: cc\n---\n# My card\n\n![A plot](plot.jpg)\n")
+    shutil.copy(LESIONS[0], folder / "plot.jpg")
+    choose_checkpoint(page, str(folder))
+    page.locator("#comparison", has_text=text.COMPARE_NO_PICTURE).wait_for()
+    page.get_by_role("tab", name=text.TAB_ABOUT).click()
+    page.locator("#checkpoint", has_text="fresh-push, revision").wait_for()
+    page.locator("#card", has_text="My card").wait_for()
+    page.wait_for_function("document.querySelector('#card img[alt=\"A plot\"]').naturalWidth > 0")
+    page.get_by_role("tab", name=text.TAB_LOOK).click()
+    page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=6), exact=True).click()
+    wait_answer(page, "Answered by fresh-push")
+    page.get_by_role("tab", name=text.TAB_COMPARE).click()
+    page.wait_for_selector("#comparison tbody tr")
+    example = load_examples()[5]
+    patient = example.age, example.sex, example.localization
+    columns = [p(example.path, *patient).probabilities for p in (pipeline, hfskin.load(folder))]
+    rows = page.locator("#comparison tbody tr").all_inner_texts()
+    for code, row in zip(DIAGNOSES, rows[-7:], strict=True):
+        assert row.split("\t") == [f"{code}: {DIAGNOSES[code]}", *(percent(column[code]) for column in columns)]
+    keep(page, "compare", "#comparison")
+    choose_checkpoint(page, "no such checkpoint")
+    page.locator("#comparison", has_text=text.CHECKPOINT_FAILED).wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_needs_no_sideways_scrolling_and_always_shows_the_notice(visit, keep, scheme):
+    page = visit(PHONE, scheme)
+    page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=5), exact=True).click()
+    wait_answer(page)
+    wait_figure(page)
+    page.wait_for_function("document.querySelector('#answer').getBoundingClientRect().top < innerHeight / 2")
+    keep(page, f"phone_{scheme}")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    notice = page.get_by_text(text.NOT_A_DEVICE).bounding_box()
+    assert 0 <= notice["y"] < PHONE["height"]
+    for tab in (text.TAB_LOOK, text.TAB_BATCH, text.TAB_COMPARE, text.TAB_ABOUT):
+        page.get_by_role("tab", name=tab).click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "dark")])
+def test_axe_finds_no_serious_fault(visit, keep, viewport, scheme, tmp_path):
+    page = visit(viewport, scheme)
+    check_accessibility(page)
+    page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=5), exact=True).click()
+    wait_answer(page)
+    wait_figure(page)
+    check_accessibility(page)
+    if viewport == DESK and scheme == "dark":
+        keep(page, "look_dark")
+    page.get_by_role("tab", name=text.TAB_BATCH).click()
+    page.set_input_files("#batch-files input[type=file]", LESIONS[:2])
+    page.locator("#batch-files", has_text=LESIONS[1].name[:8]).wait_for()
+    page.get_by_role("button", name=text.BATCH_RUN).click()
+    page.wait_for_selector("#batch tbody tr")
+    check_accessibility(page)
+    choose_checkpoint(page, str(random_checkpoint(tmp_path)))
+    page.wait_for_selector("#comparison tbody tr")
+    check_accessibility(page)
+    page.get_by_role("tab", name=text.TAB_LOOK).click()
+    choose_checkpoint(page, text.CHECKPOINT_START)
+    page.locator("#comparison", has_text=text.COMPARE_NOTHING).wait_for()
+    page.get_by_role("tab", name=text.TAB_ABOUT).click()
+    page.wait_for_selector("#card pre")
+    check_accessibility(page)
+
+
+def test_keyboard_alone_gets_to_an_answer(visit):
+    page = visit()
+    page.locator(".examples button").first.focus()
+    page.keyboard.press("Enter")
+    wait_answer(page, "true diagnosis")
+
+
+def test_the_uploaded_file_is_gone_after_the_visit(visit, temporary_files, tmp_path):
+    page = visit()
+    shutil.copy(LESIONS[7], tmp_path / "private.jpg")
+    upload(page, tmp_path / "private.jpg")
+    wait_answer(page)
+    assert list(temporary_files.rglob("private.jpg"))
+    page.goto("about:blank")
+    for _ in range(100):
+        if not list(temporary_files.rglob("private.jpg")):
+            return
+        page.wait_for_timeout(200)
+    pytest.fail("the file is still there 20 s after the page was closed")

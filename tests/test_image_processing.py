@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor
+
+from hfskin import HfskinImageProcessor
+from hfskin.model.preprocessing import center_box
+
+
+def test_output_has_the_models_size_and_normalisation(lesion_path):
+    processor = HfskinImageProcessor(
+        size={"height": 96, "width": 128}, image_mean=(0.1, 0.2, 0.3), image_std=(0.5, 0.6, 0.7)
+    )
+    pixels = processor(lesion_path, return_tensors="pt")["pixel_values"]
+    assert pixels.shape == (1, 3, 96, 128)
+    resized = np.asarray(Image.open(lesion_path).resize((128, 96), Image.Resampling.BICUBIC), dtype=np.float32) / 255
+    expected = (resized - np.array([0.1, 0.2, 0.3])) / np.array([0.5, 0.6, 0.7])
+    torch.testing.assert_close(pixels[0].double(), torch.from_numpy(expected).permute(2, 0, 1), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [((200, 150), (0, 0, 200, 150)), ((400, 150), (100, 0, 300, 150)), ((150, 200), (0, 43.75, 150, 156.25))],
+)
+def test_crop_keeps_the_shape_of_the_lesion(size, box):
+    assert center_box(*size, aspect=4 / 3) == pytest.approx(box)
+
+
+def test_a_sharp_original_and_its_small_copy_look_alike(lesion_path):
+    small = Image.open(lesion_path)
+    large = small.resize((800, 600), Image.Resampling.BICUBIC)
+    processor = HfskinImageProcessor()
+    a, b = (processor(image, return_tensors="pt")["pixel_values"] for image in (small, large))
+    assert (a - b).abs().mean() < 0.02
+
+
+def test_pil_array_and_channel_first_tensor_agree(lesion_path):
+    processor = HfskinImageProcessor()
+    image = Image.open(lesion_path)
+    array = np.asarray(image)
+    expected = processor(image, return_tensors="pt")["pixel_values"]
+    for other in (array, torch.from_numpy(array.copy()).permute(2, 0, 1), [image]):
+        torch.testing.assert_close(processor(other, return_tensors="pt")["pixel_values"], expected)
+
+
+def test_it_travels_through_a_folder(tmp_path, lesion_path):
+    processor = HfskinImageProcessor(size={"height": 120, "width": 120}, image_mean=(0.4, 0.4, 0.4))
+    processor.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "hfskin"}')
+    loaded = AutoImageProcessor.from_pretrained(tmp_path)
+    assert isinstance(loaded, HfskinImageProcessor)
+    torch.testing.assert_close(
+        loaded(lesion_path, return_tensors="pt")["pixel_values"],
+        processor(lesion_path, return_tensors="pt")["pixel_values"],
+    )

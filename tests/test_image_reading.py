@@ -1,0 +1,97 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfskin.model.image_reading import ImageError, read_image
+
+
+@pytest.fixture
+def lesion(lesion_path):
+    return Image.open(lesion_path).convert("RGB")
+
+
+def encoded(image: Image.Image, format: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def test_path_bytes_pil_and_array_agree(lesion_path, lesion):
+    expected = np.asarray(lesion)
+    for source in (lesion_path, str(lesion_path), lesion_path.read_bytes(), lesion, expected):
+        image, notes = read_image(source)
+        assert image.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(image), expected)
+        assert notes == []
+
+
+def test_exif_rotation_is_undone(lesion):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored rotated by 90 degrees, as phones do
+    turned = encoded(lesion.transpose(Image.Transpose.ROTATE_90), "PNG", exif=exif)
+    np.testing.assert_array_equal(np.asarray(read_image(turned).image), np.asarray(lesion))
+
+
+def test_cmyk_is_converted_and_said(lesion):
+    image, notes = read_image(encoded(lesion.convert("CMYK"), "JPEG", quality=95))
+    assert image.mode == "RGB"
+    assert any("CMYK" in note for note in notes)
+    assert np.abs(np.asarray(image, float) - np.asarray(lesion)).mean() < 12
+
+
+def test_16_bit_png_keeps_its_grey_levels(lesion):
+    grey = np.asarray(lesion.convert("L"))
+    image, notes = read_image(encoded(Image.fromarray(grey.astype(np.uint16) * 257), "PNG"))
+    assert any("16-bit" in note for note in notes)
+    assert np.abs(np.asarray(image)[..., 0].astype(int) - grey).max() <= 1
+
+
+def test_transparency_becomes_white(lesion):
+    clear = lesion.copy()
+    clear.putalpha(0)
+    image, notes = read_image(encoded(clear, "PNG"))
+    assert (np.asarray(image) == 255).all()
+    assert any("transparent" in note for note in notes)
+
+
+def test_palette_and_grey_pictures_are_read(lesion):
+    for mode in ("P", "L", "1", "LA"):
+        assert read_image(encoded(lesion.convert(mode), "PNG")).image.mode == "RGB"
+
+
+def _png_header(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+def test_each_bad_file_gets_a_message_that_names_it(tmp_path, lesion):
+    frames = [lesion, lesion.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    bad = {
+        "empty.jpg": (b"", "the file is empty"),
+        "text.jpg": (b"not a picture", "not a picture that can be read"),
+        "cut.jpg": (encoded(lesion, "JPEG")[:2000], "damaged or cut off"),
+        "cut.png": (encoded(lesion, "PNG")[:9000], "damaged or cut off"),
+        "dot.png": (encoded(Image.new("RGB", (1, 1)), "PNG"), "1x1 pixels is too small"),
+        "huge.png": (_png_header(20_000, 20_000), "megapixels"),
+        "bomb.png": (_png_header(200_000, 200_000), "megapixels"),
+        "moving.gif": (encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), "has several frames"),
+    }
+    for name, (data, message) in bad.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ImageError, match=f"^{name}: .*{message}"):
+            read_image(tmp_path / name)
+    with pytest.raises(ImageError, match=r"^gone.jpg: no such file"):
+        read_image(tmp_path / "gone.jpg")
+    with pytest.raises(ImageError, match="cannot be opened"):
+        read_image(tmp_path)
+    with pytest.raises(ImageError, match="float64 array"):
+        read_image(np.zeros((50, 50, 3)))
+    with pytest.raises(ImageError, match="a dict is not a path"):
+        read_image({})

@@ -1,0 +1,68 @@
+"""Plots from a report alone."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfskin.evaluation.bootstrap import LesionBootstrap
+from hfskin.evaluation.calibration import summarise_calibration
+from hfskin.evaluation.metrics import roc_curves, summarise
+from hfskin.evaluation.plots import draw_confusion_matrix, draw_reliability, draw_roc, write_plots
+from hfskin.model.labels import CLASSES
+
+
+@pytest.fixture(scope="module")
+def report():
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.arange(140) % 7)
+    logits = rng.normal(size=(140, 7)) + 2 * (labels[:, None] == np.arange(7))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    bootstrap = LesionBootstrap(np.arange(140), resamples=10)
+    calibration = summarise_calibration(labels, probabilities, bootstrap)
+    results = {
+        "metrics": summarise(labels, probabilities, bootstrap),
+        "calibration": {"before": calibration, "after": calibration},
+        "roc": roc_curves(labels, probabilities),
+    }
+    data = {"name": "simulated", "split": "paper", "part": "val", "images": 140, "leaks": True}
+    return json.loads(json.dumps({"results": {"with_metadata": results}, "data": data}))
+
+
+def test_three_small_pictures_are_written(report, tmp_path):
+    paths = write_plots(report, tmp_path / "plots")
+    assert [path.name for path in paths] == ["confusion_matrix.png", "roc.png", "reliability.png"]
+    for path in paths:
+        assert path.stat().st_size < 100_000
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            assert len(image.convert("RGB").getcolors(100_000)) > 20
+
+
+def test_confusion_matrix_shows_every_count(report):
+    matrix = report["results"]["with_metadata"]["metrics"]["confusion_matrix"]
+    axes = draw_confusion_matrix(matrix, "title").axes[0]
+    assert [int(text.get_text()) for text in axes.texts] == [count for row in matrix for count in row]
+
+
+def test_roc_has_a_curve_a_class(report):
+    results = report["results"]["with_metadata"]
+    axes = draw_roc(results["roc"], results["metrics"], "title").axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert [label.split()[0] for label in labels] == list(CLASSES)
+    assert labels[0].endswith(f"{results['metrics']['per_class']['akiec']['auc']['value']:.3f}")
+    assert len({line.get_color() for line in axes.lines}) == 8
+
+
+def test_reliability_shows_before_and_after_with_ece(report):
+    calibration = report["results"]["with_metadata"]["calibration"]
+    axes = draw_reliability(calibration, "title").axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    ece = calibration["after"]["ece"]["value"]
+    assert labels[:2] == [f"before calibration, ECE {ece:.3f}", f"after calibration, ECE {ece:.3f}"]
+
+
+def test_a_leaky_split_is_marked_on_the_picture(report, tmp_path):
+    figure = draw_roc({}, {}, "simulated\nLEAKS")
+    assert "LEAKS" in figure.axes[0].get_title()

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfskin.data.splits import make_split
+from hfskin.evaluation.report import evaluate
+from hfskin.evaluation.shifts import SHIFTS, summarise_shifts
+
+
+@pytest.fixture(scope="module")
+def few(table):
+    """One picture a class, so that BMA is over seven."""
+    return table.groupby("dx").head(1).reset_index(drop=True)
+
+
+@pytest.mark.parametrize("kind", SHIFTS)
+def test_every_shift_gives_another_picture(kind, lesion_path):
+    with Image.open(lesion_path) as file:
+        original = file.convert("RGB")
+    changed = SHIFTS[kind](original).convert("RGB")
+    same_size = changed.size == original.size
+    assert not same_size or (np.asarray(changed) != np.asarray(original)).mean() > 0.1
+
+
+def test_the_summary_pairs_each_shift_with_the_unchanged_pictures(embedded, few):
+    copies = {few["image_id"][0]: few["path"][0]}
+    summary = summarise_shifts(embedded.model, embedded.image_processor, few, copies)
+    assert list(summary["kinds"]) == list(SHIFTS)
+    before = summary["unchanged"]["bma"]["value"]
+    for row in summary["kinds"].values():
+        assert row["difference"]["value"] == pytest.approx(row["bma"]["value"] - before)
+    assert summary["kinds"]["enlarged three times"]["difference"]["value"] == 0  # the processor shrinks it again
+    assert summary["copies"]["n"] == 1
+    assert summary["copies"]["difference"]["value"] == 0  # a copy that is the same file
+
+
+def test_the_report_holds_them_only_when_asked(tiny_checkpoint, few):
+    report = evaluate(tiny_checkpoint, make_split(few, "all"), "all")
+    assert report["shifts"] is None
+    assert report["localisation"] is None

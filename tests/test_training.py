@@ -1,0 +1,175 @@
+import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional as F
+from transformers import TrainerState
+
+import hfskin
+from hfskin.data.ham10000 import load_ham10000
+from hfskin.training.checkpoints import last_complete_checkpoint
+from hfskin.training.losses import WeightedCrossEntropy, class_weights
+from hfskin.training.recipes import MODERN, PAPER
+from hfskin.training.run import train
+
+LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
+# HAM10000's pictures a class, in the order of CLASSES (paper, Table 2).
+HAM10000_COUNTS = [327, 514, 1099, 115, 1113, 6705, 142]
+
+
+def test_class_weights_are_the_papers():
+    weights = class_weights(HAM10000_COUNTS)
+    expected = [10015 / (7 * n) for n in HAM10000_COUNTS]
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
+    # As the authors print them, by class: akiec, bcc, bkl, df, mel, nv, vasc.
+    np.testing.assert_allclose(weights, [4.37, 2.78, 1.30, 12.44, 1.28, 0.21, 10.08], atol=0.01)
+
+
+def test_other_powers_average_one_over_the_samples():
+    for power in (0.0, 0.5):
+        weights = class_weights(HAM10000_COUNTS, power)
+        assert float((weights * torch.tensor(HAM10000_COUNTS)).sum() / 10015) == pytest.approx(1)
+    assert torch.equal(class_weights([3, 5], 0.0), torch.ones(2))
+    with pytest.raises(ValueError, match="class 1 has no training pictures"):
+        class_weights([3, 0, 2])
+
+
+def test_loss_is_the_mean_over_samples_not_over_weights():
+    weights = class_weights(HAM10000_COUNTS)
+    logits = torch.randn(10, 7, generator=torch.Generator().manual_seed(0))
+    labels = torch.full((10,), 5)  # ten nevi
+    loss = WeightedCrossEntropy(weights)(SimpleNamespace(logits=logits), labels)
+    plain = F.cross_entropy(logits, labels)
+    assert float(loss) == pytest.approx(float(weights[5] * plain), rel=1e-5)
+    assert float(F.cross_entropy(logits, labels, weight=weights)) == pytest.approx(float(plain), rel=1e-5)
+
+
+def test_paper_recipe_is_section_2_5():
+    assert (PAPER.learning_rate, PAPER.adam_epsilon, PAPER.weight_decay) == (1e-3, 0.1, 0.0)
+    assert (PAPER.early_stopping, PAPER.metric, PAPER.augment) == (25, "accuracy", False)
+    assert (PAPER.metadata_hidden, PAPER.dropout, PAPER.pooling, PAPER.weight_power) == (4096, 0.5, "flatten", 1.0)
+
+
+@pytest.fixture
+def split_table(table):
+    return table.assign(split=["train" if i % 4 else "val" for i in range(len(table))])
+
+
+def short(recipe, **changes):
+    return dataclasses.replace(recipe, **{"epochs": 1, "batch_size": 8, "metadata_hidden": 16, **changes})
+
+
+@pytest.mark.parametrize("recipe", [short(PAPER), short(MODERN)], ids=["paper", "modern"])
+def test_a_run_leaves_a_checkpoint_that_loads(recipe, split_table, tmp_path, lesion_path):
+    train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", weights=None, image_size=(64, 96))
+    assert hfskin.load(tmp_path / "run")(lesion_path).label in hfskin.CLASSES
+    facts = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert facts["n_train"] == 21
+    assert facts["history"][0]["eval_bma"] == facts["best"]["value"] or recipe.metric == "accuracy"
+
+
+def test_a_run_goes_on_from_a_checkpoint(tiny_checkpoint, split_table, tmp_path):
+    """Its weights, head and processor, and none of its calibration."""
+    recipe = short(MODERN, learning_rate=0.0, weight_decay=0.0, ema_decay=0.0)
+    train(split_table, tmp_path / "run", recipe, None, start=tiny_checkpoint)
+    before, after = (load_file(folder / "model.safetensors") for folder in (tiny_checkpoint, tmp_path / "run"))
+    moved = [name for name, value in after.items() if not torch.equal(value, before[name])]
+    assert all("running_" in name or "num_batches" in name for name in moved)
+    assert set(before) - set(after) == {name for name in before if name.startswith("gate.")}
+    config = hfskin.load(tmp_path / "run").model.config
+    assert (config.temperature, config.conformal_threshold, config.gate_components) == (1.0, None, 0)
+    assert config.image_size == [96, 128]
+
+
+def test_averaged_weights_are_kept_and_given_back(split_table, tmp_path):
+    train(split_table, tmp_path / "run", short(MODERN), "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    trainer_folder = Path(last_complete_checkpoint(tmp_path / "run" / "trainer"))
+    best = load_file(tmp_path / "run" / "model.safetensors")
+    average, raw = (load_file(trainer_folder / name) for name in ("ema.safetensors", "model.safetensors"))
+    assert all(torch.equal(best[name], average[name]) for name in best)
+    assert any(not torch.equal(best[name], raw[name]) for name in best)
+
+
+def run_to_the_end(data: Path, output: Path) -> None:
+    """A short run with everything that is random: order, augmentation, hidden metadata, drop path, averaged weights."""
+    table = load_ham10000(data)
+    table["split"] = ["train" if i % 4 else "val" for i in range(len(table))]
+    recipe = short(MODERN, epochs=6, early_stopping=5)
+    train(table, output, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+
+
+def kill_in(process: subprocess.Popen, trainer_folder: Path, step: int, seconds: float) -> None:
+    """Kill a run with -9 some time after its checkpoint of `step` began to be written."""
+    deadline = time.time() + 200
+    while not (trainer_folder / f"checkpoint-{step}").exists() and time.time() < deadline and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=LONG)])
+def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(kills, tmp_path, data_folder):
+    draw = random.Random(time.time_ns())
+    command = [sys.executable, __file__, str(data_folder), str(tmp_path / "killed")]
+    for _ in range(kills):
+        process = subprocess.Popen(
+            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        kill_in(process, tmp_path / "killed" / "trainer", draw.choice((2, 4, 6, 8, 10)), draw.uniform(0, 0.5))
+    subprocess.run(command, check=True, capture_output=True)
+    run_to_the_end(data_folder, tmp_path / "whole")
+    for name in (
+        "model.safetensors",
+        "trainer/checkpoint-12/model.safetensors",
+        "trainer/checkpoint-12/ema.safetensors",
+    ):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    killed, whole = (json.loads((tmp_path / name / "training.json").read_text()) for name in ("killed", "whole"))
+    for name in ("best", "epochs_done", "finished"):
+        assert killed[name] == whole[name]
+    assert [entry["eval_bma"] for entry in killed["history"]] == [entry["eval_bma"] for entry in whole["history"]]
+
+
+def test_a_run_that_is_stopped_within_an_epoch_goes_on_from_there(tmp_path, split_table):
+    """Its data order, augmentation and dropout are those of a run without a break."""
+    recipe = short(MODERN, dropout=0.5)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(split_table, whole, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    train(split_table, parts, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64), max_minutes=0)
+    assert last_complete_checkpoint(parts / "trainer").endswith("checkpoint-1")
+    assert not json.loads((parts / "training.json").read_text())["finished"]
+    train(split_table, parts, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_early_stopping_ends_a_run_for_good(tmp_path, split_table):
+    recipe = short(PAPER, epochs=5, early_stopping=1, learning_rate=0.0)  # nothing gets better
+    for _ in range(2):
+        train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+        facts = json.loads((tmp_path / "run" / "training.json").read_text())
+        assert facts["epochs_done"] == 2
+
+
+def test_a_cut_off_trainer_checkpoint_is_dropped(tmp_path):
+    (tmp_path / "checkpoint-2").mkdir()
+    TrainerState().save_to_json(str(tmp_path / "checkpoint-2" / "trainer_state.json"))
+    (tmp_path / "checkpoint-4").mkdir()
+    assert last_complete_checkpoint(tmp_path) == str(tmp_path / "checkpoint-2")
+    assert not (tmp_path / "checkpoint-4").exists()
+    assert last_complete_checkpoint(tmp_path / "none") is None
+
+
+if __name__ == "__main__":
+    run_to_the_end(*map(Path, sys.argv[1:]))
