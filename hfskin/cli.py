@@ -55,6 +55,7 @@ def train(
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
     image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on.")] = None,
     seed: int = 0,
     start: Annotated[
@@ -71,9 +72,8 @@ def train(
         from .training.recipes import RECIPES
         from .training.run import train as run
 
-        chosen = RECIPES[recipe]
-        if epochs is not None:
-            chosen = dataclasses.replace(chosen, epochs=epochs)
+        instead = {"epochs": epochs, "learning_rate": learning_rate}
+        chosen = dataclasses.replace(RECIPES[recipe], **{k: v for k, v in instead.items() if v is not None})
         table = _load_table(data, split, images)
         output.mkdir(parents=True, exist_ok=True)
         write_split(table, output / "split.csv")

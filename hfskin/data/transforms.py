@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 class RandomColourCast(v2.Transform):
     """Each channel times its own factor: another lamp, another white balance."""
 
-    def __init__(self, strength: float = 0.1):
+    def __init__(self, strength: float = 0.15):
         super().__init__()
         self.strength = strength
 
@@ -72,7 +72,7 @@ def training_transform(image_size: tuple[int, int]) -> v2.Transform:
     aspect = image_size[1] / image_size[0]
     return v2.Compose(
         [
-            v2.RandomResizedCrop(image_size, scale=(0.65, 1.0), ratio=(0.75 * aspect, 1.33 * aspect), antialias=True),
+            v2.RandomResizedCrop(image_size, scale=(0.5, 1.0), ratio=(0.75 * aspect, 1.33 * aspect), antialias=True),
             v2.RandomHorizontalFlip(),
             v2.RandomVerticalFlip(),
             v2.RandomApply(
