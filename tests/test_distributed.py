@@ -113,7 +113,9 @@ def test_two_processes_predict_the_same_file(pictures, tiny_checkpoint, tmp_path
     assert two.returncode != 0  # as with one process: a picture could not be read
     assert one.stderr == "0_empty.jpg: the file is empty\n"
     assert one.stderr in two.stderr
-    assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+    # Numbers to the last digits only: how many threads share a sum decides over those.
+    tables = (pd.read_csv(tmp_path / name) for name in ("two.csv", "one.csv"))
+    pd.testing.assert_frame_equal(*tables, rtol=1e-5)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.csv", "two.csv"]
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import os
@@ -115,7 +116,8 @@ def kill_in(process: subprocess.Popen, trainer_folder: Path, step: int, seconds:
     while not (trainer_folder / f"checkpoint-{step}").exists() and time.time() < deadline and process.poll() is None:
         time.sleep(0.002)
     time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # on a fast machine it may have come to its end
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

@@ -61,9 +61,7 @@ MODERN = Recipe(
 )
 
 # To go on from a checkpoint (`hfskin train --from`): the last epochs on pictures as they are, with stronger weights.
-FINE_TUNE = replace(
-    MODERN, epochs=5, learning_rate=2e-4, augment=False, start_scale=1.0, metadata_dropout=0.0
-)
+FINE_TUNE = replace(MODERN, epochs=5, learning_rate=2e-4, augment=False, start_scale=1.0, metadata_dropout=0.0)
 
 RECIPES = {"paper": PAPER, "modern": MODERN, "fine-tune": FINE_TUNE}
 
