@@ -62,6 +62,9 @@ def train(
         Path | None,
         typer.Option("--from", help="In place of --backbone: a checkpoint of that split to go on from."),
     ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint of that split to learn from too; several are averaged.")
+    ] = None,
 ) -> None:
     """Train a checkpoint on a labelled data set; resumes where it was cut off."""
     if (backbone is None) == (start is None):
@@ -88,6 +91,7 @@ def train(
             seed=seed,
             max_minutes=minutes,
             start=start,
+            teachers=teacher or (),
         )
         typer.echo(f"saved {output}")
 

@@ -19,7 +19,10 @@ from transformers import TrainerState
 
 import hfskin
 from hfskin.data.ham10000 import load_ham10000
+from hfskin.model.image_processing_hfskin import HfskinImageProcessor
+from hfskin.model.metadata import encode_metadata
 from hfskin.training.checkpoints import last_complete_checkpoint
+from hfskin.training.distillation import TEMPERATURE, Teachers
 from hfskin.training.losses import WeightedCrossEntropy, class_weights
 from hfskin.training.recipes import MODERN, PAPER
 from hfskin.training.run import train
@@ -100,6 +103,31 @@ def test_averaged_weights_are_kept_and_given_back(split_table, tmp_path):
     average, raw = (load_file(trainer_folder / name) for name in ("ema.safetensors", "model.safetensors"))
     assert all(torch.equal(best[name], average[name]) for name in best)
     assert any(not torch.equal(best[name], raw[name]) for name in best)
+
+
+def test_teachers_answer_as_they_do_alone(tiny_checkpoint, lesion_path):
+    """Whatever size and normalisation the student's pictures have."""
+    pipeline = hfskin.load(tiny_checkpoint)
+    mine = HfskinImageProcessor.from_pretrained(tiny_checkpoint, image_mean=[0.3, 0.4, 0.5], image_std=[0.2, 0.3, 0.1])
+    pixels = mine(lesion_path, return_tensors="pt")["pixel_values"]
+    metadata = torch.from_numpy(encode_metadata(55, "male", "back"))[None]
+    teachers = Teachers([tiny_checkpoint, tiny_checkpoint], mine, torch.device("cpu"))
+    probabilities = pipeline(lesion_path, 55, "male", "back").probabilities
+    logits = torch.tensor(list(probabilities.values())).log()[None]
+    expected = (logits / TEMPERATURE).softmax(dim=-1)
+    torch.testing.assert_close(teachers.probabilities(pixels, metadata), expected, rtol=1e-4, atol=1e-6)
+    assert float(teachers.loss(logits, pixels, metadata)) == pytest.approx(0, abs=1e-6)
+    assert float(teachers.loss(-logits, pixels, metadata)) > 1e-6
+    assert teachers.probabilities(pixels[..., :80, :100], metadata).shape == (1, 7)
+
+
+def test_a_student_moves_towards_its_teacher(tiny_checkpoint, split_table, tmp_path):
+    recipe = short(MODERN, epochs=2)
+    for name, teachers in (("alone", ()), ("taught", [tiny_checkpoint])):
+        train(split_table, tmp_path / name, recipe, "mobilenet_v3_small", None, (64, 96), teachers=teachers)
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "taught")]
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert json.loads((tmp_path / "taught" / "training.json").read_text())["teachers"] == [tiny_checkpoint.name]
 
 
 def run_to_the_end(data: Path, output: Path) -> None:

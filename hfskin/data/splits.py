@@ -1,5 +1,6 @@
 """Who is trained on, who is looked at while choosing, who is tested on."""
 
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from .ham10000 import DataError
 
 SPLITS = ("lesion", "paper", "all")
-N_FOLDS = 10  # one tenth of the lesions is the test part, one the validation part
+N_FOLDS = 10  # the "lesion" split goes by tenths of the lesions: one is the test part, one the validation part
 
 
 def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
@@ -31,12 +32,30 @@ def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
     if name == "all":
         return table.assign(split="test")
     try:
-        return _lesion_split(table, seed) if name == "lesion" else _paper_split(table, seed)
+        return lesion_split(table, seed=seed) if name == "lesion" else _paper_split(table, seed)
     except ValueError as error:
         raise DataError(
             f"cannot split {len(table)} pictures: {error}; a class has too few lesions. To evaluate without a "
             "split, use --split all"
         ) from None
+
+
+def lesion_split(
+    table: pd.DataFrame, test: Collection[int] = (0,), val: Collection[int] = (1,), seed: int = 0
+) -> pd.DataFrame:
+    """The "lesion" split with chosen tenths of the lesions (0 to 9) as test and validation part; the rest is train.
+
+    Raises:
+        ValueError: too few lesions of a class.
+        DataError: a lesion stands in several parts.
+    """
+    fold = folds(table, N_FOLDS, seed)
+    split = table.assign(
+        split=np.select([np.isin(fold, list(test)), np.isin(fold, list(val))], ["test", "val"], "train")
+    )
+    if leaks := check_leaks(split):
+        raise DataError(f"{leaks} lesions stand in several parts of the split; this is a bug, please report it")
+    return split
 
 
 def lesion_groups(table: pd.DataFrame) -> pd.Series:
@@ -70,14 +89,6 @@ def folds(table: pd.DataFrame, n: int, seed: int = 0) -> np.ndarray:
     for i, (_, rows) in enumerate(splitter.split(table, table["dx"], lesion_groups(table))):
         fold[rows] = i
     return fold
-
-
-def _lesion_split(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    fold = folds(table, N_FOLDS, seed)
-    split = table.assign(split=np.select([fold == 0, fold == 1], ["test", "val"], "train"))
-    if leaks := check_leaks(split):
-        raise DataError(f"{leaks} lesions stand in several parts of the split; this is a bug, please report it")
-    return split
 
 
 def _paper_split(table: pd.DataFrame, seed: int) -> pd.DataFrame:

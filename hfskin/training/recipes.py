@@ -25,6 +25,7 @@ class Recipe:
     metric: str = "bma"  # of the validation part, chooses the checkpoint
     backbone_cut: str = "full"
     pooling: str = "avg"
+    attention_maps: int = 16  # 0 leaves Soft-Attention out
     attention_gamma: float = 1.0
     metadata_hidden: int = 4096
     dropout: float = 0.5

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,12 +25,17 @@ from ..model.labels import CLASSES
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .callbacks import StopInTime
 from .checkpoints import STATE_FILE, last_complete_checkpoint, patience_is_spent, save_errors
+from .distillation import Teachers
 from .draws import ReproducibleDraws, TellEpoch
 from .losses import WeightedCrossEntropy, class_weights
 from .recipes import Recipe
 from .trainer import HfskinTrainer, validation_metrics
 
 TRAINING_FILE = "training.json"
+# What a recipe says of the model.
+ARCHITECTURE = (
+    "backbone_cut", "pooling", "attention_maps", "attention_gamma", "metadata_hidden", "dropout", "drop_path_rate",
+)  # fmt: skip
 
 
 def train(
@@ -43,6 +49,7 @@ def train(
     seed: int = 0,
     max_minutes: float | None = None,
     start: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> Path:
     """Train on the rows of `table` whose split is "train", choose by those whose split is "val".
 
@@ -58,6 +65,7 @@ def train(
         max_minutes: stop after the step that passes this time; calling again goes on from there.
         start: a checkpoint of hfskin to go on from, in place of `weights`: its architecture, processor and weights,
             head included. It must have been trained on the same split, or the validation part is not unseen.
+        teachers: checkpoints to learn from beside the labels, see [`Teachers`]; of the same split too.
 
     Returns:
         `output`, with the best model by the recipe's metric, its processor and training.json, whose "finished" is false
@@ -84,9 +92,10 @@ def train(
     else:
         train_set = LesionDataset(train_rows, processor, in_memory=True)
     weights_of_classes = recipe.weight_mean * class_weights(counts, recipe.weight_power)
+    arguments = training_arguments(recipe, output, seed)
     trainer = HfskinTrainer(
         model=model,
-        args=training_arguments(recipe, output, seed),
+        args=arguments,
         train_dataset=train_set,
         eval_dataset=LesionDataset(val_rows, processor, in_memory=True),
         processing_class=processor,
@@ -94,6 +103,7 @@ def train(
         compute_loss_func=WeightedCrossEntropy(weights_of_classes, recipe.label_smoothing),
         recipe=recipe,
         best_dir=output,
+        teachers=Teachers(teachers, processor, arguments.device) if teachers else None,
     )
     if recipe.augment:
         trainer.add_callback(TellEpoch(train_set))
@@ -112,6 +122,7 @@ def train(
     facts = {
         "backbone": backbone,
         "backbone_weights": Path(start or weights).name if start or weights else None,
+        "teachers": [folder.name for folder in teachers],
         "image_size": list(image_size),
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
@@ -148,12 +159,7 @@ def create_processor(backbone: str, weights: str | None, image_size: tuple[int, 
 def create_model(recipe: Recipe, backbone: str, weights: str | None, image_size: tuple[int, int]):
     """A new model with the recipe's head, on a pretrained backbone where `weights` says so."""
     config = HfskinConfig(
-        backbone=backbone,
-        image_size=image_size,
-        **{
-            name: getattr(recipe, name)
-            for name in ("backbone_cut", "pooling", "attention_gamma", "metadata_hidden", "dropout", "drop_path_rate")
-        },
+        backbone=backbone, image_size=image_size, **{name: getattr(recipe, name) for name in ARCHITECTURE}
     )
     if weights is None:
         return HfskinForImageClassification(config)

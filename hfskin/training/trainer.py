@@ -19,6 +19,7 @@ from ..hub.push import add_card
 from ..model.labels import CLASSES
 from .callbacks import UpdateAverage
 from .checkpoints import save_errors
+from .distillation import WEIGHT, Teachers
 from .draws import seed_of
 from .recipes import Recipe
 
@@ -34,11 +35,12 @@ class HfskinTrainer(Trainer):
         recipe: see [`Recipe`]; `ema_decay` and `start_scale` are carried out here, the rest is in Trainer's arguments.
         best_dir: where the best model by the validation metric is saved, with its processor; written to a temporary
             name first, so that a crash leaves the last good one.
+        teachers: what to learn from beside the labels.
     """
 
-    def __init__(self, *args, recipe: Recipe, best_dir: Path, **kwargs):
+    def __init__(self, *args, recipe: Recipe, best_dir: Path, teachers: Teachers | None = None, **kwargs):
         super().__init__(*args, **kwargs)
-        self.recipe, self.best_dir = recipe, best_dir
+        self.recipe, self.best_dir, self.teachers = recipe, best_dir, teachers
         self.average = None
         if recipe.ema_decay:
             self.average = ModelEmaV3(self.model, decay=recipe.ema_decay, use_warmup=True)
@@ -49,6 +51,13 @@ class HfskinTrainer(Trainer):
         torch.manual_seed(seed_of(self.args.seed, self.state.global_step, self.args.process_index))
         inputs["pixel_values"] = self._resize(inputs["pixel_values"])
         return super().training_step(model, inputs, num_items_in_batch)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
+        if self.teachers is not None and model.training:
+            taught = self.teachers.loss(outputs.logits, inputs["pixel_values"], inputs["metadata"])
+            loss = (1 - WEIGHT) * loss + WEIGHT * taught
+        return (loss, outputs) if return_outputs else loss
 
     def get_eval_dataloader(self, eval_dataset=None):
         """Every validation picture: Trainer would drop the last batch there too."""
@@ -149,7 +158,7 @@ class HfskinTrainer(Trainer):
 
 
 def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    """accuracy, BMA (mean recall) and macro one-vs-rest AUC of logits (N, 7) against labels (N,)."""
+    """accuracy, BMA (mean recall), melanoma's recall and macro one-vs-rest AUC of logits (N, 7) against labels (N,)."""
     logits = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
     probabilities = torch.from_numpy(np.asarray(logits)).float().softmax(dim=-1).numpy()
     labels, predicted = prediction.label_ids, probabilities.argmax(axis=-1)
@@ -157,6 +166,8 @@ def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
         "accuracy": float((predicted == labels).mean()),
         "bma": float(balanced_accuracy_score(labels, predicted)),
     }
+    if (melanoma := labels == CLASSES.index("mel")).any():
+        metrics["melanoma"] = float((predicted == labels)[melanoma].mean())
     if len(np.unique(labels)) == len(CLASSES):
         metrics["auc"] = float(roc_auc_score(labels, probabilities, multi_class="ovr", labels=range(len(CLASSES))))
     return metrics

@@ -1,0 +1,68 @@
+"""Learning from larger models: knowledge distillation (Hinton, Vinyals and Dean 2015)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.modeling_hfskin import HfskinForImageClassification
+
+TEMPERATURE = 2.0  # softens what the teachers say, so that the classes they find second and third are heard
+WEIGHT = 0.5  # of the teachers against the labels
+
+
+class Teachers:
+    """Checkpoints whose mean answer to a batch is what a student should say too.
+
+    Each sees the student's own augmented pictures, resized and normalised as it was trained to see them.
+
+    Args:
+        checkpoints: folders. They must have been trained on the same split as the student, or they hand it what they
+            remember of its validation and test part.
+        processor: the student's.
+    """
+
+    def __init__(self, checkpoints: Sequence[Path], processor: HfskinImageProcessor, device: torch.device):
+        self.models: list[HfskinForImageClassification] = []
+        self.scales: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for folder in checkpoints:
+            model = HfskinForImageClassification.from_pretrained(folder, dtype=torch.float32)
+            model.gate = None
+            self.models.append(model.to(device, memory_format=torch.channels_last).eval())
+            self.scales.append(_renormalisation(processor, HfskinImageProcessor.from_pretrained(folder), device))
+
+    @torch.no_grad()
+    def probabilities(self, pixel_values: torch.Tensor, metadata: torch.Tensor) -> torch.Tensor:
+        """The mean over the teachers of softmax(logits / TEMPERATURE): (B, 3, H, W) and (B, 19) -> (B, 7)."""
+        answers = []
+        for model, (factor, offset) in zip(self.models, self.scales, strict=True):
+            pixels = pixel_values * factor + offset
+            size = tuple(model.config.image_size)
+            if tuple(pixels.shape[2:]) != size:
+                pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+            logits = model(pixel_values=pixels, metadata=metadata).logits.float()
+            answers.append((logits / TEMPERATURE).softmax(dim=-1))
+        return torch.stack(answers).mean(dim=0)
+
+    def loss(self, logits: torch.Tensor, pixel_values: torch.Tensor, metadata: torch.Tensor) -> torch.Tensor:
+        """TEMPERATURE^2 times the divergence of the student's softened answer from the teachers', mean over the batch.
+
+        Args:
+            logits: the student's, (B, 7).
+        """
+        wanted = self.probabilities(pixel_values, metadata)
+        said = F.log_softmax(logits.float() / TEMPERATURE, dim=-1)
+        return TEMPERATURE**2 * F.kl_div(said, wanted, reduction="batchmean")
+
+
+def _renormalisation(
+    student: HfskinImageProcessor, teacher: HfskinImageProcessor, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factor and offset, (3, 1, 1) each, from the student's normalised pixels to the teacher's."""
+    mean, std, teacher_mean, teacher_std = (
+        torch.tensor(values, device=device).view(3, 1, 1)
+        for values in (student.image_mean, student.image_std, teacher.image_mean, teacher.image_std)
+    )
+    return std / teacher_std, (mean - teacher_mean) / teacher_std
