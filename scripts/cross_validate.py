@@ -1,0 +1,140 @@
+"""Five-fold cross-validation of a recipe on the `lesion` split: answers of models to lesions that they never saw.
+
+    python scripts/cross_validate.py --data DIR --copies DIR --weights FILE [--folds 0,1] [--minutes M]
+    python scripts/cross_validate.py --render
+
+Each fold trains on seven tenths of the lesions, chooses and calibrates on one, and answers two. Its answers go to
+results/cross_validation/fold<k>.csv.gz; when any are there, metrics.json and docs/cross_validation.md are made from all
+of them. A fold that is done is skipped, one that was cut off goes on. Needs neither `datasets` nor `gradio`.
+"""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results" / "cross_validation"
+PAGE = ROOT / "docs" / "cross_validation.md"
+NAMES = {"bma": "BMA", "auc_macro": "macro AUC", "melanoma_sensitivity": "melanoma sensitivity"}
+
+
+def main(
+    data: Annotated[Path | None, typer.Option(help="HAM10000 folder.")] = None,
+    render: Annotated[bool, typer.Option("--render", help="Only render the page from metrics.json.")] = False,
+    copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
+    backbone: Annotated[str, typer.Option(help="A name of `hfskin backbones`.")] = "efficientnet_lite0",
+    weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
+    image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
+    epochs: Annotated[int | None, typer.Option(help="Instead of the modern recipe's.")] = None,
+    folds: Annotated[str, typer.Option(help="Comma-separated, 0 to 4.")] = "0,1,2,3,4",
+    minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the answers.")] = RESULTS,
+    runs: Annotated[Path, typer.Option(help="Where checkpoints are kept.")] = ROOT / "runs" / "cross_validation",
+    page: Annotated[Path, typer.Option(help="Markdown to render.")] = PAGE,
+) -> None:
+    """Train and answer, fold by fold, where there is data; then measure and render."""
+    if not render:
+        if data is None:
+            raise typer.BadParameter("give --data DIR, or --render")
+        run_folds(data, copies, (backbone, weights, image_size), epochs, folds, minutes, output, runs)
+    if (output / "metrics.json").is_file():
+        page.write_text(render_page(json.loads((output / "metrics.json").read_text())), encoding="utf-8")
+        typer.echo(f"wrote {page}")
+
+
+def run_folds(data, copies, model: tuple, epochs, folds: str, minutes: float | None, output: Path, runs: Path) -> None:
+    from hfskin.data.ham10000 import find_images, load_ham10000
+    from hfskin.evaluation.cross_validation import summarise_folds
+    from hfskin.evaluation.report import write_metrics
+    from hfskin.training.recipes import MODERN
+
+    recipe = MODERN if epochs is None else dataclasses.replace(MODERN, epochs=epochs)
+    table, others = load_ham10000(data), find_images([copies]) if copies else None
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    output.mkdir(parents=True, exist_ok=True)
+    for fold in map(int, folds.split(",")):
+        left = None if deadline is None else (deadline - time.monotonic()) / 60
+        if not answers_of(output, fold).is_file() and (left is None or left > 0):
+            run_fold(table, others, fold, model, recipe, left, output, runs / f"fold{fold}")
+    if files := sorted(output.glob("fold*.csv.gz")):
+        report = summarise_folds(table, pd.concat([pd.read_csv(file) for file in files]))
+        report["training"] = [json.loads(path.read_text()) for path in sorted(output.glob("fold*.json"))]
+        write_metrics(report, output / "metrics.json")
+
+
+def run_fold(table, copies, fold: int, model: tuple, recipe, minutes: float | None, output: Path, run: Path) -> None:
+    """Train, calibrate and answer one fold; nothing is written where the time was too short."""
+    from hfskin.evaluation.calibrate import calibrate_checkpoint
+    from hfskin.evaluation.cross_validation import fold_split, predict_fold
+    from hfskin.training.run import TRAINING_FILE, train
+
+    split = fold_split(table, fold)
+    backbone, weights, image_size = model
+    train(split, run, recipe, backbone, weights, image_size, copies, seed=fold, max_minutes=minutes)
+    facts = json.loads((run / TRAINING_FILE).read_text())
+    if not facts["finished"]:
+        typer.echo(f"fold {fold}: cut off by the time limit; the same command goes on")
+        return
+    calibrate_checkpoint(run, split)
+    (output / f"fold{fold}.json").write_text(
+        json.dumps({k: facts[k] for k in facts if k != "history"}, indent=1) + "\n"
+    )
+    predict_fold(run, split, fold).to_csv(answers_of(output, fold), index=False)
+
+
+def answers_of(output: Path, fold: int) -> Path:
+    return output / f"fold{fold}.csv.gz"
+
+
+def render_page(report: dict) -> str:
+    """The page as Markdown."""
+    results, runs = report["results"], report["training"]
+    first = runs[0]
+    height, width = first["image_size"]
+    lines = [
+        "# Five folds",
+        "",
+        "Rendered by `python scripts/cross_validate.py --render` from results/cross_validation/metrics.json; do not "
+        f"edit. HAM10000, `lesion` split, folds {', '.join(map(str, report['folds']))}: {report['images']:,} pictures "
+        f"of {report['lesions']:,} lesions, each answered by a model that saw no picture of its lesion. "
+        f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['recipe']['epochs']} epochs "
+        f"on seven tenths of the lesions, {first['device']}. In brackets, 95 % intervals over lesions.",
+        "",
+        "| | with age, sex, site | picture alone |",
+        "|---|---|---|",
+    ]
+    for title, value in FIGURES.items():
+        cells = (value(results[name]) for name in ("with_metadata", "without_metadata"))
+        lines.append(f"| {title} | " + " | ".join(_interval(cell) for cell in cells) + " |")
+    lines += ["", "By fold, with age, sex and site:", "", "| fold | " + " | ".join(NAMES.values()) + " |"]
+    lines.append("|---" * (1 + len(NAMES)) + "|")
+    by_fold = results["with_metadata"]["by_fold"]
+    for i, fold in enumerate(report["folds"]):
+        lines.append(f"| {fold} | " + " | ".join(f"{by_fold[name]['values'][i]:.3f}" for name in NAMES) + " |")
+    means = (f"{by_fold[n]['mean']:.3f}" + (f" ± {s:.3f}" if (s := by_fold[n]["sd"]) else "") for n in NAMES)
+    lines.append("| mean ± sd | " + " | ".join(means) + " |")
+    return "\n".join(lines) + "\n"
+
+
+FIGURES = {
+    "balanced multiclass accuracy (BMA)": lambda r: r["metrics"]["bma"],
+    "macro AUC": lambda r: r["metrics"]["auc_macro"],
+    "accuracy": lambda r: r["metrics"]["accuracy"],
+    "melanoma sensitivity, most probable class": lambda r: r["metrics"]["per_class"]["mel"]["sensitivity"],
+    "calibration error (ECE, 15 bins)": lambda r: r["calibration"]["ece"],
+    "prediction sets: coverage, wanted 0.90": lambda r: r["coverage"],
+    "prediction sets: mean size": lambda r: r["mean_size"],
+}
+
+
+def _interval(m: dict) -> str:
+    return f"{m['value']:.3f} ({m['low']:.3f} to {m['high']:.3f})"
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,79 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hfskin.data.splits import check_leaks
+from hfskin.evaluation.cross_validation import FOLDS, fold_split, predict_fold, summarise_folds
+from hfskin.model.labels import CLASSES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def many(table) -> pd.DataFrame:
+    """112 lesions, 16 a class: the 28 of tests/data under four names each, enough for ten tenths."""
+    copies = [table.assign(**{c: table[c] + f"-{i}" for c in ("image_id", "lesion_id")}) for i in range(4)]
+    return pd.concat(copies, ignore_index=True)
+
+
+def script(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_folds_test_every_picture_once_and_leak_nothing(many):
+    splits = [fold_split(many, fold) for fold in range(FOLDS)]
+    tested = np.stack([(split["split"] == "test").to_numpy() for split in splits])
+    assert (tested.sum(axis=0) == 1).all()
+    for split in splits:
+        assert check_leaks(split) == 0
+        assert set(split["split"]) == {"train", "val", "test"}
+
+
+def test_out_of_fold_figures_are_those_of_the_answers(many, tiny_checkpoint):
+    answers = [predict_fold(tiny_checkpoint, fold_split(many, fold), fold) for fold in range(FOLDS)]
+    both = pd.concat(answers).sample(frac=1, random_state=0)  # in any order
+    report = summarise_folds(many, both)
+    assert (report["images"], report["folds"]) == (112, [0, 1, 2, 3, 4])
+    rows = many.merge(both, on="image_id")
+    for name, suffix in (("with_metadata", ""), ("without_metadata", "_alone")):
+        said = rows[[c + suffix for c in CLASSES]].to_numpy().argmax(axis=1)
+        recalls = [(said[rows["dx"] == c] == i).mean() for i, c in enumerate(CLASSES)]
+        assert report["results"][name]["metrics"]["bma"]["value"] == pytest.approx(np.mean(recalls))
+        assert len(report["results"][name]["by_fold"]["bma"]["values"]) == FOLDS
+    true = rows[list(CLASSES)].to_numpy()[np.arange(112), [CLASSES.index(dx) for dx in rows["dx"]]]
+    best = rows[list(CLASSES)].to_numpy().max(axis=1)
+    covered = (true >= 0.1) | (true == best)  # 0.1 is the tiny checkpoint's threshold
+    assert report["results"]["with_metadata"]["coverage"]["value"] == pytest.approx(covered.mean())
+    facts = {"backbone": "b", "backbone_weights": "w", "image_size": [96, 128], "recipe": {"epochs": 1}, "device": "d"}
+    page = script("cross_validate").render_page(json.loads(json.dumps(report)) | {"training": [facts]})
+    assert "112 pictures of 112 lesions" in page
+    assert f"| mean ± sd | {report['results']['with_metadata']['by_fold']['bma']['mean']:.3f} ±" in page
+
+
+def test_an_experiment_adds_its_row_once(many, tmp_path):
+    experiments = script("experiments")
+    output, setting = tmp_path / "rows.json", ("mobilenet_v3_small", None, (32, 48), 1)
+    for name in ("modern", "no Soft-Attention", "modern"):
+        experiments.run_one(many, None, name, 2, setting, None, tmp_path / "runs", output)
+    rows = experiments.read_rows(output)
+    assert sorted(row["change"] for row in rows) == ["modern", "no Soft-Attention"]
+    page = experiments.render_page(rows)
+    with_it, without = (next(r for r in rows if r["change"] == c) for c in ("modern", "no Soft-Attention"))
+    assert f"| {without['bma']:.3f} | {without['bma'] - with_it['bma']:+.3f} |" in page
+
+
+def test_the_pages_are_rendered_from_the_committed_results():
+    experiments, folds = script("experiments"), script("cross_validate")
+    if experiments.RESULTS.is_file():
+        page = experiments.render_page(experiments.read_rows(experiments.RESULTS))
+        assert experiments.PAGE.read_text() == page, "run: python scripts/experiments.py --render"
+    if (folds.RESULTS / "metrics.json").is_file():
+        page = folds.render_page(json.loads((folds.RESULTS / "metrics.json").read_text()))
+        assert folds.PAGE.read_text() == page, "run: python scripts/cross_validate.py --render"
