@@ -155,15 +155,16 @@ def main() -> None:
         page, url = start_page(Path(temporary))
         try:
             wait_until_warm(page)
-            alone, _ = ask_for(url, 5, 1, Path(pictures))
+            alone, early = ask_for(url, 5, 1, Path(pictures))
             print(f"one client over HTTP: median {1000 * statistics.median(alone[3:]):.0f} ms")
-            ask_for(url, WARM_UP, options.clients, Path(pictures))
+            _, warming = ask_for(url, WARM_UP, options.clients, Path(pictures))
             files_before, memory_before = files_left(Path(temporary)), memory(page)
             times, errors = ask_for(url, options.seconds, options.clients, Path(pictures))
             files_after, memory_after = files_left(Path(temporary)), memory(page)
         finally:
             page.terminate()
             page.wait(20)
+    errors += early + warming
     cuts = statistics.quantiles(times, n=20)
     rate = len(times) / options.seconds
     print(f"{options.clients} clients, {options.seconds:.0f} s: {len(times)} answers, {len(errors)} errors")

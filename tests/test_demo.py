@@ -96,6 +96,13 @@ def test_without_calibration_the_answer_says_so_and_claims_no_set(prediction):
     assert "Candidates" not in html
 
 
+@pytest.mark.parametrize("suspicious", [None, False])
+def test_a_malignant_first_place_is_nothing_to_wait_on_whatever_the_threshold(prediction, thresholds, suspicious):
+    html = answer_html(replace(prediction, label="mel", suspicious=suspicious), thresholds, None, "")
+    assert text.NEXT_SUSPICIOUS in html
+    assert text.NEXT_OTHER not in html
+
+
 def test_refusal_shows_no_diagnosis_and_no_number(prediction, thresholds):
     html = answer_html(replace(prediction, label=None, in_distribution=False), thresholds, None, "")
     assert text.REFUSED in html
@@ -110,14 +117,30 @@ def test_what_people_typed_or_named_is_escaped(prediction, thresholds):
     assert "<img" not in rows_html([Row(evil, error=evil), Row(evil, prediction)], thresholds, evil)
 
 
-# The model card
+def test_a_batch_row_begins_with_the_verdict_and_names_the_candidates(prediction, thresholds):
+    row = Row("a.jpg", replace(prediction, label="nv", suspicious=True, prediction_set=["mel", "nv"]))
+    cells = rows_html([row], thresholds, "").split("<td>")[1:]
+    assert text.BATCH_FLAG in cells[0]
+    assert "melanoma, melanocytic nevus (common mole)" in cells[2]
 
 
 def test_the_answer_says_what_the_patient_changed(prediction, thresholds):
     effects = {"age": dict.fromkeys(hfskin.CLASSES, 0.02), "localization": dict.fromkeys(hfskin.CLASSES, -0.01)}
     html = answer_html(replace(prediction, label="nv"), thresholds, None, "", effects)
     assert "age +6, site -3." in html  # three classes are malignant
+    effects = {"sex": dict.fromkeys(hfskin.CLASSES, -0.001)}
+    assert "sex 0." in answer_html(replace(prediction, label="nv"), thresholds, None, "", effects)
     assert 'class="effects"' not in answer_html(prediction, thresholds, None, "", {})
+
+
+# The model card
+
+
+def test_the_cards_tables_scroll_and_are_reached_by_keyboard(tmp_path):
+    (tmp_path / "README.md").write_text("a | b\n\n| c | d |\n|---|---|\n| 1 | 2 |\n\nend\n")
+    card = render_card(lambda name: tmp_path / name)
+    assert '<div class="scroll" tabindex="0">\n\n| c | d |\n|---|---|\n| 1 | 2 |\n\n</div>\n\n\nend' in card
+    assert card.count("<div") == 1
 
 
 def test_card_loses_its_yaml_and_carries_its_plots(tmp_path):

@@ -161,6 +161,56 @@ def test_an_examples_diagnosis_is_not_shown_beside_ones_own_picture(visit):
     assert "This example" not in wait_answer(page)
 
 
+def test_ones_own_picture_is_not_answered_with_an_examples_patient(visit):
+    page = visit()
+    upload(page, LESIONS[4])
+    wait_answer(page)
+    page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).fill("65")
+    page.get_by_role("button", name=text.LOOK).click()
+    wait_answer(page, re.compile(f"Sex, {text.SITE.lower()} unknown"))
+    upload(page, LESIONS[5])
+    page.locator("#picture img").wait_for()
+    wait_answer(page, re.compile(f"Sex, {text.SITE.lower()} unknown"))  # one's own age stays
+    page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=5), exact=True).click()
+    wait_answer(page, "This example's true diagnosis")
+    upload(page, LESIONS[6])
+    wait_answer(page, f"Age, sex, {text.SITE.lower()} unknown")
+    assert page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).input_value() == ""
+
+
+def test_the_last_answer_is_gone_while_the_next_one_is_on_its_way(visit):
+    page = visit()
+    page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=6), exact=True).click()
+    wait_answer(page)
+    wait_figure(page)
+    held = []
+
+    def hold_back(route):
+        # The question itself carries the view; what only clears the page does not.
+        (held.append if text.VIEW_ATTENTION in (route.request.post_data or "") else type(route).continue_)(route)
+
+    page.route("**/queue/join*", hold_back)
+    upload(page, LESIONS[5])
+    page.locator("#answer", has_text=text.EMPTY).wait_for()
+    page.locator("#figure img").wait_for(state="detached")
+    for _ in range(50):
+        if held:
+            break
+        page.wait_for_timeout(100)
+    held[0].continue_()
+    wait_answer(page)
+
+
+def test_the_keyboards_place_is_seen(visit):
+    page = visit()
+    page.get_by_role("combobox", name=text.SITE, exact=True).focus()
+    page.keyboard.press("Escape")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.type") == "radio"
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "2px"
+
+
 def test_heat_map_slider_and_grad_cam(visit, keep):
     page = visit()
     page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=5), exact=True).click()
@@ -342,6 +392,9 @@ def test_phone_needs_no_sideways_scrolling_and_always_shows_the_notice(visit, ke
     for tab in (text.TAB_LOOK, text.TAB_BATCH, text.TAB_COMPARE, text.TAB_ABOUT):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.wait_for_selector("#card table")
+    breaks = "[...document.querySelectorAll('#card td')].map(cell => getComputedStyle(cell).wordBreak)"
+    assert set(page.evaluate(breaks)) == {"normal"}, "words of the card's tables are cut in pieces"
 
 
 @pytest.mark.parametrize(("viewport", "scheme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "dark")])

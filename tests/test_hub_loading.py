@@ -200,3 +200,20 @@ def explain_a_ring():
     outer, inner = KeyError("outer"), KeyError("inner")
     outer.__cause__, inner.__context__ = inner, outer
     return explain(outer, "org/name")
+
+
+def chosen_on_the_page(name, picture):
+    """What the page's Compare tab gets of a repository."""
+    from hfskin.demo.checkpoints import Checkpoints
+
+    checkpoints = Checkpoints()
+    chosen = checkpoints.renew(name)
+    probabilities = checkpoints.run(chosen.pipeline, picture).probabilities
+    return chosen.name, chosen.revision, chosen.file("README.md") is not None, probabilities
+
+
+def test_the_page_answers_by_a_repository_at_its_newest_commit(hub, client, checkpoint, pushed):
+    name, revision, has_card, probabilities = client(chosen_on_the_page, pushed, PICTURE)
+    assert (name, has_card) == (pushed, True)
+    assert revision == hub.repo(pushed).commits[-1][0][:12]
+    assert probabilities == pytest.approx(client(chosen_on_the_page, str(checkpoint), PICTURE)[3], abs=1e-5)

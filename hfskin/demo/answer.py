@@ -30,7 +30,9 @@ def answer_html(
         ]
     else:
         warnings = [plain(warning) for warning in prediction.warnings]
-        advice = text.NEXT_SUSPICIOUS if prediction.suspicious else text.NEXT_OTHER
+        # Without a threshold, or with a high one, the likeliest class alone is reason enough.
+        urgent = prediction.suspicious or prediction.label in MALIGNANT
+        advice = text.NEXT_SUSPICIOUS if urgent else text.NEXT_OTHER
         next_step = _section(text.NEXT, f"<p>{escape(advice)}</p>")
         verdict, classes = _verdict(prediction, config), _classes(prediction) + _prediction_set(prediction, config)
         classes += _effects(effects or {})
@@ -72,7 +74,8 @@ def plain(warning: str) -> str:
 
 
 def _verdict(prediction: Prediction, config) -> str:
-    sentences = [text.MALIGNANT.format(share=percent(prediction.malignant_probability))]
+    estimate = escape(text.MALIGNANT).format(share=f"<strong>{percent(prediction.malignant_probability)}</strong>")
+    sentences = []
     if prediction.suspicious is None:
         kind, title = "unknown", text.NO_THRESHOLD
         sentences.append(text.WITHOUT_THRESHOLD)
@@ -84,7 +87,8 @@ def _verdict(prediction: Prediction, config) -> str:
         if config.malignant_sensitivity is not None:
             sentences.append(text.SENSITIVITY.format(share=percent(config.malignant_sensitivity)))
     meter = _meter(prediction.malignant_probability, config.malignant_threshold)
-    return f'<div class="verdict {kind}"><h2>{escape(title)}</h2><p>{escape(" ".join(sentences))}</p>{meter}</div>'
+    words = f"<h2>{escape(title)}</h2><p>{estimate} {escape(' '.join(sentences))}</p>"
+    return f'<div class="verdict {kind}">{words}{meter}</div>'
 
 
 def _meter(share: float, threshold: float | None) -> str:
@@ -131,10 +135,16 @@ def _effects(effects: dict[str, dict[str, float]]) -> str:
     if not effects:
         return ""
     moves = [
-        text.EFFECT.format(name=text.FIELDS[field], points=100 * sum(by_class[c] for c in MALIGNANT))
+        text.EFFECT.format(name=text.FIELDS[field], points=_signed(100 * sum(by_class[c] for c in MALIGNANT)))
         for field, by_class in effects.items()
     ]
     return f'<p class="effects">{escape(text.EFFECTS.format(moves=", ".join(moves)))}</p>'
+
+
+def _signed(points: float) -> str:
+    """Whole points with their sign; nothing is neither more nor less."""
+    whole = round(points)
+    return f"{whole:+d}" if whole else "0"
 
 
 def _truth(example: Example | None) -> str:

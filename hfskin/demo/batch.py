@@ -90,9 +90,9 @@ def _row_html(row: Row, config: "HfskinConfig") -> str:
         kind = "high" if p.suspicious else "answered"
         malignant = percent(p.malignant_probability) + (f", {text.BATCH_FLAG}" if p.suspicious else "")
         cells = (
-            f"{DIAGNOSES[p.label]}, {percent(p.probabilities[p.label])}",
             malignant,
-            " ".join(p.prediction_set) if config.conformal_threshold is not None else "",
+            f"{DIAGNOSES[p.label]}, {percent(p.probabilities[p.label])}",
+            ", ".join(DIAGNOSES[code] for code in p.prediction_set) if config.conformal_threshold is not None else "",
             "; ".join(plain(warning) for warning in p.warnings),
         )
     columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)

@@ -11,11 +11,12 @@ from . import text
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<file>(?:[\w-]+/)*[\w.-]+\.(?:png|jpg|jpeg|webp))\)")
+_TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 _HEADING = re.compile(r"^(#{1,5}) ", re.MULTILINE)
 
 
 def render_card(find: Callable[[str], Path | None]) -> str:
-    """The card's Markdown with its plots in it, headings one level lower and without its YAML.
+    """The card's Markdown with its plots in it, tables that scroll, headings one level lower and without its YAML.
 
     Args:
         find: gives the path of a file of the checkpoint by its name, as in plots/roc.png, or None.
@@ -29,6 +30,8 @@ def render_card(find: Callable[[str], Path | None]) -> str:
         path = find(match["file"])
         return match[0] if path is None else f"![{match['alt']}]({data_uri(path.read_bytes(), path.name)})"
 
+    # On a phone a wide table would be cut into columns of two letters; what scrolls must be reached by keyboard.
+    card = _TABLE.sub(r'<div class="scroll" tabindex="0">\n\n\g<0>\n</div>\n\n', card)
     return _HEADING.sub(r"#\1 ", _IMAGE.sub(embed, card))
 
 

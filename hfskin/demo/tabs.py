@@ -31,7 +31,7 @@ def batch_tab(checkpoints: Checkpoints, files: SessionFiles, chosen: gr.State) -
         files.hold(request.session_hash, *(paths or []), table_path)
 
         def advance(done, total):
-            progress((done, total), desc=text.BATCH_PROGRESS)
+            progress((done, total), desc=text.BATCH_PROGRESS.format(done=done, total=total))
 
         try:
             rows = look_at_all(checkpoints, source, paths, table_path, advance)

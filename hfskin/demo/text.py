@@ -1,7 +1,7 @@
 """Every word of the page, in one place: translate this file and the page is translated.
 
-The pipeline's own warnings and error messages come from `hfskin.inference` and `hfskin.model`, and the model card from
-the checkpoint.
+The pipeline's own warnings and error messages come from `hfskin.inference` and `hfskin.model`, the names of the
+diagnoses from `hfskin.model.labels`, the model card from the checkpoint, the words of gradio's own buttons from gradio.
 """
 
 LANGUAGE = "en"
@@ -18,7 +18,10 @@ LIMITS = "JPEG, PNG, TIFF, BMP or WebP, up to {megabytes} MB a file."
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Look", "Batch", "Compare", "About"
 
 # Look: the question
-NEEDS = "One lesion, seen through a dermatoscope, in focus. An ordinary photograph of the skin cannot be judged here."
+NEEDS = (
+    "One lesion, seen through a dermatoscope, in focus. An ordinary photograph of the skin cannot be judged here, "
+    "though the page does not always notice that it is one."
+)
 PICTURE = "Picture of the lesion"
 PICTURE_ALT = "The picture that you chose"
 PICTURE_HINT = "Drop, paste or choose a picture, or use the camera"
@@ -91,7 +94,7 @@ SET = "Candidates: {names}."
 SET_OF_ALL = "None of the seven classes can be ruled out."
 SET_COVERAGE = "Such lists miss the true diagnosis in about {share} of the validation pictures."
 FIELDS = {"age": "age", "sex": "sex", "localization": "site"}
-EFFECT = "{name} {points:+.0f}"
+EFFECT = "{name} {points}"
 EFFECTS = "What is known of the patient moved the malignancy estimate by (percentage points): {moves}."
 TRUTH = "This example's true diagnosis: {name} ({how})."
 TRUTH_HOW = {
@@ -136,13 +139,13 @@ BATCH_INTRO = (
 )
 BATCH_FILES, BATCH_METADATA = "Pictures or zip files", "Metadata CSV (may be left out)"
 BATCH_RUN = "Look at all of them"
-BATCH_PROGRESS = "Looking"
+BATCH_PROGRESS = "{done} of {total} pictures"
 BATCH_NONE = "There are no files yet. Choose pictures or a zip file first."
 BATCH_DONE = "{answered} answered, {refused} refused, {failed} could not be read."
 BATCH_BY = "Answered by {checkpoint}."
 BATCH_DOWNLOAD = "Download the table (CSV)"
 BATCH_TABLE = "Results, one row a picture"
-BATCH_COLUMNS = ("Picture", "Most likely", "Malignant or a precursor", "Candidates", "Notes")
+BATCH_COLUMNS = ("Picture", "Malignant or a precursor", "Most likely", "Candidates", "Notes")
 BATCH_REFUSED = "No diagnosis: not a dermatoscopic picture"
 BATCH_FAILED = "Could not be read"
 BATCH_FLAG = "suspicious"
@@ -204,6 +207,11 @@ client = Client("{address}")
 answer = client.predict(handle_file("lesion.jpg"), 55, "male", "back", api_name="/predict")
 answers = client.predict([handle_file("lesions.zip")], handle_file("patients.csv"), api_name="/predict_batch")
 ```
+
+An answer holds `label`, `probabilities` by class, `prediction_set`, `malignant_probability`, `suspicious`,
+`in_distribution`, `in_distribution_score`, `crop`, `warnings` and `names`, the plain names of the classes. Where
+`label` is null, the picture does not look like a lesion, and the numbers mean nothing. A batch is a list of answers,
+each with `image`, its file's name; a file that cannot be read has `error` instead.
 
 `None` stands for an unknown age and for no CSV, `"unknown"` for an unknown sex or site. An installation with
 `pip install "hfskin[mcp]"`, started with `GRADIO_MCP_SERVER=true`, is an MCP server too."""

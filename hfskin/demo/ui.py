@@ -139,11 +139,17 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], files: SessionF
             return empty_html(), "", gr.update(visible=False)
         return ask(path, age, sex, site, view, source, index, request)
 
+    def clear(index):
+        # While the next answer is on its way, the last one must not stand beside another picture.
+        patient = [gr.skip()] * 3 if index is None else ["", "unknown", "unknown"]  # not the example's
+        return *patient, None, empty_html(), "", gr.update(visible=False)
+
     def choose(event: gr.EventData):
         index = event._data["index"]
         example = examples[index]
         age = "" if example.age is None else f"{example.age:g}"
-        return str(example.path), age, example.sex, example.localization, index
+        patient = age, example.sex, example.localization
+        return str(example.path), *patient, index, empty_html(), "", gr.update(visible=False)
 
     event = {
         "inputs": [picture, age, sex, site, view, chosen, truth],
@@ -156,9 +162,11 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], files: SessionF
     }
     gr.on([button.click, age.submit], ask, **event).then(js=scroll_to("answer"))
     gr.on([sex.input, site.input, age.blur, view.input, chosen.change], ask_again, **event)
-    own = picture.input(lambda: None, outputs=truth, queue=False, api_visibility="private")
+    patient, shown = [age, sex, site, truth], [answer, figure, view]
+    at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    own = picture.input(clear, truth, [*patient, *shown], **at_once)
     own.then(ask_again, **event).then(js=scroll_to("answer"))
-    pressed = gallery.click(choose, outputs=[picture, age, sex, site, truth], queue=False, api_visibility="private")
+    pressed = gallery.click(choose, outputs=[picture, *patient, *shown], **at_once)
     pressed.then(ask_again, **event).then(js=scroll_to("answer"))
     return [picture, age, sex, site]
 
