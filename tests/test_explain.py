@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 import hfskin
 from hfskin.inference.attention import attention_map
 from hfskin.inference.explain import grad_cam, heat_layer, overlay
-from hfskin.inference.quality import MIN_SHARPNESS, is_blurred, sharpness
+from hfskin.inference.quality import MIN_SHARPNESS, has_lines, is_blurred, sharpness
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +126,16 @@ def test_blur_is_noticed_on_real_lesions(data_folder, pipeline):
     assert all(sharpness(picture) < MIN_SHARPNESS for picture in blurred)
     assert any("blurred" in warning for warning in pipeline(blurred[0]).warnings)
     assert not any("blurred" in warning for warning in pipeline(lesions[0]).warnings)
+
+
+def test_hairs_and_a_ruler_are_noticed(data_folder, pipeline):
+    hairy, clean = (data_folder / "images" / f"{name}.jpg" for name in ("ISIC_0024525", "ISIC_0024308"))
+    assert any("hairs or a ruler" in warning for warning in pipeline(hairy).warnings)
+    assert not any("hairs or a ruler" in warning for warning in pipeline(clean).warnings)
+    ruled = Image.open(clean).convert("RGB").resize((800, 600))
+    assert not has_lines(ruled)
+    pen = ImageDraw.Draw(ruled)
+    pen.line((100, 520, 700, 520), "black", 5)
+    for x in range(100, 701, 50):
+        pen.line((x, 470, x, 520), "black", 5)
+    assert has_lines(ruled)

@@ -11,7 +11,7 @@ from ..model.metadata import encode_metadata, missing_fields
 from ..model.preprocessing import Preprocessing
 from .attention import attention_map
 from .prediction import REFUSAL, Prediction
-from .quality import is_blurred
+from .quality import has_lines, is_blurred
 
 EMBEDDED_CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "default"
 ONNX_FILE = "model.onnx"  # in a checkpoint folder that has one: the graph of `hfskin export`
@@ -82,6 +82,8 @@ class LesionPipeline:
             notes.append(f"the picture is small ({image.width}x{image.height} pixels): details are missing")
         if is_blurred(image):
             notes.append("the picture looks blurred: details are missing")
+        if has_lines(image):
+            notes.append("hairs or a ruler seem to cross the picture: they may hide details")
         crop = preprocessing.crop_box(image)
         return {"pixel_values": preprocessing(image), "metadata": metadata, "crop": crop, "warnings": notes}
 
