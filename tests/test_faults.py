@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import hfskin
 from hfskin.cli import app
 from hfskin.files import write_whole
+from hfskin.inference.base import EMBEDDED_CHECKPOINT
 from hfskin.training.checkpoints import SaveError, last_complete_checkpoint
 from hfskin.training.recipes import PAPER
 from hfskin.training.run import train
@@ -133,6 +134,19 @@ def test_a_checkpoint_cut_in_half(name, tiny_checkpoint, tmp_path, lesion_path):
     code, line = hfskin_command("predict", lesion_path, "--model", checkpoint)
     assert code == 2
     assert str(checkpoint) in line
+
+
+def test_weights_cut_in_half_beside_a_graph(tmp_path, lesion_path):
+    """In a process of its own: ONNX Runtime would write to stderr past Python."""
+    checkpoint = shutil.copytree(EMBEDDED_CHECKPOINT, tmp_path / "checkpoint")
+    os.truncate(checkpoint / "model.safetensors", (checkpoint / "model.safetensors").stat().st_size // 2)
+    command = [sys.executable, "-m", "hfskin.cli", "predict", lesion_path, "--model", checkpoint]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert str(checkpoint) in line
+    assert len(line) < 400
 
 
 @pytest.mark.parametrize("text", ['{"results": {', "[1, 2]", '{"results": 3}', "\x00\x01"])

@@ -215,6 +215,19 @@ def test_wrong_files_are_one_line(tmp_path, lesion_path):
     assert "has no config.json" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("config", "3"), ("preprocessing", '{"height": 3}'), ("preprocessing", "[]"), ("labels", "{")]
+)
+def test_facts_that_cannot_be_are_one_line(embedded_file, tmp_path, key, value):
+    model = onnx.load(embedded_file)
+    for entry in model.metadata_props:
+        if entry.key == key:
+            entry.value = value
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(OnnxError, match="not written by hfskin"):
+        hfskin.load(tmp_path / "odd.onnx")
+
+
 def test_an_export_that_fails_leaves_the_old_file(folder, tmp_path):
     (tmp_path / "out.onnx").write_text("good")
     (tmp_path / ".out.onnx.writing").mkdir()  # makes the temporary name unwritable

@@ -40,6 +40,7 @@ def load(
     source = str(model or EMBEDDED_CHECKPOINT)
     if source.endswith(".onnx"):
         return OnnxPipeline(source, threads)
+    refused = None
     on_cpu = device == "cpu" or (device is None and not has_cuda())
     if backend == "onnx" or (backend == "auto" and on_cpu):
         folder = _folder(source, revision, **hub_kwargs)
@@ -48,8 +49,7 @@ def load(
         except OnnxError as error:
             if backend == "onnx":
                 raise
-            if (folder / ONNX_FILE).is_file():
-                logger.warning("%s; torch answers instead, which takes longer", error)
+            refused = error if (folder / ONNX_FILE).is_file() else None
     from ..auto_classes import load
     from ..hub_access import hide_loading_bars
 
@@ -58,7 +58,10 @@ def load(
 
         torch.set_num_threads(threads)
     hide_loading_bars()
-    return load(source, revision, device=device, **hub_kwargs)
+    pipeline = load(source, revision, device=device, **hub_kwargs)
+    if refused is not None:  # only now: where torch cannot answer either, its message is the one that helps
+        logger.warning("%s; torch answers instead, which takes longer", refused)
+    return pipeline
 
 
 def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:

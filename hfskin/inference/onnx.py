@@ -15,6 +15,7 @@ from ..model.preprocessing import Preprocessing
 from .base import LesionPipeline
 
 WEIGHTS_FILE = "model.safetensors"
+AT_ONCE = 4  # pictures in ONNX Runtime: what passes between two operators then stays in a CPU's cache
 # What the numbers mean; the same in every file of this version of hfskin.
 LABELS = list(CLASSES)
 METADATA_LAYOUT = {
@@ -47,8 +48,7 @@ class OnnxPipeline(LesionPipeline):
     def __init__(self, path: str | Path, threads: int | None = None):
         self.session = _open(Path(path), int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
         facts = _facts(self.session, Path(path))
-        self.config = SimpleNamespace(**facts["config"])
-        self.preprocessing = Preprocessing(**facts["preprocessing"])
+        self.config, self.preprocessing = facts["config"], facts["preprocessing"]
         self.parameters = facts["parameters"]
         self.checkpoint = facts["checkpoint"]
         self._inputs = [node.name for node in self.session.get_inputs()]
@@ -57,8 +57,11 @@ class OnnxPipeline(LesionPipeline):
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """See [`LesionPipeline.run`]."""
         given = {"pixel_values": pixel_values, "metadata": metadata}
-        values = self.session.run(self._outputs, {name: given[name] for name in self._inputs})
-        return dict(zip(self._outputs, values, strict=True))
+        parts = [
+            self.session.run(self._outputs, {name: given[name][start : start + AT_ONCE] for name in self._inputs})
+            for start in range(0, max(1, len(pixel_values)), AT_ONCE)
+        ]
+        return {name: np.concatenate(values) for name, *values in zip(self._outputs, *parts, strict=True)}
 
 
 def fingerprint(folder: Path) -> str:
@@ -80,7 +83,7 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
         raise OnnxError(f"{path}: no such file; `hfskin export` writes one")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors: they come as exceptions too
+    options.log_severity_level = 4  # errors come as exceptions
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many types, which have no common base
@@ -91,8 +94,10 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
     try:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
-        needed = {key: facts[key] for key in ("config", "preprocessing", "parameters", "checkpoint")}
-    except (KeyError, ValueError):
+        needed = {key: facts[key] for key in ("parameters", "checkpoint")}
+        needed["config"] = SimpleNamespace(**facts["config"])
+        needed["preprocessing"] = Preprocessing(**facts["preprocessing"])
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
         raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")
@@ -100,4 +105,4 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0][:200]
