@@ -97,6 +97,18 @@ def train(
 
 
 @app.command()
+def average(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Runs that went on from one checkpoint (train --from).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
+) -> None:
+    """Make one checkpoint of several: the mean of their weights. Calibrate it afterwards."""
+    with one_line_errors():
+        from .training.averaging import average_checkpoints
+
+        typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
+
+
+@app.command()
 def calibrate(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
     data: Annotated[str, typer.Option(help="The data that it was trained on.")],

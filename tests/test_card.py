@@ -11,7 +11,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from hfskin import CLASSES
-from hfskin.hub.card import number, percent, render_card, write_card
+from hfskin.hub.card import number, of_100, percent, render_card, write_card
 from hfskin.hub_access import HubError
 from hfskin.inference.pipeline import EMBEDDED_CHECKPOINT
 
@@ -233,6 +233,7 @@ def test_numbers_in_words():
     assert number({"value": None, "low": None, "high": None}) == number(None) == number("x") == number(True) == "–"
     assert percent(0.9) == percent({"value": 0.9, "low": 0.8, "high": 1.0}) == "90 %"
     assert percent(None) == "–"
+    assert (of_100(0.939), of_100({"value": 0.939}, missed=True), of_100(None, missed=True)) == ("94", "6", "–")
 
 
 def test_write_card_keeps_what_the_card_was_rendered_from(metrics, config, tmp_path):

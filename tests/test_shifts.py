@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from hfskin.data.splits import make_split
+from hfskin.evaluation.predictions import predict_table
 from hfskin.evaluation.report import evaluate
 from hfskin.evaluation.shifts import SHIFTS, summarise_shifts
 
@@ -30,6 +31,10 @@ def test_the_summary_pairs_each_shift_with_the_unchanged_pictures(embedded, few)
     for row in summary["kinds"].values():
         assert row["difference"]["value"] == pytest.approx(row["bma"]["value"] - before)
     assert summary["kinds"]["enlarged three times"]["difference"]["value"] == 0  # the processor shrinks it again
+    assert all(0 <= row["accepted"]["value"] <= 1 for row in (summary["unchanged"], *summary["kinds"].values()))
+    mirrored = predict_table(embedded.model, embedded.image_processor, few, flips=True)
+    right = mirrored.probabilities.argmax(axis=1) == mirrored.labels  # one picture a class
+    assert summary["mirrored"]["bma"]["value"] == pytest.approx(right.mean())
     assert summary["copies"]["n"] == 1
     assert summary["copies"]["difference"]["value"] == 0  # a copy that is the same file
 

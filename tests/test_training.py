@@ -21,6 +21,7 @@ import hfskin
 from hfskin.data.ham10000 import load_ham10000
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.metadata import encode_metadata
+from hfskin.training.averaging import average_checkpoints
 from hfskin.training.checkpoints import last_complete_checkpoint
 from hfskin.training.distillation import TEMPERATURE, Teachers
 from hfskin.training.losses import WeightedCrossEntropy, class_weights
@@ -128,6 +129,25 @@ def test_a_student_moves_towards_its_teacher(tiny_checkpoint, split_table, tmp_p
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "taught")]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert json.loads((tmp_path / "taught" / "training.json").read_text())["teachers"] == [tiny_checkpoint.name]
+
+
+def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp_path, lesion_path):
+    runs = [tmp_path / str(seed) for seed in (1, 2)]
+    for seed, run in enumerate(runs):
+        train(split_table, run, short(MODERN), None, start=tiny_checkpoint, seed=seed)
+    folder = average_checkpoints(runs, tmp_path / "average")
+    first, second, mean = (load_file(path / "model.safetensors") for path in (*runs, folder))
+    for name, tensor in mean.items():
+        torch.testing.assert_close(tensor, ((first[name].double() + second[name].double()) / 2).to(tensor.dtype))
+    assert any(not torch.equal(mean[name], first[name]) for name in mean)
+    assert hfskin.load(folder)(lesion_path).label in hfskin.CLASSES
+    assert [run["seed"] for run in json.loads((folder / "training.json").read_text())["averaged"]] == [1]
+    with pytest.raises(ValueError, match="two checkpoints or more"):
+        average_checkpoints(runs[:1], tmp_path / "one")
+    wide = short(MODERN, metadata_hidden=8)
+    train(split_table, tmp_path / "wide", wide, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    with pytest.raises(ValueError, match="different architectures"):
+        average_checkpoints([runs[0], tmp_path / "wide"], tmp_path / "mixed")
 
 
 def run_to_the_end(data: Path, output: Path) -> None:

@@ -92,23 +92,38 @@ def summarise_shifts(model, processor, table: pd.DataFrame, copies: Mapping[str,
             aspect.
 
     Returns:
-        unchanged: n and BMA; kinds: by name n, BMA and difference; mean_difference over `SHIFTS`; copies: the same for
-        `copies`, None without. Differences are paired: the intervals come from the same resampled lesions.
+        unchanged: n, BMA and the share accepted by the gate (None without one); kinds: by name the same and the
+        difference of the BMA; mean_difference over `SHIFTS`; mirrored: the same for answers averaged over mirror images
+        (test-time augmentation); copies: the same for `copies`, None without. Differences are paired: the intervals
+        come from the same resampled lesions.
     """
     plain = predict_table(model, processor, table)
     bootstrap = LesionBootstrap(plain.lesion_ids)
     before = _bma(plain, bootstrap)
     kinds, differences = {}, []
     for name, change in SHIFTS.items():
-        after = _bma(predict_table(model, processor, table, change=change), bootstrap)
-        kinds[name] = {"n": len(table), "bma": interval(after), "difference": interval(after - before)}
-        differences.append(after - before)
+        changed = predict_table(model, processor, table, change=change)
+        kinds[name] = _compare(changed, before, model.config.gate_threshold, bootstrap)
+        differences.append(_bma(changed, bootstrap) - before)
+    mirrored = predict_table(model, processor, table, flips=True)
+    unchanged = _compare(plain, before, model.config.gate_threshold, bootstrap)
+    del unchanged["difference"]
     return {
-        "unchanged": {"n": len(table), "bma": interval(before)},
+        "unchanged": unchanged,
         "kinds": kinds,
         "mean_difference": interval(np.mean(differences, axis=0)),
+        "mirrored": _compare(mirrored, before, model.config.gate_threshold, bootstrap),
         "copies": _summarise_copies(model, processor, table, copies) if copies else None,
     }
+
+
+def _compare(changed: Predictions, before: np.ndarray, threshold: float | None, bootstrap: LesionBootstrap) -> dict:
+    """n, BMA, its difference to `before` (R + 1,), and the share of the pictures that the gate accepts."""
+    after, accepted = _bma(changed, bootstrap), None
+    if changed.gate_scores is not None and threshold is not None:
+        accepted = interval(bootstrap.means((changed.gate_scores >= threshold).astype(float)))
+    n = len(changed.labels)
+    return {"n": n, "bma": interval(after), "difference": interval(after - before), "accepted": accepted}
 
 
 def _summarise_copies(model, processor, table: pd.DataFrame, copies: Mapping[str, Path]) -> dict | None:
@@ -121,13 +136,8 @@ def _summarise_copies(model, processor, table: pd.DataFrame, copies: Mapping[str
     bootstrap = LesionBootstrap(plain.lesion_ids)
     files = rows.assign(path=[copies[image_id] for image_id in rows["image_id"]])
     copied = predict_table(model, processor, files, change=lambda image: image.resize(size, Image.Resampling.BICUBIC))
-    before, after = _bma(plain, bootstrap), _bma(copied, bootstrap)
-    return {
-        "n": len(rows),
-        "unchanged": interval(before),
-        "bma": interval(after),
-        "difference": interval(after - before),
-    }
+    before = _bma(plain, bootstrap)
+    return {**_compare(copied, before, model.config.gate_threshold, bootstrap), "unchanged": interval(before)}
 
 
 def _bma(predictions: Predictions, bootstrap: LesionBootstrap) -> np.ndarray:

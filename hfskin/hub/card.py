@@ -186,6 +186,12 @@ def percent(value) -> str:
     return NOTHING if isinstance(value, bool) or not isinstance(value, int | float) else f"{100 * value:.0f} %"
 
 
+def of_100(value, missed: bool = False) -> str:
+    """How many of a hundred a share is: 0.939 -> "94"; those that are `missed`: "6"; a dash where there is none."""
+    count = percent(value).removesuffix(" %")
+    return str(100 - int(count)) if missed and count != NOTHING else count
+
+
 def cell(value) -> str:
     """Any value as text that cannot break out of a line or of a table's cell, nor become HTML."""
     if value is None or isinstance(value, jinja2.Undefined):
@@ -206,7 +212,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters |= {"number": number, "percent": percent, "cell": cell, "code": code}
+    environment.filters |= {"number": number, "percent": percent, "of_100": of_100, "cell": cell, "code": code}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 

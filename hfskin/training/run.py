@@ -167,14 +167,20 @@ def create_model(recipe: Recipe, backbone: str, weights: str | None, image_size:
 
 
 def continued_model(recipe: Recipe, start: Path) -> HfskinForImageClassification:
-    """A checkpoint's model to train on: with the recipe's regularisation, and without what calibration had set."""
-    config = HfskinConfig.from_pretrained(start)
+    """A checkpoint's model to train on, with the recipe's regularisation."""
+    config = uncalibrated_config(start)
     config.dropout, config.drop_path_rate = recipe.dropout, recipe.drop_path_rate
+    return HfskinForImageClassification.from_pretrained(start, config=config, dtype=torch.float32)
+
+
+def uncalibrated_config(folder: Path) -> HfskinConfig:
+    """A checkpoint's configuration without what calibration had set: its model then has no gate."""
+    config = HfskinConfig.from_pretrained(folder)
     config.temperature, config.gate_components = 1.0, 0
     for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
                  "gate_threshold"):  # fmt: skip
         setattr(config, name, None)
-    return HfskinForImageClassification.from_pretrained(start, config=config, dtype=torch.float32)
+    return config
 
 
 def _facts_of(start: Path | None) -> dict | None:

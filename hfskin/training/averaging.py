@@ -1,0 +1,48 @@
+"""One model from several that were trained on from the same checkpoint: the mean of their weights."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..files import write_whole
+from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.modeling_hfskin import HfskinForImageClassification
+from .run import TRAINING_FILE, uncalibrated_config
+
+
+def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
+    """The mean of the checkpoints' weights (a "model soup", Wortsman et al. 2022), saved as a checkpoint.
+
+    It answers about as well as the models together, in the time of one. That holds for runs that went on from one
+    checkpoint; runs from different random heads have no common mean. BatchNorm's statistics are averaged as well.
+    What calibration stored is not taken over: calibrate the result.
+
+    Returns:
+        `output`, with the first checkpoint's processor, and its training.json with the others' under "averaged".
+
+    Raises:
+        ValueError: fewer than two checkpoints, or of different architectures.
+        OSError: a folder lacks the model, the processor or training.json.
+    """
+    if len(folders) < 2:
+        raise ValueError("an average needs two checkpoints or more")
+    models = [
+        HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
+        for folder in folders
+    ]
+    first, *others = (model.state_dict() for model in models)
+    for folder, state in zip(folders[1:], others, strict=True):
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in first.items()}:
+            raise ValueError(
+                f"{folder} and {folders[0]} have different architectures; average runs from one checkpoint"
+            )
+    mean = {k: torch.stack([s[k].double() for s in (first, *others)]).mean(dim=0).to(v.dtype) for k, v in first.items()}
+    models[0].load_state_dict(mean)
+    models[0].save_pretrained(output)
+    HfskinImageProcessor.from_pretrained(folders[0]).save_pretrained(output)
+    facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
+    facts["averaged"] = [{key: run[key] for key in ("seed", "best", "command")} for run in of_others]
+    write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+    return output
