@@ -1,5 +1,6 @@
 """Registration with transformers' Auto classes and its pipelines, here and nowhere else. Importing this does it."""
 
+import functools
 import gc
 
 from .model.torchvision_import import import_torchvision
@@ -15,6 +16,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassi
 from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING  # noqa: E402
 from transformers.pipelines import PIPELINE_REGISTRY  # noqa: E402
 
+from .hub_access import hub_errors  # noqa: E402
 from .inference.pipeline import TASK, SkinLesionPipeline, load  # noqa: E402
 from .model.configuration_hfskin import HfskinConfig  # noqa: E402
 from .model.image_processing_hfskin import HfskinImageProcessor  # noqa: E402
@@ -53,6 +55,22 @@ def _push_to_hub(self, repo_id: str, **kwargs) -> str:
 
 
 HfskinForImageClassification.push_to_hub = _push_to_hub
+
+
+def _explain_failures(loadable: type) -> None:
+    """Let `from_pretrained` of a class fail as `load` does; the classes' own files travel without hub_access."""
+    from_pretrained = loadable.from_pretrained.__func__  # type: ignore[attr-defined]
+
+    @functools.wraps(from_pretrained)
+    def explained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        with hub_errors(pretrained_model_name_or_path, kwargs.get("revision")):
+            return from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs)
+
+    loadable.from_pretrained = classmethod(explained)  # type: ignore[attr-defined]
+
+
+for _loadable in (HfskinConfig, HfskinForImageClassification, HfskinImageProcessor):
+    _explain_failures(_loadable)
 
 if _collecting:
     gc.enable()

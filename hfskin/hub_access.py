@@ -135,7 +135,7 @@ def _status(error, source, revision):
         return f"{source}: no valid token; log in with `hf auth login` or set HF_TOKEN"
     if status == 403:
         return (
-            f"{source}: the token has no right to do this; make one that may write there at "
+            f"{source}: the token has no right to do this{_said(error)}; make one that may write there at "
             f"{constants.ENDPOINT}/settings/tokens, then `hf auth login`"
         )
     if status == 429:
@@ -146,14 +146,11 @@ def _status(error, source, revision):
 
 
 def _offline(error, source, revision):
-    return f"{source} is not in the cache, and HF_HUB_OFFLINE keeps the Hub from being asked; unset it"
+    return f"{source}: HF_HUB_OFFLINE keeps the Hub from being asked, and only what is in the cache loads; unset it"
 
 
 def _unreachable(error, source, revision):
-    return (
-        f"{source}: {constants.ENDPOINT} cannot be reached, and the cache does not hold what is needed; check the "
-        "network, then try again"
-    )
+    return f"{source}: {constants.ENDPOINT} cannot be reached; check the network, then try again"
 
 
 def _broken_off(error, source, revision):
@@ -164,6 +161,26 @@ def _incomplete_file(error, source, revision):
     again = f"remove it with `hf cache rm model/{source}`, or load it once with force_download=True"
     remedy = "copy it again" if Path(source).is_dir() else again
     return f"{source}: a file is damaged or only half there ({error}); {remedy}"
+
+
+def _no_safetensors(error, source, revision):
+    """Of transformers, whose own advice is to read the pickle."""
+    name = "model.safetensors"
+    return f"{source} has no {name}{CHECKPOINT_FILES[name]}" if f"file named {name}" in str(error) else None
+
+
+def _refused(error, source, revision):
+    """Anything else that the Hub has its own words for; a single file that is not there is for the caller."""
+    if isinstance(error, errors.EntryNotFoundError):
+        return None
+    status = error.response.status_code
+    return f"{source}: the Hub refused with HTTP {status}{_said(error)}; put that right, then try again"
+
+
+def _said(error) -> str:
+    """The Hub's own words, in brackets, where it gave any."""
+    words = " ".join((error.server_message or "").split())
+    return f" ({words[:200]})" if words else ""
 
 
 def _inconsistent(error, source, revision):
@@ -183,6 +200,8 @@ _EXPLANATIONS = (
     (errors.OfflineModeIsEnabled, _offline),
     ((http.TransportError, ConnectionError, errors.LocalEntryNotFoundError), _unreachable),
     ((SafetensorError, json.JSONDecodeError), _incomplete_file),
+    (OSError, _no_safetensors),
+    (errors.HfHubHTTPError, _refused),
 )
 
 

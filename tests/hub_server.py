@@ -49,6 +49,7 @@ class HubServer:
         self.objects: dict[str, bytes] = {}  # uploaded LFS files by sha256
         self.drop_commits = False  # hang up instead of answering a commit
         self.cut_downloads = False  # send half of each LFS file, then hang up
+        self.refusal: tuple[int, str] | None = None  # answer a commit with this status and these words
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_port}"
@@ -157,6 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.drop_commits:
             self.close_connection = True
             return self.connection.shutdown(socket.SHUT_RDWR)
+        if self.hub.refusal is not None:
+            status, words = self.hub.refusal
+            raise _Failure(status, message=words)
         repo = self._repo(kind, name)
         files = dict(repo.files)
         for line in self.body.splitlines():

@@ -42,6 +42,14 @@ def network_inputs(source):
     return [{key: value.numpy() for key, value in row.items()} for row in rows]
 
 
+def measured(checkpoint, source):
+    """What an evaluation says of the test part, without what differs from run to run."""
+    from hfskin.evaluation.report import evaluate
+
+    report = evaluate(str(checkpoint), table_of(source, "lesion"), "lesion", "test")
+    return {key: value for key, value in report.items() if key != "environment"}
+
+
 def first_row(name):
     from datasets import load_dataset
 
@@ -114,6 +122,10 @@ def test_the_network_sees_the_same(client, ham, published):
     assert len(expected) == len(found) == 12
     for ours, theirs in zip(expected, found, strict=True):
         assert all(np.array_equal(ours[key], theirs[key]) for key in ("pixel_values", "metadata", "labels"))
+
+
+def test_an_evaluation_measures_the_same(client, checkpoint, ham, published):
+    assert client(measured, checkpoint, published) == client(measured, checkpoint, ham)
 
 
 def test_a_user_without_hfskin_reads_it(client, published):

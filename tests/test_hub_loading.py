@@ -82,6 +82,22 @@ def load_twice(name):
     return said, hfskin.load(name, force_download=True)(PICTURE).label
 
 
+def failures_of_the_classes(name, **kwargs):
+    """What each class says that hfskin brings."""
+    import hfskin
+
+    classes = hfskin.HfskinConfig, hfskin.HfskinImageProcessor, hfskin.HfskinForImageClassification
+    return [message_of(loadable.from_pretrained, name, **kwargs) for loadable in classes]
+
+
+def failure_of_the_auto_class(name):
+    from transformers import AutoModelForImageClassification
+
+    import hfskin  # noqa: F401
+
+    return message_of(AutoModelForImageClassification.from_pretrained, name)
+
+
 def failure(name, **kwargs):
     import hfskin
 
@@ -135,6 +151,21 @@ def test_pickled_weights_are_refused(hub, client, pushed):
     files = {name: data for name, data in hub.repo(pushed).files.items() if name != "model.safetensors"}
     hub.add("org/pickled", {**files, "pytorch_model.bin": b"\x80\x04cos\nsystem\n(S'false'\ntR."})
     assert "has no model.safetensors" in client(failure, "org/pickled")
+    assert "a pickled file can run code" in client(failure_of_the_auto_class, "org/pickled")
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "said"),
+    [
+        ("org/nobody", {}, "no such folder or repository, or a private one"),
+        ("org/tiny", {"revision": "v9"}, "no revision 'v9'"),
+        ("org/tiny", {"token": "hf_expired", "revision": "v8"}, "no valid token"),
+    ],
+)
+def test_from_pretrained_says_what_load_says(client, pushed, name, kwargs, said):
+    for message in client(failures_of_the_classes, name, **kwargs):
+        assert said in message
+        assert message.count("\n") == 0
 
 
 @pytest.mark.parametrize(

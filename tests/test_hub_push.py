@@ -18,6 +18,14 @@ def refusal(checkpoint, name, **kwargs):
     return message_of(push_tiny, checkpoint, name, **kwargs)
 
 
+def refusal_without_network(checkpoint, name, endpoint):
+    """`HfApi` reads the Hub's address when it is made, so another one needs no other process."""
+    from unittest.mock import patch
+
+    with patch("huggingface_hub.constants.ENDPOINT", endpoint):
+        return refusal(checkpoint, name)
+
+
 def push_by_command(*arguments):
     import typer
     from typer.testing import CliRunner
@@ -30,10 +38,21 @@ def push_by_command(*arguments):
     return result.exit_code, result.output
 
 
+def set_aside(weights, name):
+    """Save the weights without one of them."""
+    from safetensors.torch import load_file, save_file
+
+    save_file({key: tensor for key, tensor in load_file(weights).items() if key != name}, weights, {"format": "pt"})
+
+
 def halve(weights):
     from safetensors.torch import load_file, save_file
 
-    save_file({name: tensor.half() for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
+    halved = {
+        name: tensor.half() if tensor.is_floating_point() else tensor  # BatchNorm counts in whole numbers
+        for name, tensor in load_file(weights).items()
+    }
+    save_file(halved, weights, {"format": "pt"})
 
 
 def push_by_method(checkpoint, name, change=False):
@@ -149,6 +168,38 @@ def test_a_broken_checkpoint_is_refused(hub, client, copy):
     assert "has no preprocessor_config.json" in client(refusal, copy, "org/broken")
     assert "no such folder" in client(refusal, copy / "nowhere", "org/broken")
     assert ("model", "org/broken") not in hub.repos
+
+
+def test_weights_that_do_not_fit_are_refused(hub, client, copy):
+    client(set_aside, copy / "model.safetensors", "classifier.bias")
+    message = client(refusal, copy, "org/unfit")
+    assert "model.safetensors does not fit config.json" in message
+    assert message.count("\n") == 0
+    assert ("model", "org/unfit") not in hub.repos
+
+
+def test_broken_metrics_are_named_where_the_user_has_them(client, copy):
+    (copy / "metrics.json").write_text("{")
+    assert client(refusal, copy, "org/broken").startswith(f"{copy / 'metrics.json'} is not the JSON")
+
+
+def test_a_push_without_network(hub, client, checkpoint, dead_endpoint):
+    message = client(refusal_without_network, checkpoint, "org/unreachable", dead_endpoint)
+    assert message.endswith("cannot be reached; check the network, then try again")
+    assert "cache" not in message
+
+
+def test_what_else_the_hub_says_is_passed_on_in_one_line(hub, client, checkpoint, pushed):
+    before = len(hub.repo(pushed).commits)
+    hub.refusal = 413, "The repository is\tfull"
+    try:
+        message = client(refusal, checkpoint, pushed)
+    finally:
+        hub.refusal = None
+    assert (
+        message == f"{pushed}: the Hub refused with HTTP 413 (The repository is full); put that right, then try again"
+    )
+    assert len(hub.repo(pushed).commits) == before
 
 
 def test_a_push_that_breaks_off_leaves_the_old_revision_and_can_be_repeated(hub, client, copy):

@@ -10,6 +10,7 @@ from huggingface_hub import HfApi, SpaceCardData
 
 from ..hub_access import HubError, check_name, checkpoint_folder, hub_errors
 from ..inference.base import ONNX_FILE
+from ..inference.checkpoint import load_checkpoint
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
@@ -86,12 +87,15 @@ def stage_checkpoint(checkpoint: Path, folder: Path, repo_id: str, without_metri
     """Write what `push_checkpoint` sends to `folder`. The checkpoint is loaded on the way: a broken one stops here."""
     if not checkpoint.is_dir():
         raise HubError(f"{checkpoint}: no such folder; give the checkpoint folder of `hfskin train`")
-    if not (checkpoint / METRICS_FILE).is_file() and not without_metrics:
+    if (checkpoint / METRICS_FILE).is_file():
+        read_metrics(checkpoint)  # here a message names the user's file, and not its copy in `folder`
+    elif not without_metrics:
         raise HubError(
             f"{checkpoint} has no {METRICS_FILE}; run `hfskin evaluate` with it first, or push with --without-metrics"
         )
     checkpoint_folder(checkpoint)
     with hub_errors(checkpoint):
+        load_checkpoint(checkpoint, str(checkpoint))  # strict: what nobody could load is not sent
         HfskinImageProcessor.from_pretrained(checkpoint).save_pretrained(folder)
         HfskinForImageClassification.from_pretrained(checkpoint, dtype="auto").save_pretrained(folder)
     # The weights themselves go as they are: saved again, fp16 would widen to the configuration's dtype.
