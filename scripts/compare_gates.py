@@ -25,7 +25,7 @@ import hfskin
 from hfskin.data.ham10000 import load_ham10000
 from hfskin.data.splits import make_split
 from hfskin.evaluation.bootstrap import LesionBootstrap
-from hfskin.evaluation.calibrate import ACCEPTED, COMPONENTS
+from hfskin.evaluation.calibrate import ACCEPTED, COMPONENTS, training_features
 from hfskin.evaluation.negatives import negatives
 from hfskin.evaluation.ood import fit_gate_threshold, summarise_gate
 from hfskin.evaluation.predictions import predict_pictures, predict_table, softmax
@@ -57,62 +57,70 @@ def compare(data: Path, model: str | None) -> dict:
     network, processor = pipeline.model, pipeline.image_processor
     table = make_split(load_ham10000(data), "lesion")
     rows = {part: table[table["split"] == part].reset_index(drop=True) for part in ("train", "val", "test")}
-    train, val, test = (predict_table(network, processor, rows[part]) for part in ("train", "val", "test"))
+    train, sizes = training_features(network, processor, rows["train"]), network.image_model.feature_sizes
+    val, test = (predict_table(network, processor, rows[part]) for part in ("val", "test"))
     others = {kind: predict_pictures(network, processor, images)[:2] for kind, images in negatives().items()}
     bootstrap = LesionBootstrap(test.lesion_ids)
     gates = {}
     for name, fit in GATES.items():
-        score = fit(train.features)
+        score = fit(train, sizes)
         threshold = fit_gate_threshold(score(val.logits, val.features), ACCEPTED)
         scores = {kind: score(*outputs) for kind, outputs in others.items()}
         gates[name] = summarise_gate(score(test.logits, test.features), test.labels, bootstrap, scores, threshold)
     return {"model": model or "embedded", "accepted_of_validation": ACCEPTED, "gates": gates}
 
 
-# A gate is fitted to training features (N, C) and then scores logits (n, 7) and features (n, C): higher is more like a
-# lesion.
+# A gate is fitted to training features (N, F), whose parts have these sizes, and then scores logits (n, 7) and features
+# (n, F): higher is more like a lesion.
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Fit = Callable[[np.ndarray, list[int]], Score]
 
 
-def _ours(train: np.ndarray) -> Score:
-    gate = FeatureGate(train.shape[1], COMPONENTS)
+def _ours(train: np.ndarray, sizes: list[int]) -> Score:
+    gate = FeatureGate(sizes, COMPONENTS)
     gate.fit(torch.from_numpy(train))
     return lambda logits, features: gate(torch.from_numpy(features)).numpy()
 
 
-def _mahalanobis(train: np.ndarray) -> Score:
+def _last_map_alone(train: np.ndarray, sizes: list[int]) -> Score:
+    score = _ours(train[:, -sizes[-1] :], sizes[-1:])
+    return lambda logits, features: score(logits, features[:, -sizes[-1] :])
+
+
+def _mahalanobis(train: np.ndarray, sizes: list[int]) -> Score:
     """Of the features as they are; one covariance, shrunk."""
     fitted = LedoitWolf().fit(train)
     return lambda logits, features: -fitted.mahalanobis(features)
 
 
-def _nearest(transform: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], Score]:
+def _nearest(transform: Callable[[np.ndarray], np.ndarray]) -> Fit:
     """Distance to the k-th nearest training picture (Sun et al. 2022)."""
 
-    def fit(train: np.ndarray) -> Score:
+    def fit(train: np.ndarray, sizes: list[int]) -> Score:
         index = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(transform(train))
         return lambda logits, features: -index.kneighbors(transform(features))[0][:, -1]
 
     return fit
 
 
-def _forest(train: np.ndarray) -> Score:
+def _forest(train: np.ndarray, sizes: list[int]) -> Score:
     """The related work's [4] choice."""
     fitted = IsolationForest(random_state=0).fit(train)
     return lambda logits, features: fitted.score_samples(features)
 
 
-def _energy(train: np.ndarray) -> Score:
+def _energy(train: np.ndarray, sizes: list[int]) -> Score:
     """Liu et al. 2020; nothing is fitted."""
     return lambda logits, features: logsumexp(logits, axis=1)
 
 
-def _greatest_probability(train: np.ndarray) -> Score:
+def _greatest_probability(train: np.ndarray, sizes: list[int]) -> Score:
     return lambda logits, features: softmax(logits).max(axis=1)
 
 
-GATES: dict[str, Callable[[np.ndarray], Score]] = {
+GATES: dict[str, Fit] = {
     "ours (`model/gate.py`)": _ours,
+    "ours, of the last map alone": _last_map_alone,
     "Mahalanobis": _mahalanobis,
     f"{NEIGHBOURS} nearest, unit length": _nearest(normalize),
     f"{NEIGHBOURS} nearest, unit length of roots": _nearest(lambda x: normalize(np.sign(x) * np.sqrt(np.abs(x)))),

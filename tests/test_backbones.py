@@ -15,6 +15,7 @@ from hfskin.model.backbones import (
     backbone_spec,
     create_backbone,
     create_network,
+    early_maps,
     map_size,
     pretrained_weights,
 )
@@ -63,6 +64,20 @@ def test_cut_gives_its_map_and_leaves_no_unused_parameter(name, cut):
     if cut == "paper" and name in PAPER_MAPS:
         assert features.shape[1:] == PAPER_MAPS[name]
     assert [key for key, parameter in backbone.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.parametrize("cut", ["paper", "full"])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_earlier_maps_have_their_strides_and_channels(name, cut):
+    seen = []
+    with torch.device("meta"):
+        backbone = create_backbone(name, cut)
+        for module, _ in early_maps(backbone):
+            backbone.get_submodule(module).register_forward_hook(lambda m, i, output: seen.append(output.shape))
+        backbone.forward_features(torch.empty(1, 3, 256, 320))
+    assert [shape[1] for shape in seen] == [channels for _, channels in early_maps(backbone)]
+    for stride, (_, _, height, width) in zip((8, 16), seen, strict=True):
+        assert (256 / height, 320 / width) == pytest.approx((stride, stride), rel=0.15)  # Inception does not pad
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_output_shapes_of_the_papers_head(pixels):
     assert output.logits.shape == (2, 7)
     assert output.attentions.shape == (2, 16, 3, 4)
     torch.testing.assert_close(output.attentions.sum(dim=(2, 3)), torch.ones(2, 16))
-    assert output.features.shape == (2, 576)
+    assert output.features.shape == (2, 24 + 48 + 576)
     assert output.loss.ndim == 0
     # Two paths of 576 channels, 3x4 pooled to 2x2 (odd borders kept), flattened, and 4096 metadata features.
     assert model.classifier.in_features == 2 * 576 * 2 * 2 + 4096
@@ -98,7 +98,7 @@ def test_unknown_backbone_lists_the_known_ones():
 
 def test_save_and_load_give_the_same_logits_in_a_process_without_network(tmp_path, pixels):
     model = build(gate_components=4)
-    model.gate.fit(torch.randn(600, 576))
+    model.gate.fit(torch.randn(900, 24 + 48 + 576))
     model.save_pretrained(tmp_path)
     torch.save(pixels, tmp_path / "pixels.pt")
     script = """

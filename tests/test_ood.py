@@ -25,7 +25,7 @@ def features():
 
 @pytest.fixture(scope="module")
 def gate(features):
-    gate = FeatureGate(40, 5)
+    gate = FeatureGate([10, 30], 5)
     gate.fit(features)
     return gate
 
@@ -44,7 +44,8 @@ def test_training_features_score_about_minus_one(gate, features):
 
 def test_score_is_the_mahalanobis_distance(gate, features):
     """With the residual's share taken off, it is the distance that the inverse covariance gives."""
-    roots = features.sqrt() / features.sqrt().norm(dim=1, keepdim=True)
+    parts = features.sqrt().split([10, 30], dim=1)
+    roots = torch.cat([part / part.norm(dim=1, keepdim=True) for part in parts], dim=1)
     centred = roots - roots.mean(dim=0)
     values, vectors = torch.linalg.eigh(torch.cov(centred.T))
     inverse = vectors[:, -5:] @ torch.diag(1 / values[-5:]) @ vectors[:, -5:].T
@@ -62,7 +63,7 @@ def test_other_directions_score_lower_and_strength_does_not_matter(gate, feature
 
 def test_gate_survives_safetensors_and_half_precision(gate, features, tmp_path):
     save_file(gate.half().state_dict(), tmp_path / "gate.safetensors")
-    again = FeatureGate(40, 5)
+    again = FeatureGate([10, 30], 5)
     again.load_state_dict(load_file(tmp_path / "gate.safetensors"))
     torch.testing.assert_close(again(features), gate.float()(features))
 
@@ -71,7 +72,7 @@ def test_too_many_components_are_refused(features):
     with pytest.raises(
         ValueError, match="10 training pictures with 40 features carry at most 8 gate components, not 9"
     ):
-        FeatureGate(40, 9).fit(features[:10])
+        FeatureGate([40], 9).fit(features[:10])
 
 
 @pytest.mark.parametrize("accepted", [0.95, 0.97, 1.0])

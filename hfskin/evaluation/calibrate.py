@@ -4,28 +4,33 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
+from ..data.dataset import TrainingDataset
+from ..data.transforms import training_transform
 from ..inference.pipeline import load
 from ..model.configuration_hfskin import HfskinConfig
+from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .calibration import fit_malignant_threshold, fit_temperature
 from .conformal import fit_conformal_threshold
 from .ood import fit_gate, fit_gate_threshold
-from .predictions import predict_table, softmax
+from .predictions import predict_dataset, predict_table, softmax
 
 COVERAGE = 0.90  # of the prediction sets
 SENSITIVITY = 0.95  # of the malignancy threshold
-ACCEPTED = 0.97  # share of validation pictures that pass the gate
+ACCEPTED = 0.99  # share of validation pictures that pass the gate
 COMPONENTS = 64  # of the gate
 
 
 def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: int = COMPONENTS) -> HfskinConfig:
     """Fit temperature, prediction sets, malignancy threshold and gate, and store them in the checkpoint `folder`.
 
-    The gate is fitted to the pictures whose split is "train"; everything else, the gate's threshold included, to those
-    whose split is "val". The test part is not looked at. Each file is replaced as a whole; the weights keep their type.
+    The gate is fitted to the pictures whose split is "train", as they are and augmented, so that another lamp or crop
+    is no reason to refuse a lesion; everything else, the gate's threshold included, to those whose split is "val". The
+    test part is not looked at. Each file is replaced as a whole; the weights keep their type.
 
     Args:
         folder: a checkpoint folder with its processor.
@@ -51,7 +56,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
     config = model.config
     config.temperature, model.gate = 1.0, None
 
-    fit_gate(model, predict_table(model, processor, parts["train"]).features, components)
+    fit_gate(model, training_features(model, processor, parts["train"]), components)
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
     val = predict_table(model, processor, parts["val"])
     config.gate_threshold = fit_gate_threshold(val.gate_scores, ACCEPTED)
@@ -63,6 +68,19 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
     config.malignant_sensitivity = SENSITIVITY
     _replace(folder, model.to(stored_dtype))
     return config
+
+
+def training_features(
+    model: HfskinForImageClassification, processor: HfskinImageProcessor, table: pd.DataFrame
+) -> np.ndarray:
+    """What a gate is fitted to: the features of the N pictures as they are and augmented once, (2 N, F)."""
+    ids = table["lesion_id"].to_numpy(dtype=str)
+    transform = training_transform((processor.size.height, processor.size.width))
+    plain = predict_table(model, processor, table)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # the same gate each time
+        augmented = predict_dataset(model, TrainingDataset(table, processor, transform), ids)
+    return np.concatenate([plain.features, augmented.features])
 
 
 def _replace(folder: Path, model: HfskinForImageClassification) -> None:

@@ -15,12 +15,12 @@ from .negatives import SYNTHETIC
 
 
 def fit_gate(model: HfskinForImageClassification, features: np.ndarray, components: int) -> None:
-    """Give `model` a gate, fitted to training features of shape (N, C), in place of the one it may have.
+    """Give `model` a gate, fitted to training features of shape (N, F), in place of the one it may have.
 
     Raises:
         ValueError: more components than the features can carry.
     """
-    gate = FeatureGate(features.shape[1], components)
+    gate = FeatureGate(model.image_model.feature_sizes, components)
     gate.fit(torch.from_numpy(features))
     model.gate = gate.to(model.device)
     model.config.gate_components = components

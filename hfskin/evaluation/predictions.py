@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from ..data.dataset import LesionDataset
@@ -24,7 +24,7 @@ class Predictions:
 
     Attributes:
         logits: (N, 7) float64, divided by the checkpoint's temperature.
-        features: (N, C) float32, average-pooled backbone features.
+        features: (N, F) float32, see [`HfskinOutput`].
         gate_scores: (N,) float32, or None without a gate.
         labels: (N,) int, indices of `CLASSES`.
         lesion_ids: (N,) strings.
@@ -64,18 +64,25 @@ def predict_table(
     if table.empty:
         raise ValueError("the table has no rows to predict")
     dataset = LesionDataset(table, processor, use_metadata=use_metadata, change=change)
+    return predict_dataset(model, dataset, table["lesion_id"].to_numpy(dtype=str), flips)
+
+
+def predict_dataset(
+    model: HfskinForImageClassification, dataset: Dataset, lesion_ids: np.ndarray, flips: bool = False
+) -> Predictions:
+    """Run `model` over a data set of dicts, see [`LesionDataset`], in its order."""
     outputs, labels = [], []
     for batch in tqdm(DataLoader(dataset, batch_size=BATCH_SIZE), "predict"):
         labels.append(batch["labels"])
         outputs.append(_forward(model, batch["pixel_values"], batch["metadata"], flips))
     logits, features, scores = (_concatenate(parts) for parts in zip(*outputs, strict=True))
-    return Predictions(logits, features, scores, torch.cat(labels).numpy(), table["lesion_id"].to_numpy(dtype=str))
+    return Predictions(logits, features, scores, torch.cat(labels).numpy(), lesion_ids)
 
 
 def predict_pictures(
     model: HfskinForImageClassification, processor: HfskinImageProcessor, images: Sequence
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Logits (N, 7), features (N, C) and gate scores (N,) of pictures of any kind that the processor takes.
+    """Logits (N, 7), features (N, F) and gate scores (N,) of pictures of any kind that the processor takes.
 
     Raises:
         ImageError: a picture cannot be used.
@@ -101,7 +108,7 @@ def gate_scores(model: HfskinForImageClassification, processor: HfskinImageProce
 
 @torch.inference_mode()
 def _forward(model, pixels, metadata, flips):
-    """One batch -> logits (B, 7) float64, features (B, C), gate scores (B,) or None."""
+    """One batch -> logits (B, 7) float64, features (B, F), gate scores (B,) or None."""
     model.eval()
     pixels = pixels.to(model.device, model.dtype)
     metadata = None if metadata is None else metadata.to(model.device)

@@ -23,6 +23,7 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 EFFICIENTNET_LITE = ((0.498, 0.498, 0.498), (0.502, 0.502, 0.502))
 TENSORFLOW = {"pad_type": "same", "bn_eps": 1e-3}
+EARLY_STRIDES = (8, 16)  # of the earlier feature maps that the in-distribution gate looks at
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,12 @@ def create_backbone(
     if cut == "paper" and name in _PAPER_CUTS:
         _PAPER_CUTS[name](model)
     return model
+
+
+def early_maps(backbone: nn.Module) -> list[tuple[str, int]]:
+    """The modules of a backbone that give its last maps of stride 8 and 16, and their channels, in that order."""
+    found = {entry["reduction"]: (entry["module"], entry["num_chs"]) for entry in backbone.feature_info}
+    return [found[stride] for stride in EARLY_STRIDES]
 
 
 def _load_weights(model: nn.Module, path: str) -> None:

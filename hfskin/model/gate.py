@@ -1,5 +1,7 @@
 """The in-distribution gate: does a picture look like the training pictures to the model's own features?"""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -8,17 +10,18 @@ from torch.nn import functional as F
 class FeatureGate(nn.Module):
     """Mahalanobis distance in the principal subspace of the training features, plus what lies outside it.
 
-    Each feature vector is first replaced by the signed square roots of its entries, scaled to length 1, so that which
-    channels answer counts and not how strongly. Without that the gate fails: other pictures have weak features, which
-    lie near the centre of the lesions' strong ones. After centring, a vector is projected on the leading principal
-    components; its whitened squared length there and the whitened squared residual (as in ViM, Wang et al. 2022) are
-    added. The score is minus the root of the mean per dimension: about -1 for a training picture, lower for others.
+    A feature vector has one part a feature map. Each part is first replaced by the signed square roots of its entries,
+    scaled to length 1, so that which channels answer counts and not how strongly. Without that the gate fails: other
+    pictures have weak features, which lie near the centre of the lesions' strong ones. After centring, a vector is
+    projected on the leading principal components; its whitened squared length there and the whitened squared residual
+    (as in ViM, Wang et al. 2022) are added. The score is minus the root of the mean per dimension: about -1 for a
+    training picture, lower for others. docs/gates.md compares it with others.
 
     The numbers are buffers, so the gate travels inside the checkpoint's safetensors file. They are spreads rather than
     variances, which would be too small for 16-bit floats.
 
     Args:
-        features: D, the size of a feature vector.
+        sizes: of the parts; their sum is D, the size of a feature vector.
         components: k, the number of principal components kept.
     """
 
@@ -27,8 +30,9 @@ class FeatureGate(nn.Module):
     spread: torch.Tensor
     residual_spread: torch.Tensor
 
-    def __init__(self, features: int, components: int):
+    def __init__(self, sizes: Sequence[int], components: int):
         super().__init__()
+        self.sizes, features = list(sizes), sum(sizes)
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("basis", torch.zeros(features, components))
         self.register_buffer("spread", torch.ones(components))
@@ -47,7 +51,7 @@ class FeatureGate(nn.Module):
             raise ValueError(
                 f"{n} training pictures with {size} features carry at most {most} gate components, not {k}"
             )
-        directions = _directions(features.double())
+        directions = self._directions(features.double())
         values, vectors = torch.linalg.eigh(torch.cov(directions.T))
         self.mean.copy_(directions.mean(dim=0))
         self.basis.copy_(vectors[:, -k:])
@@ -56,7 +60,7 @@ class FeatureGate(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (B, D) -> scores (B,), float32."""
-        centred = _directions(features.float()) - self.mean.float()
+        centred = self._directions(features.float()) - self.mean.float()
         projected = centred @ self.basis.float()
         inside = (projected / self.spread.float()).square().sum(dim=1)
         residual = (centred.square().sum(dim=1) - projected.square().sum(dim=1)).clamp_min(0)
@@ -64,6 +68,6 @@ class FeatureGate(nn.Module):
         k = self.spread.numel()
         return -((inside + k * outside) / (2 * k)).sqrt()
 
-
-def _directions(features: torch.Tensor) -> torch.Tensor:
-    return F.normalize(features.sign() * features.abs().sqrt(), dim=1)
+    def _directions(self, features: torch.Tensor) -> torch.Tensor:
+        roots = features.sign() * features.abs().sqrt()
+        return torch.cat([F.normalize(part, dim=1) for part in roots.split(self.sizes, dim=1)], dim=1)

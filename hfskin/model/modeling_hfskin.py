@@ -1,5 +1,6 @@
 """The model: backbone, Soft-Attention, metadata branch, classifier (paper, Figures 5 to 7)."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
-from .backbones import backbone_spec, create_backbone, map_size, pretrained_weights
+from .backbones import backbone_spec, create_backbone, early_maps, map_size, pretrained_weights
 from .configuration_hfskin import HfskinConfig
 from .gate import FeatureGate
 from .metadata import METADATA_SIZE, encode_metadata
@@ -24,7 +25,8 @@ class HfskinOutput(ModelOutput):
             softmax is calibrated.
         attentions (`torch.FloatTensor` of shape `(batch_size, K, height, width)`, *optional*): Soft-Attention's maps,
             each of which sums to 1; absent without the block.
-        features (`torch.FloatTensor` of shape `(batch_size, channels)`): average-pooled backbone features.
+        features (`torch.FloatTensor` of shape `(batch_size, features)`): the backbone's maps of stride 8, of stride 16
+            and its last one, average-pooled, one after the other; `image_model.feature_sizes` says how many of each.
         in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`FeatureGate`]; absent
             without a gate.
     """
@@ -34,6 +36,15 @@ class HfskinOutput(ModelOutput):
     attentions: torch.FloatTensor | None = None
     features: torch.FloatTensor | None = None
     in_distribution_score: torch.FloatTensor | None = None
+
+
+# Of the forward pass that runs in this thread: the pooled earlier maps.
+_early: ContextVar[list[torch.Tensor] | None] = ContextVar("early", default=None)
+
+
+def _keep_pooled(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+    if (kept := _early.get()) is not None:
+        kept.append(output.mean(dim=(2, 3)))
 
 
 class HfskinModel(nn.Module):
@@ -49,6 +60,10 @@ class HfskinModel(nn.Module):
         self.backbone = create_backbone(
             config.backbone, config.backbone_cut, config.drop_path_rate, timm_kwargs=config.backbone_kwargs
         )
+        earlier = early_maps(self.backbone)
+        for name, _ in earlier:
+            self.backbone.get_submodule(name).register_forward_hook(_keep_pooled)
+        self.feature_sizes = [*(channels for _, channels in earlier), self.channels]
         self.attention = None
         if config.attention_maps:
             self.attention = SoftAttention(self.channels, config.attention_maps, config.attention_gamma)
@@ -57,8 +72,13 @@ class HfskinModel(nn.Module):
         self.pooling = config.pooling
 
     def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """(B, 3, H, W) -> pooled (B, D), features (B, C), maps (B, K, h, w) or None."""
-        t = self.backbone.forward_features(pixel_values)
+        """(B, 3, H, W) -> pooled (B, D), features (B, F), maps (B, K, h, w) or None."""
+        pooled: list[torch.Tensor] = []
+        token = _early.set(pooled)
+        try:
+            t = self.backbone.forward_features(pixel_values)
+        finally:
+            _early.reset(token)
         t = t.contiguous(memory_format=torch.channels_last)  # max pooling on a CPU is then five times as fast
         paths, maps = [self.max_pool(t)], None
         if self.attention is not None:
@@ -66,7 +86,7 @@ class HfskinModel(nn.Module):
             paths.append(self.max_pool(attended))
         x = torch.relu(torch.cat(paths, dim=1))
         x = x.mean(dim=(2, 3)) if self.pooling == "avg" else x.flatten(1)
-        return self.dropout(x), t.mean(dim=(2, 3)), maps
+        return self.dropout(x), torch.cat([*pooled, t.mean(dim=(2, 3))], dim=1), maps
 
 
 class HfskinForImageClassification(PreTrainedModel):
@@ -90,7 +110,9 @@ class HfskinForImageClassification(PreTrainedModel):
         if config.metadata_hidden:
             self.metadata_branch = nn.Sequential(nn.Linear(METADATA_SIZE, config.metadata_hidden), nn.ReLU())
         self.classifier = nn.Linear(self._feature_size() + config.metadata_hidden, config.num_labels)
-        self.gate = FeatureGate(self.image_model.channels, config.gate_components) if config.gate_components else None
+        self.gate = None
+        if config.gate_components:
+            self.gate = FeatureGate(self.image_model.feature_sizes, config.gate_components)
         self.post_init()
 
     @classmethod

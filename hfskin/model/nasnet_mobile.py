@@ -48,6 +48,11 @@ class NASNetAMobile(nn.Module):
         self._add_stage(6, ReductionCell0, 2 * channels, previous=6 * channels, current=6 * channels)
         self._add_stage(12, ReductionCell1, 4 * channels, previous=12 * channels, current=12 * channels)
         self.act = nn.ReLU()
+        # As timm describes its networks: where the last map of a stride comes out.
+        self.feature_info = [
+            {"num_chs": 6 * channels, "reduction": 8, "module": "reduction_cell_0.conv_1x1.act"},
+            {"num_chs": 12 * channels, "reduction": 16, "module": "reduction_cell_1.conv_1x1.act"},
+        ]
         self.last_linear = nn.Linear(24 * channels, num_classes) if num_classes else nn.Identity()
         for cell in list(self.children()):
             for name, module in list(cell.named_children()):
