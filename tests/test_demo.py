@@ -222,6 +222,14 @@ def test_zip_with_an_endless_table_of_contents_is_refused(tmp_path):
     assert "too many files" in refused["a.zip"]
 
 
+def test_a_zip_member_without_a_name_is_refused(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {"x.jpg": LESIONS[0].read_bytes()})
+    archive.write_bytes(archive.read_bytes().replace(b"x.jpg", b"\0.jpg"))  # zipfile reads a name up to the first \0
+    items, refused = open_upload(archive)
+    assert items == []
+    assert refused == {"a.zip": f"a.zip: {text.ZIP_BROKEN}"}
+
+
 def test_broken_zip_and_broken_member_are_refused(tmp_path):
     (tmp_path / "text.zip").write_text("not a zip file")
     good = make_zip(tmp_path / "good.zip", {"one.jpg": LESIONS[0].read_bytes(), "two.jpg": LESIONS[1].read_bytes()})

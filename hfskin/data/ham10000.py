@@ -93,7 +93,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
         table = _from_isic_ground_truth(table, path.name)
     absent = [c for c in ("image_id", "dx") if c not in table.columns]
     if absent:
-        raise DataError(f"{path.name}: column {absent[0]!r} is missing; it has {', '.join(table.columns)[:200]}")
+        columns = " ".join(", ".join(table.columns).split())  # a broken table may have line breaks in a name
+        raise DataError(f"{path.name}: column {absent[0]!r} is missing; it has {columns[:200]}")
     for column in COLUMNS:
         if column not in table.columns:
             # Without lesion ids every picture counts as a lesion of its own.

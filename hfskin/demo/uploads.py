@@ -61,6 +61,9 @@ class Upload:
             return
         seen: set[str] = set()
         for member in members:
+            if not member.filename:
+                self._refuse(path.name, text.ZIP_BROKEN)  # and zipfile cannot say whether it is a folder
+                continue
             parts = PurePosixPath(member.filename.replace("\\", "/")).parts
             if member.is_dir() or "__MACOSX" in parts or parts[-1:] == (".DS_Store",):
                 continue
