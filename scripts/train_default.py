@@ -1,4 +1,4 @@
-"""Train the embedded checkpoint: train, calibrate, store in half precision, export, evaluate.
+"""Train the embedded checkpoint: train, go on twice, average, calibrate, store in half precision, export, evaluate.
 
     python scripts/train_default.py --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
         --weights ../shared/weights/tf_efficientnet_lite0.safetensors \\
@@ -18,6 +18,7 @@ import typer
 
 ROOT = Path(__file__).parent.parent
 EMBEDDED = ROOT / "hfskin" / "checkpoints" / "default"
+SEEDS = ("1", "2")  # of the runs that are averaged
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "training.json")
 
 
@@ -26,15 +27,20 @@ def main(
     weights: Annotated[str, typer.Option(help='"timm", or a safetensors file of the ImageNet weights.')] = "timm",
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Folder of lesion masks, to measure the explanations by.")] = None,
-    run: Annotated[Path, typer.Option(help="Where the run is kept.")] = ROOT / "runs" / "default",
+    run: Annotated[Path, typer.Option(help="Where the runs are kept.")] = ROOT / "runs" / "default",
 ) -> None:
     """Train the embedded checkpoint and replace it."""
     on_data = ["--data", str(data), "--split", "lesion"]
     extra = ["--copies", str(copies)] if copies else []
+    first, average = run / "first", run / "average"
     _hfskin("train", "--backbone", "efficientnet_lite0", "--recipe", "modern", "--epochs", "14", *on_data, *extra,
-            "--backbone-weights", weights, "-o", str(run))  # fmt: skip
-    _hfskin("calibrate", str(run), *on_data)
-    embed(run)
+            "--backbone-weights", weights, "-o", str(first))  # fmt: skip
+    for seed in SEEDS:
+        _hfskin("train", "--from", str(first), "--recipe", "modern", "--epochs", "12", "--learning-rate", "3e-4",
+                "--seed", seed, *on_data, *extra, "-o", str(run / f"second-{seed}"))  # fmt: skip
+    _hfskin("average", *(str(run / f"second-{seed}") for seed in SEEDS), str(first), "-o", str(average))
+    _hfskin("calibrate", str(average), *on_data)
+    embed(average)
     _hfskin("export", str(EMBEDDED))
     measured = ["--masks", str(masks)] if masks else []
     _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, "--shifts", *extra, *measured,

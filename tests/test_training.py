@@ -136,7 +136,8 @@ def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp
     for seed, run in enumerate(runs):
         train(split_table, run, short(MODERN), None, start=tiny_checkpoint, seed=seed)
     folder = average_checkpoints(runs, tmp_path / "average")
-    first, second, mean = (load_file(path / "model.safetensors") for path in (*runs, folder))
+    ends = [Path(last_complete_checkpoint(run / "trainer")) / "ema.safetensors" for run in runs]
+    first, second, mean = (load_file(path) for path in (*ends, folder / "model.safetensors"))
     for name, tensor in mean.items():
         torch.testing.assert_close(tensor, ((first[name].double() + second[name].double()) / 2).to(tensor.dtype))
     assert any(not torch.equal(mean[name], first[name]) for name in mean)

@@ -5,22 +5,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_model
 
 from ..files import write_whole
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
+from .checkpoints import last_complete_checkpoint
 from .run import TRAINING_FILE, uncalibrated_config
+from .trainer import EMA_FILE
 
 
 def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     """The mean of the checkpoints' weights (a "model soup", Wortsman et al. 2022), saved as a checkpoint.
+
+    Of a run whose Trainer checkpoints are still there, the last epoch counts and not the one that validation chose: on
+    a few pictures of the rare classes that choice is mostly luck, and an average does not need it.
 
     It answers about as well as the models together, in the time of one. That holds for runs that went on from one
     checkpoint; runs from different random heads have no common mean. BatchNorm's statistics are averaged as well.
     What calibration stored is not taken over: calibrate the result.
 
     Returns:
-        `output`, with the first checkpoint's processor, and its training.json with the others' under "averaged".
+        `output`, with the first checkpoint's processor, and its training.json with the others' under "averaged" and
+        without what validation chose.
 
     Raises:
         ValueError: fewer than two checkpoints, or of different architectures.
@@ -32,6 +39,9 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
         HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
         for folder in folders
     ]
+    for folder, model in zip(folders, models, strict=True):
+        if checkpoint := last_complete_checkpoint(folder / "trainer"):
+            load_model(model, Path(checkpoint) / EMA_FILE)
     first, *others = (model.state_dict() for model in models)
     for folder, state in zip(folders[1:], others, strict=True):
         if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in first.items()}:
@@ -43,6 +53,7 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     models[0].save_pretrained(output)
     HfskinImageProcessor.from_pretrained(folders[0]).save_pretrained(output)
     facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
-    facts["averaged"] = [{key: run[key] for key in ("seed", "best", "command")} for run in of_others]
+    del facts["best"], facts["history"]
+    facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in of_others]
     write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
     return output
