@@ -12,12 +12,13 @@ import torch
 from ...data.dataset import TrainingDataset
 from ...data.transforms import training_transform
 from ...inference.base import EMBEDDED_CHECKPOINT
+from ...memory import keep_freed_memory
 from ...model.image_processing_hfskin import HfskinImageProcessor
 from ...model.labels import CLASSES
 from ...training.draws import ReproducibleDraws
 from ...training.losses import WeightedCrossEntropy, class_weights
 from ...training.recipes import MODERN
-from ...training.run import continued_model, keep_freed_memory, training_arguments
+from ...training.run import continued_model, training_arguments
 from ...training.trainer import HfskinTrainer
 from .profiles import torch_profile
 from .ratios import TRAINING_BOUND, ratio
