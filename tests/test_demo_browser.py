@@ -173,7 +173,7 @@ def test_ones_own_picture_is_not_answered_with_an_examples_patient(visit):
     wait_answer(page, re.compile(f"Sex, {text.SITE.lower()} unknown"))  # one's own age stays
     page.get_by_role("button", name=text.EXAMPLE_BUTTON.format(number=5), exact=True).click()
     wait_answer(page, "This example's true diagnosis")
-    upload(page, LESIONS[6])
+    upload(page, LESIONS[7])
     wait_answer(page, f"Age, sex, {text.SITE.lower()} unknown")
     assert page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).input_value() == ""
 
