@@ -131,7 +131,7 @@ def test_the_loss_weights_are_named_and_the_inverse_share_is_plain(results):
     other["training"]["condition"] = "unweighted"
     other["training"]["recipe"]["weight_power"] = 0.0
     rows = [line for line in section(render([run, other], None), "Loss weights") if line.startswith("| mobilenet")]
-    assert [line.split(" | ")[1] for line in rows] == ["(N/(C·N_c))^0.5, mean 1", "none"]
+    assert [line.split(" | ")[1] for line in rows] == ["(N/(C·N_c))^0.75, mean 1", "none"]
 
 
 def test_a_run_of_another_split_is_refused(results):
