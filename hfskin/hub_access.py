@@ -164,7 +164,7 @@ def _incomplete_file(error, source, revision):
 
 
 def _no_safetensors(error, source, revision):
-    """Of transformers, whose own advice is to read the pickle."""
+    """Of transformers, whose own advice is to load weights that can run code."""
     name = "model.safetensors"
     return f"{source} has no {name}{CHECKPOINT_FILES[name]}" if f"file named {name}" in str(error) else None
 
