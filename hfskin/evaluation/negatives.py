@@ -1,4 +1,7 @@
-"""Pictures that are not dermatoscopic pictures of a lesion, to judge the gate by: nothing is fitted to them."""
+"""Pictures that are not dermatoscopic pictures of a lesion, to judge the gate by: no gate is fitted to them.
+
+The design of ours was chosen by looking at them.
+"""
 
 from collections.abc import Callable
 from importlib.util import find_spec
