@@ -48,7 +48,9 @@ def parse_arguments() -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--prepare", action="store_true", help="export the graphs, measure nothing")
     mode.add_argument("--render", action="store_true", help="write docs/benchmark.md from the results, measure nothing")
-    parser.add_argument("--data", type=Path, help="HAM10000 folder, for the training; without it none is measured")
+    parser.add_argument(
+        "--data", type=Path, help="HAM10000 folder, for int8 and training; without it neither is measured"
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default cpu")
     parser.add_argument("--backbones", help="comma-separated, in this order; default embedded and all that are listed")
     parser.add_argument("--compile", default="", help="comma-separated rows that torch.compile compiles too: slow")
@@ -89,6 +91,8 @@ def measure(args: argparse.Namespace) -> None:
     keep("pipelines", value=measure_pipelines(args))
     keep("keras", value=measure_keras(args))
     if args.data:
+        if args.device == "cpu":
+            keep("int8", value=measure_int8(args))
         keep("training", value=measure_training(args))
     for row in prepared[len(mobile) :]:
         keep("networks", row.name, value=measure_networks(row, args, (1,), few(args), row.name in compiled))
@@ -204,6 +208,18 @@ def measure_keras(args: argparse.Namespace) -> dict:
             turn = TURN if batch == 1 else 0.0
             seconds[str(batch)] = rounded(alternate(runs, args.rounds, turn=turn))
     return {**keras.facts, "peak_mb": keras.peak, "seconds": seconds}
+
+
+def measure_int8(args: argparse.Namespace) -> dict:
+    """8-bit integers: time, and what they cost in accuracy."""
+    from hfskin.data.ham10000 import load_ham10000
+    from hfskin.data.splits import make_split
+    from hfskin.evaluation.benchmark import int8
+
+    print("int8", file=sys.stderr)
+    split = make_split(load_ham10000(args.data), "lesion")
+    result = int8.measure_int8(split, BATCHES, args.rounds, args.threads, TURN)
+    return {**result, "seconds": {batch: rounded(seconds) for batch, seconds in result["seconds"].items()}}
 
 
 def measure_training(args: argparse.Namespace) -> dict:

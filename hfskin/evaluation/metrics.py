@@ -46,6 +46,11 @@ def summarise(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBo
     }
 
 
+def balanced_accuracies(labels: np.ndarray, predicted: np.ndarray, bootstrap: LesionBootstrap) -> np.ndarray:
+    """The balanced multiclass accuracy of every resample, (R + 1,), for differences that are paired."""
+    return mean_over_classes(class_rates(confusion_matrices(labels, predicted, bootstrap))["sensitivity"])
+
+
 def confusion_matrices(labels: np.ndarray, predicted: np.ndarray, bootstrap: LesionBootstrap) -> np.ndarray:
     """(R + 1, 7, 7) counts; rows are the truth, columns what was predicted."""
     cells = np.zeros((len(labels), len(CLASSES) ** 2))

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 
 from .bootstrap import LesionBootstrap, interval
-from .metrics import class_rates, confusion_matrices, mean_over_classes
+from .metrics import balanced_accuracies
 from .predictions import Predictions, predict_table
 
 Change = Callable[[Image.Image], Image.Image]
@@ -142,5 +142,4 @@ def _summarise_copies(model, processor, table: pd.DataFrame, copies: Mapping[str
 
 def _bma(predictions: Predictions, bootstrap: LesionBootstrap) -> np.ndarray:
     """(R + 1,)"""
-    predicted = predictions.probabilities.argmax(axis=1)
-    return mean_over_classes(class_rates(confusion_matrices(predictions.labels, predicted, bootstrap))["sensitivity"])
+    return balanced_accuracies(predictions.labels, predictions.probabilities.argmax(axis=1), bootstrap)

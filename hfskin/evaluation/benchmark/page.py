@@ -2,7 +2,7 @@
 
 import statistics
 
-from .ratios import BOUNDS, TRAINING_BOUND, missed, ratio
+from .ratios import BOUNDS, INT8_LOSS, TRAINING_BOUND, int8_is_worth_it, missed, ratio
 
 EMPTY = "–"
 INTRODUCTION = """\
@@ -39,6 +39,12 @@ The same graph twice: MobileNetV3-Large, Soft-Attention with 16 maps, flatten, 4
 {keras} on TensorFlow {tensorflow} answers by `predict_on_batch` in a process of its own; its Soft-Attention is written
 as ours, one convolution over all channels. Ratios to our eager torch.
 """
+INT8 = """\
+The embedded checkpoint on ONNX Runtime, its convolutions in 8-bit integers by `hfskin export --int8` (the few that read
+the largest maps stay in float32); ratios to the float32 graph. The ranges of the activations come from training
+pictures, the thresholds are those of float32. BMA on the validation and test parts of the `lesion` split, with age, sex
+and site; the difference is paired, 95 % intervals over lesions.
+"""
 TRAINING = """\
 A step of the modern recipe with the embedded checkpoint's architecture, batch {batch}: Trainer's forward and backward
 pass, clipping, AdamW, averaged weights. Real: pictures from the data set through Trainer's loader (workers: {workers}),
@@ -60,6 +66,7 @@ def render(report: dict) -> str:
         *(f"### Batch {batch}\n\n" + _network_table(networks, batch) for batch in _batches(networks)),
         _pipelines(report.get("pipelines")),
         _keras(report.get("keras")),
+        _int8(report.get("int8")),
         _training(report.get("training")),
         _memory(networks),
         _profiles(report),
@@ -140,6 +147,41 @@ def _keras(measured: dict | None) -> str | None:
     return "\n\n".join(["## The paper's stack", text.strip(), table, peak])
 
 
+def _int8(measured: dict | None) -> str | None:
+    if not measured:
+        return None
+    times = [
+        [batch, _ratio(seconds, "int8", "onnx"), *(_milliseconds(seconds[k], int(batch)) for k in ("onnx", "int8"))]
+        for batch, seconds in measured["seconds"].items()
+    ]
+    parts = [
+        [part, str(row["n"]), _with_interval(row["bma"], ""), _with_interval(row["difference"], "+")]
+        for part, row in measured["parts"].items()
+    ]
+    accepted = measured["accepted"]
+    verdict = "It keeps" if int8_is_worth_it(measured) else "It misses"
+    text = (
+        f"The same most probable class for {measured['agreement']:.1%} of them; a probability differs by "
+        f"{measured['probability']:.4f} on average;\nthe gate lets {accepted['int8']:.1%} through, in float32 "
+        f"{accepted['onnx']:.1%}. The file has {measured['bytes'] / 1e6:.1f} MB. {verdict} the bound:\nfaster, at a "
+        f"loss of less than {INT8_LOSS} of BMA on both parts together."
+    )
+    return "\n\n".join(
+        [
+            "## 8-bit integers",
+            INT8.strip(),
+            _markdown(["batch", "int8 / ONNX", "ONNX, ms", "int8, ms"], times),
+            _markdown(["part", "pictures", "BMA, float32", "difference in 8 bits"], parts),
+            text,
+        ]
+    )
+
+
+def _with_interval(m: dict, sign: str) -> str:
+    value, low, high = (format(m[key], f"{sign}.3f") for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
 def _training(measured: dict | None) -> str | None:
     if not measured:
         return None
@@ -212,6 +254,7 @@ _LABELS = {
     "channels_last": "channels_last",
     "compiled": "compiled",
     "onnx": "ONNX",
+    "int8": "int8",
     "keras": "Keras",
     "hfskin_torch": "hfskin, torch",
     "hfskin_onnx": "hfskin, ONNX Runtime",

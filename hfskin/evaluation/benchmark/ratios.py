@@ -6,6 +6,8 @@ import numpy as np
 BOUNDS = {("eager", "bare"): {"1": 1.10, "32": 1.10}, ("onnx", "eager"): {"1": 0.35, "32": 0.25}}
 TRAINING_BOUND = 1.15  # seconds of a step with real data over those with a batch in memory
 
+INT8_LOSS = 0.005  # of BMA, at most
+
 
 def ratio(times: dict[str, list[float]], contender: str, reference: str) -> tuple[float, float, float]:
     """Median, lower and upper quartile over the rounds of contender / reference."""
@@ -21,3 +23,9 @@ def missed(times: dict[str, dict[str, list[float]]]) -> list[tuple[str, str, str
         for batch, limit in limits.items()
         if contender in times.get(batch, ()) and ratio(times[batch], contender, reference)[0] > limit
     ]
+
+
+def int8_is_worth_it(measured: dict) -> bool:
+    """Whether 8 bits keep their bound: faster at every batch size, and BMA on the unseen pictures as good as before."""
+    faster = all(ratio(times, "int8", "onnx")[0] < 1 for times in measured["seconds"].values())
+    return faster and measured["parts"]["both"]["difference"]["value"] > -INT8_LOSS
