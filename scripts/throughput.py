@@ -29,6 +29,7 @@ PICTURES = ROOT / "tests" / "data" / "images"
 RESULTS, PAGE = ROOT / "results" / "throughput.json", ROOT / "docs" / "scale.md"
 TEMPLATE = Path(__file__).with_name("scale_template.md")
 BATCH, ROUNDS, WARM_UP = 32, 7, 1
+BATCHES = 20  # of a round; a folder has a beginning and an end, at which a core waits
 MILLION = 1_000_000
 
 
@@ -56,8 +57,8 @@ def measure(files: int) -> dict:
         batch = [np.stack([np.asarray(row[key]) for row in prepared]) for key in ("pixel_values", "metadata")]
         rounds = []
         for _ in range(WARM_UP + ROUNDS):
-            model, model_ms = rate(lambda: [pipeline.run(*batch) for _ in range(4)], 4 * BATCH)
-            whole, whole_ms = rate(lambda: list(predict_items(pipeline, items[: 4 * BATCH])), 4 * BATCH)
+            model, model_ms = rate(lambda: [pipeline.run(*batch) for _ in range(BATCHES)], BATCHES * BATCH)
+            whole, whole_ms = rate(lambda: list(predict_items(pipeline, items[: BATCHES * BATCH])), BATCHES * BATCH)
             rounds.append((model, whole, whole / model, model_ms, whole_ms))
         model, whole, ratio, model_ms, whole_ms = map(statistics.median, zip(*rounds[WARM_UP:], strict=True))
         started, memory = time.perf_counter(), []

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import hfskin
 from hfskin.cli import app
+from hfskin.inference import backend
 from hfskin.inference.batch import Item, Row, find_pictures, predict_items, unmatched
 from hfskin.inference.formats import FORMATS
 from hfskin.inference.pipeline import BATCH_SIZE
@@ -159,6 +160,29 @@ def test_only_two_batches_are_held(tiny_checkpoint, lesion_path):
         assert len(asked) - seen <= 2 * BATCH_SIZE
         if seen == 5 * BATCH_SIZE:
             break
+
+
+def test_every_core_takes_whole_batches_of_a_folder(table, tmp_path):
+    """On ONNX Runtime; in order, as one by one, and never more than a few batches at once."""
+    pipeline, asked = backend.load(device="cpu"), []
+    (tmp_path / "empty.jpg").touch()
+    pictures = [*table["path"], tmp_path / "empty.jpg", *table["path"]]
+
+    def items():
+        for i, path in enumerate(pictures):
+            asked.append(i)
+            yield Item(str(i), path, (55, "male", "back"))
+
+    rows = []
+    for row in predict_items(pipeline, items(), batch_size=4, workers=3):
+        rows.append(row)
+        assert len(asked) - len(rows) <= 4 * 4
+    assert [row.name for row in rows] == [str(i) for i in range(len(pictures))]
+    failed = rows.pop(len(table))
+    assert failed.error == "28: empty.jpg: the file is empty"
+    expected = pipeline([str(path) for path in table["path"]] * 2, age=55, sex="male", localization="back")
+    for row, prediction in zip(rows, expected, strict=True):
+        assert row.prediction.probabilities == pytest.approx(prediction.probabilities, abs=1e-5)
 
 
 def test_pictures_and_patients_that_do_not_fit_are_named():

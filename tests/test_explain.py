@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 import hfskin
 from hfskin.inference.attention import attention_map
 from hfskin.inference.explain import grad_cam, heat_layer, overlay
-from hfskin.inference.quality import MIN_SHARPNESS, has_lines, is_blurred, sharpness
+from hfskin.inference.quality import MIN_SHARPNESS, has_lines, is_blurred, sharpness, small_grey
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +121,9 @@ def test_overlay_is_upright(pipeline, lesion_path, tmp_path):
 
 def test_blur_is_noticed_on_real_lesions(data_folder, pipeline):
     lesions = [Image.open(path).convert("RGB") for path in sorted((data_folder / "images").glob("*.jpg"))]
-    assert not any(is_blurred(lesion) for lesion in lesions)
+    assert not any(is_blurred(small_grey(lesion)) for lesion in lesions)
     blurred = [lesion.filter(ImageFilter.GaussianBlur(2.5)) for lesion in lesions]
-    assert all(sharpness(picture) < MIN_SHARPNESS for picture in blurred)
+    assert all(sharpness(small_grey(picture)) < MIN_SHARPNESS for picture in blurred)
     assert any("blurred" in warning for warning in pipeline(blurred[0]).warnings)
     assert not any("blurred" in warning for warning in pipeline(lesions[0]).warnings)
 
@@ -133,9 +133,9 @@ def test_hairs_and_a_ruler_are_noticed(data_folder, pipeline):
     assert any("hairs or a ruler" in warning for warning in pipeline(hairy).warnings)
     assert not any("hairs or a ruler" in warning for warning in pipeline(clean).warnings)
     ruled = Image.open(clean).convert("RGB").resize((800, 600))
-    assert not has_lines(ruled)
+    assert not has_lines(small_grey(ruled))
     pen = ImageDraw.Draw(ruled)
     pen.line((100, 520, 700, 520), "black", 5)
     for x in range(100, 701, 50):
         pen.line((x, 470, x, 520), "black", 5)
-    assert has_lines(ruled)
+    assert has_lines(small_grey(ruled))

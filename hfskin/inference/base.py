@@ -11,7 +11,7 @@ from ..model.metadata import encode_metadata, missing_fields
 from ..model.preprocessing import Preprocessing
 from .attention import attention_map
 from .prediction import REFUSAL, Prediction
-from .quality import has_lines, is_blurred
+from .quality import has_lines, is_blurred, small_grey
 
 EMBEDDED_CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "default"
 ONNX_FILE = "model.onnx"  # in a checkpoint folder that has one: the graph of `hfskin export`
@@ -38,6 +38,11 @@ class LesionPipeline:
             logits (B, 7) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,).
         """
         raise NotImplementedError
+
+    def on_one_core(self) -> "LesionPipeline | None":
+        """The pipeline for calls from several threads at once, each of which keeps to one core; None where a call
+        takes all of them."""
+        return None
 
     def __call__(self, images, age=None, sex=None, localization=None, **kwargs) -> Prediction | list[Prediction]:
         """
@@ -80,9 +85,10 @@ class LesionPipeline:
             notes.append(f"{', '.join(unknown)} unknown: the answer rests more on the picture alone")
         if image.width < preprocessing.width or image.height < preprocessing.height:
             notes.append(f"the picture is small ({image.width}x{image.height} pixels): details are missing")
-        if is_blurred(image):
+        grey = small_grey(image)
+        if is_blurred(grey):
             notes.append("the picture looks blurred: details are missing")
-        if has_lines(image):
+        if has_lines(grey):
             notes.append("hairs or a ruler seem to cross the picture: they may hide details")
         crop = preprocessing.crop_box(image)
         return {"pixel_values": preprocessing(image), "metadata": metadata, "crop": crop, "warnings": notes}

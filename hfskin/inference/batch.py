@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from ..model.image_reading import ImageError
@@ -120,22 +121,52 @@ def predict_items(
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
 ) -> Iterator[Row]:
-    """One row an item, in order. Pictures are decoded by threads while the model works on the batch before.
+    """One row an item, in order. A folder of any size needs the same memory: a few batches are held at once.
 
-    At most two batches are held at once, so a folder of any size needs the same memory.
+    Where a call of the pipeline can be kept to one core, every core takes whole batches, from file to answer, and none
+    waits for another. Else pictures are decoded by threads while the model works on the batch before.
 
     Args:
-        pipeline: anything with its `preprocess` and `predict_prepared`.
-        workers: threads that decode; default one a core.
+        pipeline: anything with its `preprocess`, `predict_prepared` and `on_one_core`.
+        workers: threads; default one a core.
     """
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    workers, items = workers or os.cpu_count() or 1, iter(items)
+    first = list(islice(items, batch_size))
+    items = chain(first, items)
+    alone = pipeline.on_one_core() if len(first) == batch_size else None  # a few are done before it is ready
+    if alone is None:
+        yield from _decode_ahead(pipeline, items, batch_size, workers)
+    else:
+        yield from _side_by_side(alone, items, batch_size, workers)
+
+
+def _decode_ahead(pipeline: LesionPipeline, items: Iterable[Item], batch_size: int, workers: int) -> Iterator[Row]:
+    with ThreadPoolExecutor(workers) as pool:
         waiting: deque = deque()
         for item in items:
             waiting.append((item, pool.submit(_prepare, pipeline, item)))
             if len(waiting) >= 2 * batch_size:
-                yield from _predict(pipeline, [waiting.popleft() for _ in range(batch_size)])
+                yield from _collect(pipeline, [waiting.popleft() for _ in range(batch_size)])
         while waiting:
-            yield from _predict(pipeline, [waiting.popleft() for _ in range(min(batch_size, len(waiting)))])
+            yield from _collect(pipeline, [waiting.popleft() for _ in range(min(batch_size, len(waiting)))])
+
+
+def _collect(pipeline: LesionPipeline, batch: list) -> list[Row]:
+    return _answer(pipeline, [item for item, _ in batch], [future.result() for _, future in batch])
+
+
+def _side_by_side(pipeline: LesionPipeline, items: Iterator[Item], batch_size: int, workers: int) -> Iterator[Row]:
+    def look(batch: list[Item]) -> list[Row]:
+        return _answer(pipeline, batch, [_prepare(pipeline, item) for item in batch])
+
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque = deque()
+        while batch := list(islice(items, batch_size)):
+            waiting.append(pool.submit(look, batch))
+            if len(waiting) > workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
 
 
 def _prepare(pipeline: LesionPipeline, item: Item) -> dict | str:
@@ -151,11 +182,10 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _predict(pipeline: LesionPipeline, batch: list) -> Iterator[Row]:
-    results = [future.result() for _, future in batch]
-    predictions = iter(pipeline.predict_prepared([r for r in results if not isinstance(r, str)]))
-    for (item, _), result in zip(batch, results, strict=True):
-        if isinstance(result, str):
-            yield Row(item.name, error=result)
-        else:
-            yield Row(item.name, prediction=next(predictions))
+def _answer(pipeline: LesionPipeline, batch: list[Item], prepared: list[dict | str]) -> list[Row]:
+    """The rows of a batch, of which [`_prepare`] has made `prepared`."""
+    predictions = iter(pipeline.predict_prepared([result for result in prepared if not isinstance(result, str)]))
+    return [
+        Row(item.name, error=result) if isinstance(result, str) else Row(item.name, prediction=next(predictions))
+        for item, result in zip(batch, prepared, strict=True)
+    ]

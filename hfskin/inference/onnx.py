@@ -46,6 +46,7 @@ class OnnxPipeline(LesionPipeline):
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
+        self.path = Path(path)
         self.session = _open(Path(path), int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
         facts = _facts(self.session, Path(path))
         self.config, self.preprocessing = facts["config"], facts["preprocessing"]
@@ -53,6 +54,10 @@ class OnnxPipeline(LesionPipeline):
         self.checkpoint = facts["checkpoint"]
         self._inputs = [node.name for node in self.session.get_inputs()]
         self._outputs = [node.name for node in self.session.get_outputs()]
+
+    def on_one_core(self) -> "OnnxPipeline":
+        """See [`LesionPipeline.on_one_core`]."""
+        return OnnxPipeline(self.path, threads=1)
 
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """See [`LesionPipeline.run`]."""
