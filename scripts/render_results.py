@@ -1,4 +1,4 @@
-"""Write the results table of the README from the embedded checkpoint's metrics.json: `python
+"""Write the results of the README from the embedded checkpoint's metrics.json and those of the five folds: `python
 scripts/render_results.py`.
 
 A test compares the two, so that no number in the README is typed.
@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 METRICS = ROOT / "hfskin" / "checkpoints" / "default" / "metrics.json"
+FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"
 README = ROOT / "README.md"
 START, END = "<!-- results: scripts/render_results.py -->", "<!-- end of results -->"
 
@@ -40,6 +41,26 @@ def render(report: dict) -> str:
     return "\n".join(lines)
 
 
+def render_folds(report: dict) -> str:
+    """The out-of-fold figures in a paragraph of Markdown."""
+    run, result = report["training"][0], report["results"]["with_metadata"]
+    metrics = result["metrics"]
+    return (
+        f"Five folds of that recipe, of {run['recipe']['epochs']} epochs each and one run instead of an average of "
+        f"three: all {report['images']:,} pictures, each answered by a model that never saw its "
+        f"lesion, with age, sex, site: "
+        f"BMA {_interval(metrics['bma'])}, macro AUC {_interval(metrics['auc_macro'])}, accuracy "
+        f"{_interval(metrics['accuracy'])}, melanoma sensitivity {_interval(_melanoma(result))}, calibration error "
+        f"{_interval(result['calibration']['ece'])}. [More of it](docs/cross_validation.md)."
+    )
+
+
+def whole() -> str:
+    """All that stands between the two marks."""
+    table = render(json.loads(METRICS.read_text()))
+    return f"{table}\n\n{render_folds(json.loads(FOLDS.read_text()))}"
+
+
 def insert(text: str, block: str) -> str:
     """`text` with what stands between the two marks replaced."""
     before, rest = text.split(START)
@@ -55,5 +76,4 @@ def _interval(m: dict | None) -> str:
 
 
 if __name__ == "__main__":
-    report = json.loads(METRICS.read_text())
-    README.write_text(insert(README.read_text(), render(report)))
+    README.write_text(insert(README.read_text(), whole()))

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -162,9 +163,11 @@ def test_only_two_batches_are_held(tiny_checkpoint, lesion_path):
             break
 
 
-def test_every_core_takes_whole_batches_of_a_folder(table, tmp_path):
+def test_every_core_takes_whole_batches_of_a_folder(table, tmp_path, monkeypatch):
     """On ONNX Runtime; in order, as one by one, and never more than a few batches at once."""
-    pipeline, asked = backend.load(device="cpu"), []
+    pipeline, asked, alone = backend.load(device="cpu"), [], []
+    on_one_core = pipeline.on_one_core
+    monkeypatch.setattr(pipeline, "on_one_core", lambda: alone.append(on_one_core()) or alone[0])
     (tmp_path / "empty.jpg").touch()
     pictures = [*table["path"], tmp_path / "empty.jpg", *table["path"]]
 
@@ -177,12 +180,31 @@ def test_every_core_takes_whole_batches_of_a_folder(table, tmp_path):
     for row in predict_items(pipeline, items(), batch_size=4, workers=3):
         rows.append(row)
         assert len(asked) - len(rows) <= 4 * 4
+    assert len(alone) == 1
     assert [row.name for row in rows] == [str(i) for i in range(len(pictures))]
     failed = rows.pop(len(table))
     assert failed.error == "28: empty.jpg: the file is empty"
     expected = pipeline([str(path) for path in table["path"]] * 2, age=55, sex="male", localization="back")
     for row, prediction in zip(rows, expected, strict=True):
         assert row.prediction.probabilities == pytest.approx(prediction.probabilities, abs=1e-5)
+
+
+def test_threads_that_were_asked_for_are_not_exceeded(table, monkeypatch):
+    """The page computes on one core, so that its visitors need not wait for each other."""
+    pipeline, callers = backend.load(device="cpu", threads=1), set()
+    predict = pipeline.predict_prepared
+    monkeypatch.setattr(pipeline, "predict_prepared", lambda rows: callers.add(threading.get_ident()) or predict(rows))
+    rows = list(predict_items(pipeline, [Item(path.name, path) for path in table["path"]], batch_size=4, workers=2))
+    assert len(rows) == len(table)
+    assert callers == {threading.get_ident()}
+
+
+def test_a_folder_that_is_left_early_leaves_no_thread(table):
+    before = threading.active_count()
+    rows = predict_items(backend.load(device="cpu"), (Item("x", path) for path in [*table["path"]] * 20), workers=2)
+    assert next(rows).prediction is not None
+    rows.close()
+    assert threading.active_count() == before
 
 
 def test_pictures_and_patients_that_do_not_fit_are_named():

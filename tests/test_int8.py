@@ -32,7 +32,7 @@ def quantised(data_folder, tmp_path_factory):
 def test_it_answers_nearly_as_float32_does(quantised, table):
     pictures = [str(path) for path in table["path"]]
     expected, found = hfskin.load()(pictures), hfskin.load(quantised)(pictures)
-    assert sum(a.label == b.label for a, b in zip(expected, found, strict=True)) >= 26
+    assert sum(a.label == b.label for a, b in zip(expected, found, strict=True)) >= 24
     differences = [
         abs(a.probabilities[c] - b.probabilities[c])
         for a, b in zip(expected, found, strict=True)
@@ -48,16 +48,26 @@ def test_convolutions_of_large_maps_stay_in_float32(quantised):
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     in_8_bits = [made_by.get(node.input[1]) is not None for node in convolutions]  # weights from a DequantizeLinear
     assert not any(in_8_bits[:5])
-    assert all(in_8_bits[5:])
+    assert all(in_8_bits[5:-1])
+    assert not in_8_bits[-1]  # Soft-Attention's
     assert len(convolutions) > 40
 
 
 def test_a_network_that_answers_otherwise_is_not_written(tiny_checkpoint, data_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(int8, "AGREEMENT", 1.01)
+    monkeypatch.setattr(int8, "DIFFERENCE", 1e-9)
     file = tmp_path / "tiny.onnx"
-    with pytest.raises(OnnxError, match="in 8 bits the network names another class"):
+    with pytest.raises(OnnxError, match="in 8 bits a probability differs by"):
         int8.export_int8(tiny_checkpoint, sorted((data_folder / "images").glob("*.jpg"))[:4], file)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_wrong_with_the_call_is_said_before_the_work(tmp_path, tiny_checkpoint, data_folder):
+    with pytest.raises(OnnxError, match="there are none"):
+        int8.export_int8(tiny_checkpoint, [])
+    graph = tiny_checkpoint / "model.onnx"
+    with pytest.raises(OnnxError, match=r"model\.onnx is used unasked"):
+        int8.export_int8(tiny_checkpoint, sorted((data_folder / "images").glob("*.jpg")), graph)
+    assert not graph.exists()
 
 
 def test_time_and_accuracy_are_measured_and_rendered(table):

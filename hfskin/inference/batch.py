@@ -5,6 +5,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -121,19 +122,21 @@ def predict_items(
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
 ) -> Iterator[Row]:
-    """One row an item, in order. A folder of any size needs the same memory: a few batches are held at once.
+    """One row an item, in order. A folder of any size needs the same memory.
 
-    Where a call of the pipeline can be kept to one core, every core takes whole batches, from file to answer, and none
-    waits for another. Else pictures are decoded by threads while the model works on the batch before.
+    Where there is a batch for every core and a call of the pipeline can be kept to one, every core takes whole batches,
+    from file to answer, and none waits for another; one batch a core and one more are held at once. Else pictures are
+    decoded by threads while the model works on the batch before, and two batches are held.
 
     Args:
         pipeline: anything with its `preprocess`, `predict_prepared` and `on_one_core`.
         workers: threads; default one a core.
     """
     workers, items = workers or os.cpu_count() or 1, iter(items)
-    first = list(islice(items, batch_size))
+    first = list(islice(items, workers * batch_size))
+    alone = pipeline.on_one_core() if len(first) == workers * batch_size else None
     items = chain(first, items)
-    alone = pipeline.on_one_core() if len(first) == batch_size else None  # a few are done before it is ready
+    del first  # the chain drops it when it is through
     if alone is None:
         yield from _decode_ahead(pipeline, items, batch_size, workers)
     else:
@@ -159,14 +162,24 @@ def _side_by_side(pipeline: LesionPipeline, items: Iterator[Item], batch_size: i
     def look(batch: list[Item]) -> list[Row]:
         return _answer(pipeline, batch, [_prepare(pipeline, item) for item in batch])
 
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque = deque()
+    waiting: deque = deque()
+    with ThreadPoolExecutor(workers) as pool, _cancelled(waiting):
         while batch := list(islice(items, batch_size)):
             waiting.append(pool.submit(look, batch))
             if len(waiting) > workers:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+
+
+@contextmanager
+def _cancelled(waiting: deque) -> Iterator[None]:
+    """Whoever stops early does not wait for what had not begun."""
+    try:
+        yield
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _prepare(pipeline: LesionPipeline, item: Item) -> dict | str:

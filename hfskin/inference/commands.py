@@ -97,7 +97,9 @@ def export(
     ] = None,
     int8: Annotated[
         Path | None,
-        typer.Option(help="Compute in 8 bits; a folder of its training pictures. Default file: model.int8.onnx."),
+        typer.Option(
+            help="Compute in 8 bits; a folder of pictures like its training's. Default file: model.int8.onnx."
+        ),
     ] = None,
 ) -> None:
     """Write a checkpoint as ONNX, for `hfskin predict` and the page, or for programs without torch.

@@ -1,5 +1,6 @@
 """The pipeline on ONNX Runtime: the same answers without torch, from a file that `hfskin export` wrote."""
 
+import copy
 import hashlib
 import json
 import os
@@ -46,7 +47,7 @@ class OnnxPipeline(LesionPipeline):
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
-        self.path = Path(path)
+        self.path, self._threads = Path(path), threads
         self.session = _open(Path(path), int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
         facts = _facts(self.session, Path(path))
         self.config, self.preprocessing = facts["config"], facts["preprocessing"]
@@ -55,9 +56,13 @@ class OnnxPipeline(LesionPipeline):
         self._inputs = [node.name for node in self.session.get_inputs()]
         self._outputs = [node.name for node in self.session.get_outputs()]
 
-    def on_one_core(self) -> "OnnxPipeline":
-        """See [`LesionPipeline.on_one_core`]."""
-        return OnnxPipeline(self.path, threads=1)
+    def on_one_core(self) -> "OnnxPipeline | None":
+        """See [`LesionPipeline.on_one_core`]; None too where the threads were given, since more are not wanted then."""
+        if self._threads is not None:
+            return None
+        alone = copy.copy(self)
+        alone.session = _open(self.path, threads=1)
+        return alone
 
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """See [`LesionPipeline.run`]."""

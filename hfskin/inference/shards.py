@@ -46,9 +46,11 @@ class Shard:
         return int(os.environ.get("LOCAL_RANK", 0)) if self.count > 1 and has_cuda() else None
 
     def cores(self) -> int:
-        """How many of the machine's cores are this process's."""
-        processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if self.count > 1 else 1
-        return max(1, (os.cpu_count() or 1) // processes)
+        """How many of the machine's cores are this process's; OMP_NUM_THREADS where it is alone and that is set."""
+        cores = os.cpu_count() or 1
+        if self.count > 1:  # torchrun has set OMP_NUM_THREADS to 1
+            return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+        return int(os.environ.get("OMP_NUM_THREADS") or cores)
 
 
 WHOLE = Shard()

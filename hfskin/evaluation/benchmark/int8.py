@@ -49,11 +49,11 @@ def measure_int8(split: pd.DataFrame, batches: tuple[int, ...], rounds: int, thr
 
 def _answers(pipeline: OnnxPipeline, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (N, 7) and gate scores (N,)."""
-    patients = zip(rows["path"], rows["age"], rows["sex"], rows["localization"], strict=True)
-    prepared = [pipeline.preprocess({"image": path, "patient": patient}) for path, *patient in patients]
     outputs = []
-    for start in range(0, len(prepared), BATCH):
-        batch = prepared[start : start + BATCH]
+    for start in range(0, len(rows), BATCH):
+        part = rows.iloc[start : start + BATCH]
+        patients = zip(part["path"], part["age"], part["sex"], part["localization"], strict=True)
+        batch = [pipeline.preprocess({"image": path, "patient": patient}) for path, *patient in patients]
         outputs.append(pipeline.run(*(np.stack([row[key] for row in batch]) for key in ("pixel_values", "metadata"))))
     logits, scores = (np.concatenate([o[name] for o in outputs]) for name in ("logits", "in_distribution_score"))
     return softmax(logits), scores
