@@ -235,7 +235,7 @@ def measure_training(args: argparse.Namespace) -> dict:
     with Image.open(table["path"].iloc[0]) as picture:
         width, height = picture.size
     steps = TRAINING_STEPS[args.device]
-    result, peak = in_process(training_speed.measure_training, table, few(args), steps, args.threads)
+    result, peak = in_process(training_speed.measure_training, table, few(args), steps, os.cpu_count())
     return {"pictures": len(table), "width": width, "height": height, **result, "peak_mb": peak}
 
 

@@ -22,7 +22,9 @@ from hfskin.files import write_whole
 from hfskin.inference.backend import load
 from hfskin.inference.batch import Item, find_pictures, predict_items
 from hfskin.inference.formats import FORMATS
+from hfskin.inference.quality import has_lines, is_blurred, small_grey
 from hfskin.inference.row_file import RowFile
+from hfskin.model.image_reading import read_image
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "tests" / "data" / "images"
@@ -31,6 +33,7 @@ TEMPLATE = Path(__file__).with_name("scale_template.md")
 BATCH, ROUNDS, WARM_UP = 32, 7, 1
 BATCHES = 20  # of a round; a folder has a beginning and an end, at which a core waits
 MILLION = 1_000_000
+STAGES = ("read and decode", "look for blur, hairs and rulers", "crop, resize, normalise")
 
 
 def main(
@@ -61,6 +64,7 @@ def measure(files: int) -> dict:
             whole, whole_ms = rate(lambda: list(predict_items(pipeline, items[: BATCHES * BATCH])), BATCHES * BATCH)
             rounds.append((model, whole, whole / model, model_ms, whole_ms))
         model, whole, ratio, model_ms, whole_ms = map(statistics.median, zip(*rounds[WARM_UP:], strict=True))
+        parts = stages(pipeline, items[: BATCHES * BATCH])
         started, memory = time.perf_counter(), []
         output = Path(name) / "answers.csv"
         RowFile(output, FORMATS["csv"]).write(watched(predict_items(pipeline, items), files, memory))
@@ -79,10 +83,33 @@ def measure(files: int) -> dict:
         "ratio": round(ratio, 3),
         "model_cpu_ms": round(model_ms, 2),
         "folder_cpu_ms": round(whole_ms, 2),
+        "stages_cpu_ms": parts,
         "long_run_per_second": round(files / seconds, 1),
         "memory": memory,
         "peak_mib": peak_mib(),
     }
+
+
+def stages(pipeline, items: list[Item]) -> dict[str, float]:
+    """Milliseconds of processor time of a picture in each stage beside the network, on one core."""
+    spent = dict.fromkeys(STAGES, 0.0)
+
+    def timed(stage: str, work):
+        used = time.process_time()
+        result = work()
+        spent[stage] += 1000 * (time.process_time() - used) / len(items)
+        return result
+
+    def quality(image) -> None:
+        grey = small_grey(image)
+        is_blurred(grey)
+        has_lines(grey)
+
+    for item in items:
+        image = timed("read and decode", lambda: read_image(item.image).image)  # noqa: B023  (called at once)
+        timed("look for blur, hairs and rulers", lambda: quality(image))  # noqa: B023
+        timed("crop, resize, normalise", lambda: pipeline.preprocessing(image))  # noqa: B023
+    return {stage: round(value, 2) for stage, value in spent.items()}
 
 
 def link_pictures(folder: Path, files: int) -> None:
@@ -131,6 +158,7 @@ def page(facts: dict) -> str:
         **facts,
         "speed": speed,
         "percent": round(100 * facts["ratio"]),
+        "stages": ", ".join(f"{stage} {ms} ms" for stage, ms in facts["stages_cpu_ms"].items()),
         "hours": f"{hours:.1f}",
         "machines": "\n".join(f"| {n} | {hours / n:.1f} |" for n in (1, 4, 16, 64)),
         "picture_gb": f"{MILLION * facts['bytes_a_picture'] / 1e9:.1f}",

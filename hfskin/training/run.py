@@ -32,6 +32,7 @@ from .recipes import Recipe
 from .trainer import HfskinTrainer, validation_metrics
 
 TRAINING_FILE = "training.json"
+FEW_CORES = 2
 # What a recipe says of the model.
 ARCHITECTURE = (
     "backbone_cut", "pooling", "attention_maps", "attention_gamma", "metadata_hidden", "dropout", "drop_path_rate",
@@ -197,6 +198,10 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
     on_gpu = torch.cuda.is_available()
     # torchrun and `accelerate launch` set these.
     processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    cores = (os.cpu_count() or 2) // here
+    # On few cores a worker takes its time from the step, whose threads then wait for each other: drawing the pictures
+    # between two steps is a sixth faster (docs/benchmark.md).
+    workers = max(1, min(12, cores - 2)) if on_gpu or cores > FEW_CORES else 0
     return TrainingArguments(
         output_dir=str(output / "trainer"),
         num_train_epochs=recipe.epochs,
@@ -216,8 +221,8 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
         metric_for_best_model=recipe.metric,
         greater_is_better=True,
         bf16=on_gpu and torch.cuda.is_bf16_supported() and recipe.augment,
-        dataloader_num_workers=max(1, min(12, (os.cpu_count() or 2) // here - 2)),
-        dataloader_persistent_workers=True,
+        dataloader_num_workers=workers,
+        dataloader_persistent_workers=workers > 0,
         dataloader_drop_last=recipe.augment,
         restore_callback_states_from_checkpoint=True,  # early stopping's patience
         use_cpu=processes > 1 and not on_gpu,  # otherwise they would not find each other

@@ -48,7 +48,7 @@ and site; the difference is paired, 95 % intervals over lesions.
 TRAINING = """\
 A step of the modern recipe with the embedded checkpoint's architecture, batch {batch}: Trainer's forward and backward
 pass, clipping, AdamW, averaged weights. Real: pictures from the data set through Trainer's loader (workers: {workers}),
-augmented anew. In memory: the same step on one batch. Rounds: {rounds}, of {steps} steps each. Data: {pictures}
+augmented anew. In memory: the same step on one batch. All cores take part. Rounds: {rounds}, of {steps} steps each. Data: {pictures}
 pictures of HAM10000 in {width}x{height}. Progressive resizing begins with small pictures, whose steps are shorter; the
 bound of {bound} is asked of both.
 """
@@ -198,8 +198,8 @@ def _training(measured: dict | None) -> str | None:
     heads = ["size", "real / in memory", "real, images/s", "in memory, images/s", "waiting for data"]
     draw = 1000 * statistics.median(measured["draw_seconds"])
     peak = (
-        f"A worker needs {draw:.1f} ms of one core to draw and augment a picture: where no core is free for it, the\n"
-        f"step gives them. Peak memory of the training process, its workers not counted: {measured['peak_mb']:.0f} MB."
+        f"To draw and augment a picture takes {draw:.1f} ms of one core: where no core is free for it, the step gives\n"
+        f"them. Peak memory of the training process, its workers not counted: {measured['peak_mb']:.0f} MB."
     )
     return "\n\n".join(["## Training", text.strip(), _markdown(heads, rows), peak])
 
