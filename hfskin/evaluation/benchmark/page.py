@@ -48,9 +48,9 @@ and site; the difference is paired, 95 % intervals over lesions.
 TRAINING = """\
 A step of the modern recipe with the embedded checkpoint's architecture, batch {batch}: Trainer's forward and backward
 pass, clipping, AdamW, averaged weights. Real: pictures from the data set through Trainer's loader (workers: {workers}),
-augmented anew. In memory: the same step on one batch. All cores take part. Rounds: {rounds}, of {steps} steps each. Data: {pictures}
-pictures of HAM10000 in {width}x{height}. Progressive resizing begins with small pictures, whose steps are shorter; the
-bound of {bound} is asked of both.
+augmented anew. In memory: the same step on one batch. All cores take part. Rounds: {rounds}, of {steps} steps each.
+Data: {pictures} pictures of HAM10000 in {width}x{height}. Progressive resizing begins with small pictures, whose steps
+are shorter; the bound of {bound} is asked of both.
 """
 
 
