@@ -91,6 +91,18 @@ def answers_of(output: Path, fold: int) -> Path:
     return output / f"fold{fold}.csv.gz"
 
 
+def folds_of(report: dict) -> str:
+    """Which folds a report holds, in words."""
+    from hfskin.evaluation.cross_validation import FOLDS
+
+    names = ", ".join(map(str, report["folds"]))
+    return (
+        "all five folds"
+        if len(report["folds"]) == FOLDS
+        else f"folds {names} of 0 to {FOLDS - 1} (the others were not run)"
+    )
+
+
 def render_page(report: dict) -> str:
     """The page as Markdown."""
     results, runs = report["results"], report["training"]
@@ -100,7 +112,7 @@ def render_page(report: dict) -> str:
         "# Five folds",
         "",
         "Rendered by `python scripts/cross_validate.py --render` from results/cross_validation/metrics.json; do not "
-        f"edit. HAM10000, `lesion` split, folds {', '.join(map(str, report['folds']))}: {report['images']:,} pictures "
+        f"edit. HAM10000, `lesion` split, {folds_of(report)}: {report['images']:,} pictures "
         f"of {report['lesions']:,} lesions, each answered by a model that saw no picture of its lesion. "
         f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['recipe']['epochs']} epochs "
         f"on seven tenths of the lesions, {first['device']}. In brackets, 95 % intervals over lesions.",

@@ -46,9 +46,9 @@ def render_folds(report: dict) -> str:
     run, result = report["training"][0], report["results"]["with_metadata"]
     metrics = result["metrics"]
     return (
-        f"Five folds of that recipe, of {run['recipe']['epochs']} epochs each and one run instead of an average of "
-        f"three: all {report['images']:,} pictures, each answered by a model that never saw its "
-        f"lesion, with age, sex, site: "
+        f"A shorter training, {run['recipe']['epochs']} epochs instead of an average of longer runs, measured on "
+        f"{len(report['folds'])} of five folds: {report['images']:,} pictures, each answered by a model that never saw "
+        "its lesion, with age, sex, site: "
         f"BMA {_interval(metrics['bma'])}, macro AUC {_interval(metrics['auc_macro'])}, accuracy "
         f"{_interval(metrics['accuracy'])}, melanoma sensitivity {_interval(_melanoma(result))}, calibration error "
         f"{_interval(result['calibration']['ece'])}. [More of it](docs/cross_validation.md)."
