@@ -30,7 +30,7 @@ EXPERIMENTS: dict[str, dict] = {
     "no metadata": {"metadata_hidden": 0, "metadata_dropout": 0.0},
     "neither": {"attention_maps": 0, "metadata_hidden": 0, "metadata_dropout": 0.0},
     "metadata layer of 4096": {"metadata_hidden": 4096},
-    "flattened, not averaged": {"pooling": "flatten"},
+    "flattened instead of averaged": {"pooling": "flatten"},
     "no augmentation": {"augment": False, "metadata_dropout": 0.0, "start_scale": 1.0},
     "no class weights": {"weight_power": 0.0},
     "square root of the class weights": {"weight_power": 0.5},
@@ -40,7 +40,7 @@ EXPERIMENTS: dict[str, dict] = {
     "no stochastic depth": {"drop_path_rate": 0.0},
 }
 # What makes two runs comparable: runs that differ in it stand in tables of their own.
-SETTING = ("backbone", "backbone_weights", "image_size", "epochs", "n_copies")
+SETTING = ("backbone", "backbone_weights", "image_size", "epochs")
 
 
 def main(
@@ -104,7 +104,7 @@ def measured(facts: dict) -> dict:
     """A row's figures from training.json: those after the last epoch, which the choice of an epoch does not flatter."""
     last = facts["history"][-1]
     return {
-        **{key: facts[key] for key in SETTING if key != "epochs"},
+        **{key: facts[key] for key in (*SETTING, "n_copies") if key != "epochs"},
         "epochs": facts["recipe"]["epochs"],
         "bma": last["eval_bma"],
         "auc": last["eval_auc"],
@@ -135,16 +135,20 @@ def render_page(rows: list[dict]) -> str:
         "validation pictures. A difference is the mean over the seeds of the difference to the modern recipe with the "
         "same seed, with its standard error; one of less than two standard errors says nothing."
     ]
-    settings = dict.fromkeys(json.dumps([row[key] for key in SETTING]) for row in rows)
-    for setting in settings:
-        mine = [row for row in rows if json.dumps([row[key] for key in SETTING]) == setting]
+    for setting in dict.fromkeys(map(_setting, rows)):
+        mine = [row for row in rows if _setting(row) == setting]
         parts += [_title(mine[0]), _means(mine), "Every run:", _runs(mine)]
     return "\n\n".join(parts) + "\n"
 
 
+def _setting(row: dict) -> str:
+    """The same for rows that may be compared. How many pictures have a copy differs with the seed."""
+    return json.dumps([*(row[key] for key in SETTING), row["n_copies"] > 0])
+
+
 def _title(row: dict) -> str:
     height, width = row["image_size"]
-    sharper = f", {row['n_copies']:,} training pictures with a sharper copy" if row["n_copies"] else ""
+    sharper = ", some training pictures with a sharper copy" if row["n_copies"] else ""
     return (
         f"## {row['backbone']}, {width}x{height}, {row['epochs']} epochs\n\n"
         f"From {row['backbone_weights'] or 'random weights'}{sharper}; {row['device']}."

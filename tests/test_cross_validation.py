@@ -69,6 +69,28 @@ def test_an_experiment_adds_its_row_once(many, tmp_path):
     assert f"| {without['bma']:.3f} | {without['bma'] - with_it['bma']:+.3f} |" in page
 
 
+def test_seeds_stand_in_one_table_though_their_training_parts_differ():
+    experiments = script("experiments")
+    row = {
+        "change": "modern",
+        "backbone": "b",
+        "backbone_weights": None,
+        "image_size": [3, 4],
+        "epochs": 1,
+        "device": "d",
+    }
+    row |= dict.fromkeys(("bma", "auc", "accuracy", "melanoma_sensitivity", "minutes"), 0.5)
+    rows = [row | {"seed": seed, "n_copies": n} for seed, n in enumerate((10, 11, 0))]
+    page = experiments.render_page(rows)
+    assert page.count("## b, 4x3") == 2  # with copies and without
+    assert "| modern | 2 | 0.500 |" in page
+
+
+def test_the_names_of_all_experiments_can_be_given():
+    experiments = script("experiments")
+    assert ",".join(experiments.EXPERIMENTS).split(",") == list(experiments.EXPERIMENTS)
+
+
 def test_the_pages_are_rendered_from_the_committed_results():
     experiments, folds = script("experiments"), script("cross_validate")
     if experiments.RESULTS.is_file():
