@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from .base import ONNX_FILE, softmax
-from .onnx import OnnxError, OnnxPipeline
+from .onnx import NEEDS_EXTRA, OnnxError, OnnxPipeline
 from .onnx_export import export_onnx
+
+try:
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+except ImportError as error:
+    raise OnnxError(NEEDS_EXTRA) from error
 
 INT8_FILE = "model.int8.onnx"
 PICTURES = 300  # that the ranges of the activations are read from

@@ -28,6 +28,9 @@ METADATA_LAYOUT = {
 _BOOKKEEPING = ("architectures", "auto_map", "dtype", "transformers_version")
 
 
+NEEDS_EXTRA = "the export needs onnx and onnxscript: pip install 'hfskin[onnx]'"
+
+
 class OnnxError(ValueError):
     """An ONNX file that cannot be used or written; the message says what to do."""
 

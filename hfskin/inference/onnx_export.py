@@ -12,13 +12,13 @@ from torch import nn
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.metadata import METADATA_SIZE
 from .base import ONNX_FILE
-from .onnx import LABELS, METADATA_LAYOUT, WEIGHTS_FILE, OnnxError, OnnxPipeline, fingerprint
+from .onnx import LABELS, METADATA_LAYOUT, NEEDS_EXTRA, WEIGHTS_FILE, OnnxError, OnnxPipeline, fingerprint
 from .pipeline import SkinLesionPipeline, load
 
 try:
     from onnxscript import ir, optimizer
 except ImportError as error:
-    raise OnnxError("the export needs onnx and onnxscript: pip install 'hfskin[onnx]'") from error
+    raise OnnxError(NEEDS_EXTRA) from error
 
 OUTPUTS = ("logits", "attentions", "in_distribution_score")
 TOLERANCE = 1e-4  # of the logits, between torch and ONNX Runtime
