@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import pickletools
 import re
 import struct
 import subprocess
@@ -323,13 +324,12 @@ def test_no_pickle_is_loaded(checkpoint, kept):
     with pytest.raises(HubError, match=message):
         hfskin.load(checkpoint, backend="torch")
     assert not sprung.exists()
-    pickle.loads(trap)
-    assert sprung.exists(), "the trap works"
+    assert "REDUCE" in {opcode.name for opcode, _, _ in pickletools.genops(trap)}, "the trap holds no call"
 
 
 def test_no_source_loads_pickles():
     forbidden = re.compile(
-        r"\b(?:c?pickle|dill|joblib|shelve|marshal)\b|torch\.load\(|np\.load\(|read_pickle|allow_pickle=True"
+        r"pickle\b|\b(?:dill|joblib|shelve|marshal)\b|(?:torch|np)\.load\("
         r"|weights_only=False|trust_remote_code=True|\beval\(|\bexec\("
     )
     found = [

@@ -200,7 +200,7 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
     processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     cores = (os.cpu_count() or 2) // here
     # On few cores a worker takes its time from the step, whose threads then wait for each other: drawing the pictures
-    # between two steps is faster (measured on 2 cores: 75.9 against 65.3 images/s, 134 against 110 of small pictures).
+    # between two steps is faster. `scripts/benchmark.py --data` measures what real data cost.
     workers = max(1, min(12, cores - 2)) if on_gpu or cores > FEW_CORES else 0
     return TrainingArguments(
         output_dir=str(output / "trainer"),

@@ -41,7 +41,7 @@ as ours, one convolution over all channels. Ratios to our eager torch.
 """
 INT8 = """\
 The embedded checkpoint on ONNX Runtime, its convolutions in 8-bit integers by `hfskin export --int8` (the few that read
-the largest maps stay in float32); ratios to the float32 graph. The ranges of the activations come from training
+the largest maps and Soft-Attention's stay in float32); ratios to the float32 graph. The ranges of the activations come from training
 pictures, the thresholds are those of float32. BMA on the validation and test parts of the `lesion` split, with age, sex
 and site; the difference is paired, 95 % intervals over lesions.
 """

@@ -5,7 +5,6 @@ import numpy as np
 # (contender, compared with): at most, by batch size. The bounds.
 BOUNDS = {("eager", "bare"): {"1": 1.10, "32": 1.10}, ("onnx", "eager"): {"1": 0.35, "32": 0.25}}
 TRAINING_BOUND = 1.15  # seconds of a step with real data over those with a batch in memory
-
 INT8_LOSS = 0.005  # of BMA; less is asked
 
 
