@@ -41,9 +41,9 @@ as ours, one convolution over all channels. Ratios to our eager torch.
 """
 INT8 = """\
 The embedded checkpoint on ONNX Runtime, its convolutions in 8-bit integers by `hfskin export --int8` (the few that read
-the largest maps and Soft-Attention's stay in float32); ratios to the float32 graph. The ranges of the activations come from training
-pictures, the thresholds are those of float32. BMA on the validation and test parts of the `lesion` split, with age, sex
-and site; the difference is paired, 95 % intervals over lesions.
+the largest maps and Soft-Attention's stay in float32); ratios to the float32 graph. The ranges of the activations come
+from training pictures, the thresholds are those of float32. BMA on the validation and test parts of the `lesion` split,
+with age, sex and site; the difference is paired, 95 % intervals over lesions.
 """
 TRAINING = """\
 A step of the modern recipe with the embedded checkpoint's architecture, batch {batch}: Trainer's forward and backward
