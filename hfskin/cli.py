@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ class Split(StrEnum):
 class RecipeName(StrEnum):
     paper = "paper"
     modern = "modern"
+    go_on = "continue"
     fine_tune = "fine-tune"
 
 
@@ -135,16 +137,22 @@ def evaluate(
     shifts: Annotated[bool, typer.Option("--shifts", help="Also on changed pictures: cropped, darker, ...")] = False,
     copies: Annotated[Path | None, typer.Option(help="With --shifts: other files of some of the pictures.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Lesion masks, to measure the explanations by.")] = None,
+    folds: Annotated[
+        Path | None, typer.Option(help="Report of scripts/cross_validate.py on this recipe, for the card.")
+    ] = None,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
     with one_line_errors():
         from .data.ham10000 import find_images
+        from .evaluation.cross_validation import for_card
         from .evaluation.plots import write_plots
         from .evaluation.report import evaluate as run
         from .evaluation.report import write_metrics
 
         others = find_images([copies]) if copies else None
         report = run(model, _load_table(data, split), split, part, flips=tta, shifts=shifts, copies=others, masks=masks)
+        if folds:
+            report["cross_validation"] = for_card(json.loads(folds.read_text(encoding="utf-8")))
         if output:
             write_metrics(report, output)
         if plots:

@@ -1,21 +1,25 @@
 """Five-fold cross-validation of a recipe on the `lesion` split: answers of models to lesions that they never saw.
 
-    python scripts/cross_validate.py --data DIR --copies DIR --weights FILE [--folds 0,1] [--minutes M]
+    python scripts/cross_validate.py --data DIR --copies DIR --weights FILE [--again E] [--folds 0,1] [--minutes M]
     python scripts/cross_validate.py --render
 
-Each fold trains on seven tenths of the lesions, chooses and calibrates on one, and answers two. Its answers go to
+Each fold trains on seven tenths of the lesions, chooses and calibrates on one, and answers two. With `--again` it is
+trained as the embedded checkpoint is: once, then from there twice more, and the three are averaged. Its answers go to
 results/cross_validation/fold<k>.csv.gz; when any are there, metrics.json and docs/cross_validation.md are made from all
 of them. A fold that is done is skipped, one that was cut off goes on. Needs neither `datasets` nor `gradio`.
 """
 
 import dataclasses
 import json
+import math
 import time
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
+
+from hfskin.hub.card import number
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "cross_validation"
@@ -31,6 +35,7 @@ def main(
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
     image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
     epochs: Annotated[int | None, typer.Option(help="Instead of the modern recipe's.")] = None,
+    again: Annotated[int, typer.Option(help="Epochs of each of two runs that go on from the first; 0: none.")] = 0,
     folds: Annotated[str, typer.Option(help="Comma-separated, 0 to 4.")] = "0,1,2,3,4",
     minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the answers.")] = RESULTS,
@@ -41,50 +46,79 @@ def main(
     if not render:
         if data is None:
             raise typer.BadParameter("give --data DIR, or --render")
-        run_folds(data, copies, (backbone, weights, image_size), epochs, folds, minutes, output, runs)
+        run_folds(data, copies, (backbone, weights, image_size), (epochs, again), folds, minutes, output, runs)
     if (output / "metrics.json").is_file():
         page.write_text(render_page(json.loads((output / "metrics.json").read_text())), encoding="utf-8")
         typer.echo(f"wrote {page}")
 
 
-def run_folds(data, copies, model: tuple, epochs, folds: str, minutes: float | None, output: Path, runs: Path) -> None:
+def run_folds(data, copies, model: tuple, epochs: tuple, folds: str, minutes: float | None, output: Path, runs: Path):
     from hfskin.data.ham10000 import find_images, load_ham10000
     from hfskin.evaluation.cross_validation import summarise_folds
     from hfskin.evaluation.report import write_metrics
-    from hfskin.training.recipes import MODERN
 
-    recipe = MODERN if epochs is None else dataclasses.replace(MODERN, epochs=epochs)
     table, others = load_ham10000(data), find_images([copies]) if copies else None
-    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     output.mkdir(parents=True, exist_ok=True)
     for fold in map(int, folds.split(",")):
-        left = None if deadline is None else (deadline - time.monotonic()) / 60
-        if not answers_of(output, fold).is_file() and (left is None or left > 0):
-            run_fold(table, others, fold, model, recipe, left, output, runs / f"fold{fold}")
+        if not answers_of(output, fold).is_file() and time.monotonic() < deadline:
+            run_fold(table, others, fold, model, epochs, deadline, output, runs)
     if files := sorted(output.glob("fold*.csv.gz")):
         report = summarise_folds(table, pd.concat([pd.read_csv(file) for file in files]))
         report["training"] = [json.loads(path.read_text()) for path in sorted(output.glob("fold*.json"))]
         write_metrics(report, output / "metrics.json")
 
 
-def run_fold(table, copies, fold: int, model: tuple, recipe, minutes: float | None, output: Path, run: Path) -> None:
+def run_fold(table, copies, fold: int, model: tuple, epochs: tuple, deadline: float, output: Path, runs: Path) -> None:
     """Train, calibrate and answer one fold; nothing is written where the time was too short."""
     from hfskin.evaluation.calibrate import calibrate_checkpoint
     from hfskin.evaluation.cross_validation import fold_split, predict_fold
-    from hfskin.training.run import TRAINING_FILE, train
+    from hfskin.training.run import TRAINING_FILE
 
     split = fold_split(table, fold)
-    backbone, weights, image_size = model
-    train(split, run, recipe, backbone, weights, image_size, copies, seed=fold, max_minutes=minutes)
-    facts = json.loads((run / TRAINING_FILE).read_text())
-    if not facts["finished"]:
+    checkpoint = train_fold(split, copies, fold, model, epochs, deadline, runs)
+    if checkpoint is None:
         typer.echo(f"fold {fold}: cut off by the time limit; the same command goes on")
         return
-    calibrate_checkpoint(run, split)
+    calibrate_checkpoint(checkpoint, split)
+    facts = json.loads((checkpoint / TRAINING_FILE).read_text())
     (output / f"fold{fold}.json").write_text(
         json.dumps({k: facts[k] for k in facts if k != "history"}, indent=1) + "\n"
     )
-    predict_fold(run, split, fold).to_csv(answers_of(output, fold), index=False)
+    predict_fold(checkpoint, split, fold).to_csv(answers_of(output, fold), index=False)
+
+
+def train_fold(split, copies, fold: int, model: tuple, epochs: tuple, deadline: float, runs: Path) -> Path | None:
+    """The checkpoint of one fold, not yet calibrated; None where the time was too short."""
+    from hfskin.training.averaging import average_checkpoints
+    from hfskin.training.recipes import CONTINUE, MODERN
+    from hfskin.training.run import TRAINING_FILE, train
+
+    backbone, weights, image_size = model
+    of_first, of_others = epochs
+
+    def finished(run: Path, recipe, name: str | None, **how) -> bool:
+        if not _is_finished(run / TRAINING_FILE):
+            left = None if deadline == math.inf else max(0, deadline - time.monotonic()) / 60
+            train(split, run, recipe, name, weights, image_size, copies, max_minutes=left, **how)
+        return _is_finished(run / TRAINING_FILE)
+
+    first = runs / f"fold{fold}"
+    recipe = MODERN if of_first is None else dataclasses.replace(MODERN, epochs=of_first)
+    if not finished(first, recipe, backbone, seed=fold):
+        return None
+    if not of_others:
+        return first
+    others = [runs / f"fold{fold}-again{i}" for i in (1, 2)]
+    recipe = dataclasses.replace(CONTINUE, epochs=of_others)
+    for i, run in enumerate(others, start=1):
+        if not finished(run, recipe, None, start=first, seed=10 * i + fold):
+            return None
+    return average_checkpoints([*others, first], runs / f"fold{fold}-average")
+
+
+def _is_finished(facts: Path) -> bool:
+    return facts.is_file() and json.loads(facts.read_text())["finished"]
 
 
 def answers_of(output: Path, fold: int) -> Path:
@@ -105,24 +139,23 @@ def folds_of(report: dict) -> str:
 
 def render_page(report: dict) -> str:
     """The page as Markdown."""
+    from hfskin.evaluation.cross_validation import describe_training
+
     results, runs = report["results"], report["training"]
-    first = runs[0]
-    height, width = first["image_size"]
     lines = [
         "# Five folds",
         "",
         "Rendered by `python scripts/cross_validate.py --render` from results/cross_validation/metrics.json; do not "
         f"edit. HAM10000, `lesion` split, {folds_of(report)}: {report['images']:,} pictures "
         f"of {report['lesions']:,} lesions, each answered by a model that saw no picture of its lesion. "
-        f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['recipe']['epochs']} epochs "
-        f"on seven tenths of the lesions, {first['device']}. In brackets, 95 % intervals over lesions.",
+        f"{describe_training(runs[0])}. In brackets, 95 % intervals over lesions.",
         "",
         "| | with age, sex, site | picture alone |",
         "|---|---|---|",
     ]
     for title, value in FIGURES.items():
         cells = (value(results[name]) for name in ("with_metadata", "without_metadata"))
-        lines.append(f"| {title} | " + " | ".join(_interval(cell) for cell in cells) + " |")
+        lines.append(f"| {title} | " + " | ".join(number(cell) for cell in cells) + " |")
     lines += ["", "By fold, with age, sex and site:", "", "| fold | " + " | ".join(NAMES.values()) + " |"]
     lines.append("|---" * (1 + len(NAMES)) + "|")
     by_fold = results["with_metadata"]["by_fold"]
@@ -130,7 +163,33 @@ def render_page(report: dict) -> str:
         lines.append(f"| {fold} | " + " | ".join(f"{by_fold[name]['values'][i]:.3f}" for name in NAMES) + " |")
     means = (f"{by_fold[n]['mean']:.3f}" + (f" ± {s:.3f}" if (s := by_fold[n]["sd"]) else "") for n in NAMES)
     lines.append("| mean ± sd | " + " | ".join(means) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_by_class(results["with_metadata"]), *_by_group(report["subgroups"])]) + "\n"
+
+
+def _by_class(result: dict) -> list[str]:
+    lines = ["", "By diagnosis, with age, sex and site:", "", "| class | pictures | sensitivity | specificity | AUC |"]
+    lines.append("|---|---|---|---|---|")
+    for dx, row in result["metrics"]["per_class"].items():
+        cells = (number(row[name]) for name in ("sensitivity", "specificity", "auc"))
+        lines.append(f"| {dx} | {row['n']:,} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _by_group(subgroups: dict) -> list[str]:
+    lines = [
+        "",
+        "By group, with age, sex and site. A dash stands where there are too few lesions; BMA is the mean over the "
+        "classes with enough of them. Skin colour is not recorded; nearly all of it is light.",
+        "",
+        "| group | pictures | BMA | over classes | melanoma sensitivity | ECE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for field, groups in subgroups.items():
+        for name, row in groups.items():
+            bma, melanoma, ece = (number(row[key]) for key in ("bma", "melanoma_sensitivity", "ece"))
+            classes = len(row["bma_classes"])
+            lines.append(f"| {field}: {name} | {row['images']:,} | {bma} | {classes} | {melanoma} | {ece} |")
+    return lines
 
 
 FIGURES = {
@@ -142,10 +201,6 @@ FIGURES = {
     "prediction sets: coverage, wanted 0.90": lambda r: r["coverage"],
     "prediction sets: mean size": lambda r: r["mean_size"],
 }
-
-
-def _interval(m: dict) -> str:
-    return f"{m['value']:.3f} ({m['low']:.3f} to {m['high']:.3f})"
 
 
 if __name__ == "__main__":

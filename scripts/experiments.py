@@ -35,6 +35,8 @@ EXPERIMENTS: dict[str, dict] = {
     "no class weights": {"weight_power": 0.0},
     "square root of the class weights": {"weight_power": 0.5},
     "the paper's class weights": {"weight_power": 1.0},
+    "twice melanoma's weight": {"melanoma_weight": 2.0},
+    "square-root sampling": {"sampling_power": 0.5},
     "no label smoothing": {"label_smoothing": 0.0},
     "no averaged weights": {"ema_decay": 0.0},
     "no stochastic depth": {"drop_path_rate": 0.0},

@@ -7,6 +7,8 @@ A test compares the two, so that no number in the README is typed.
 import json
 from pathlib import Path
 
+from hfskin.evaluation.cross_validation import describe_training
+
 ROOT = Path(__file__).parent.parent
 METRICS = ROOT / "hfskin" / "checkpoints" / "default" / "metrics.json"
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"
@@ -46,9 +48,8 @@ def render_folds(report: dict) -> str:
     run, result = report["training"][0], report["results"]["with_metadata"]
     metrics = result["metrics"]
     return (
-        f"A shorter training, {run['recipe']['epochs']} epochs instead of an average of longer runs, measured on "
-        f"{len(report['folds'])} of five folds: {report['images']:,} pictures, each answered by a model that never saw "
-        "its lesion, with age, sex, site: "
+        f"The recipe, shorter ({describe_training(run)}), measured on {len(report['folds'])} of five folds: "
+        f"{report['images']:,} pictures, each answered by a model that never saw its lesion, with age, sex, site: "
         f"BMA {_interval(metrics['bma'])}, macro AUC {_interval(metrics['auc_macro'])}, accuracy "
         f"{_interval(metrics['accuracy'])}, melanoma sensitivity {_interval(_melanoma(result))}, calibration error "
         f"{_interval(result['calibration']['ece'])}. [More of it](docs/cross_validation.md)."

@@ -18,6 +18,7 @@ import typer
 
 ROOT = Path(__file__).parent.parent
 EMBEDDED = ROOT / "hfskin" / "checkpoints" / "default"
+FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/cross_validate.py
 SEEDS = ("1", "2")  # of the runs that are averaged
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "training.json")
 
@@ -36,13 +37,14 @@ def main(
     _hfskin("train", "--backbone", "efficientnet_lite0", "--recipe", "modern", "--epochs", "14", *on_data, *extra,
             "--backbone-weights", weights, "-o", str(first))  # fmt: skip
     for seed in SEEDS:
-        _hfskin("train", "--from", str(first), "--recipe", "modern", "--epochs", "12", "--learning-rate", "3e-4",
-                "--seed", seed, *on_data, *extra, "-o", str(run / f"second-{seed}"))  # fmt: skip
+        _hfskin("train", "--from", str(first), "--recipe", "continue", "--seed", seed, *on_data, *extra,
+                "-o", str(run / f"second-{seed}"))  # fmt: skip
     _hfskin("average", *(str(run / f"second-{seed}") for seed in SEEDS), str(first), "-o", str(average))
     _hfskin("calibrate", str(average), *on_data)
     embed(average)
     _hfskin("export", str(EMBEDDED))
     measured = ["--masks", str(masks)] if masks else []
+    measured += ["--folds", str(FOLDS)] if FOLDS.is_file() else []
     _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, "--shifts", *extra, *measured,
             "-o", str(EMBEDDED / "metrics.json"), "--plots", str(EMBEDDED / "plots"))  # fmt: skip
     _hfskin("card", str(EMBEDDED), "-o", str(ROOT / "model_cards"))

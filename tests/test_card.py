@@ -64,6 +64,21 @@ def metrics():
             "sex": {"female": {**group, "melanoma_sensitivity": None, "ece": measured(0.05)}},
             "age": {"<30": {**group, "melanoma_sensitivity": measured(0.6), "ece": None}},
         },
+        "cross_validation": {
+            "images": 10015,
+            "lesions": 7470,
+            "folds": [0, 1, 2, 3, 4],
+            "training": "efficientnet_lite0, 8 epochs",
+            "results": {
+                name: {
+                    "metrics": results()["metrics"],
+                    "calibration": {"ece": measured(0.016)},
+                    "coverage": measured(0.905),
+                    "mean_size": measured(1.5),
+                }
+                for name in ("with_metadata", "without_metadata")
+            },
+        },
         "environment": {"python": "3.11.7", "torch": "2.13.0", "device": "CPU, 2 cores", "seconds": 12.0},
         "training": {
             "backbone_weights": "efficientnet_lite0.safetensors",
@@ -119,6 +134,9 @@ def test_it_says_what_the_issue_asks_for(metrics, config):
         "0.750 (0.700 to 0.800)",
         "| mel | 1,234 | 0.800",
         "| Expected calibration error | 0.060 (0.010 to 0.110) | 0.055 (0.005 to 0.105) |",
+        "5 folds (efficientnet_lite0, 8 epochs)",
+        "10,015 pictures of 7,470 lesions",
+        "| Expected calibration error | 0.016 (",
         "Chosen for a sensitivity of 95 %",
         "hold the right class 90 % of the time",
         "98 % of 40 photographs",
@@ -140,8 +158,9 @@ def test_every_table_of_results_names_its_split(metrics, config):
     card = render_card(metrics, config, "org/name")
     results = card[card.index("## Results") : card.index("## Training")]
     tables = re.findall(r"(?:^\|.*\n)+", results, flags=re.MULTILINE)
-    assert len(tables) == 4
-    for table in tables:
+    assert len(tables) == 5
+    (folds,) = (table for table in tables if "split `lesion`, out of fold" in table)
+    for table in set(tables) - {folds}:
         before = results[: results.index(table)].rstrip().splitlines()[-1]
         assert "split `lesion`, part `test`" in (before + table).lower()
 

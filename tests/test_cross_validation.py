@@ -1,14 +1,19 @@
 import importlib.util
 import json
+import math
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from hfskin.data.splits import check_leaks
-from hfskin.evaluation.cross_validation import FOLDS, fold_split, predict_fold, summarise_folds
+from hfskin.evaluation.cross_validation import FOLDS, describe_training, fold_split, predict_fold, summarise_folds
 from hfskin.model.labels import CLASSES
+from hfskin.training.checkpoints import last_complete_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,6 +60,21 @@ def test_out_of_fold_figures_are_those_of_the_answers(many, tiny_checkpoint):
     page = script("cross_validate").render_page(json.loads(json.dumps(report)) | {"training": [facts]})
     assert "112 pictures of 112 lesions" in page
     assert f"| mean ± sd | {report['results']['with_metadata']['by_fold']['bma']['mean']:.3f} ±" in page
+
+
+def test_a_fold_is_the_average_of_three_runs_and_goes_on_where_it_was_cut_off(many, tmp_path):
+    folds = script("cross_validate")
+    split, model = fold_split(many, 0), ("mobilenet_v3_small", None, (32, 48))
+    assert folds.train_fold(split, None, 0, model, (1, 1), time.monotonic(), tmp_path) is None
+    checkpoint = folds.train_fold(split, None, 0, model, (1, 1), math.inf, tmp_path)
+    runs = [tmp_path / name for name in ("fold0", "fold0-again1", "fold0-again2")]
+    states = [load_file(Path(last_complete_checkpoint(run / "trainer")) / "ema.safetensors") for run in runs]
+    name = "classifier.weight"
+    mean = torch.stack([state[name] for state in states]).mean(dim=0)
+    torch.testing.assert_close(load_file(checkpoint / "model.safetensors")[name], mean)
+    facts = json.loads((checkpoint / "training.json").read_text())
+    assert facts["recipe"]["sampling_power"] == 0.5
+    assert "from there 2 runs of 1 epochs more" in describe_training(facts)
 
 
 def test_an_experiment_adds_its_row_once(many, tmp_path):

@@ -25,9 +25,10 @@ from hfskin.model.metadata import encode_metadata
 from hfskin.training.averaging import average_checkpoints
 from hfskin.training.checkpoints import last_complete_checkpoint
 from hfskin.training.distillation import TEMPERATURE, Teachers
+from hfskin.training.draws import ClassSampling, ReproducibleDraws, class_quotas
 from hfskin.training.losses import WeightedCrossEntropy, class_weights
-from hfskin.training.recipes import MODERN, PAPER
-from hfskin.training.run import train
+from hfskin.training.recipes import CONTINUE, MODERN, PAPER
+from hfskin.training.run import loss_weights, train
 
 LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
 # HAM10000's pictures a class, in the order of CLASSES (paper, Table 2).
@@ -61,6 +62,45 @@ def test_loss_is_the_mean_over_samples_not_over_weights():
     assert float(F.cross_entropy(logits, labels, weight=weights)) == pytest.approx(float(plain), rel=1e-5)
 
 
+def test_square_root_sampling_gives_rare_classes_more_places():
+    quotas = class_quotas(HAM10000_COUNTS, 0.5)
+    roots = np.sqrt(HAM10000_COUNTS)
+    assert quotas.sum() == 10015
+    np.testing.assert_allclose(quotas, 10015 * roots / roots.sum(), atol=1)
+    assert class_quotas(HAM10000_COUNTS, 0.0).tolist() == HAM10000_COUNTS
+    assert class_quotas([7, 0, 5], 1.0).tolist() == [6, 0, 6]
+
+
+def test_sampling_shows_the_pictures_of_a_class_equally_often():
+    labels = np.repeat([0, 1, 2], [50, 9, 3])
+    sampling = ClassSampling(labels, 0.5, seed=3)
+    order = sampling.order(0)
+    assert np.bincount(labels[order]).tolist() == class_quotas([50, 9, 3], 0.5).tolist() == [36, 15, 11]
+    for c in range(3):
+        times = np.bincount(order, minlength=62)[labels == c]
+        assert times.max() - times.min() <= 1
+    assert order.tolist() == ClassSampling(labels, 0.5, seed=3).order(0).tolist() != sampling.order(1).tolist()
+
+
+def test_a_picture_that_comes_up_twice_is_drawn_anew():
+    class Draws:
+        def __getitem__(self, picture):
+            return picture, float(torch.rand(()))
+
+    labels = [0] * 8 + [1]
+    drawn = ReproducibleDraws(Draws(), 0, ClassSampling(labels, 1.0, seed=0))
+    rare = [value for picture, value in (drawn[i] for i in range(9)) if picture == 8]
+    assert len(set(rare)) == len(rare) >= 4
+
+
+def test_sampling_leaves_the_objective():
+    """Places times weight is what pictures times weight is without sampling; melanoma's is 1.8 times the recipe's."""
+    plain = loss_weights(MODERN, HAM10000_COUNTS) * torch.tensor(HAM10000_COUNTS)
+    again = loss_weights(CONTINUE, HAM10000_COUNTS) * torch.from_numpy(class_quotas(HAM10000_COUNTS, 0.5))
+    expected = torch.tensor([1, 1, 1, 1, 1.8, 1, 1])
+    torch.testing.assert_close((again / plain).float(), expected, rtol=1e-5, atol=0)
+
+
 def test_paper_recipe_is_section_2_5():
     assert (PAPER.learning_rate, PAPER.adam_epsilon, PAPER.weight_decay) == (1e-3, 0.1, 0.0)
     assert (PAPER.early_stopping, PAPER.metric, PAPER.augment) == (25, "accuracy", False)
@@ -76,7 +116,7 @@ def short(recipe, **changes):
     return dataclasses.replace(recipe, **{"epochs": 1, "batch_size": 8, "metadata_hidden": 16, **changes})
 
 
-@pytest.mark.parametrize("recipe", [short(PAPER), short(MODERN)], ids=["paper", "modern"])
+@pytest.mark.parametrize("recipe", [short(PAPER), short(MODERN), short(CONTINUE)], ids=["paper", "modern", "continue"])
 def test_a_run_leaves_a_checkpoint_that_loads(recipe, split_table, tmp_path, lesion_path):
     train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", weights=None, image_size=(64, 96))
     assert hfskin.load(tmp_path / "run")(lesion_path).label in hfskin.CLASSES

@@ -79,6 +79,28 @@ def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
     }
 
 
+def describe_training(run: Mapping) -> str:
+    """How a fold was trained, in words, from its training.json."""
+    height, width = run["image_size"]
+    first = run.get("before") or run
+    words = (
+        f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['recipe']['epochs']} epochs "
+        f"on seven tenths of the lesions, {first['device']}"
+    )
+    if "averaged" in run:
+        again = len(run["averaged"])  # itself and all but the first one
+        words += (
+            f"; from there {again} runs of {run['recipe']['epochs']} epochs more, and the mean of all their weights"
+        )
+    return words
+
+
+def for_card(report: Mapping) -> dict:
+    """What a model card says of a report of [`summarise_folds`] with its "training"."""
+    kept = {key: report[key] for key in ("images", "lesions", "folds", "results", "subgroups")}
+    return {**kept, "training": describe_training(report["training"][0])}
+
+
 def _probabilities(rows: pd.DataFrame, suffix: str) -> np.ndarray:
     """(N, 7); the rows sum to 1, which rounding had changed."""
     values = rows[[c + suffix for c in CLASSES]].to_numpy()

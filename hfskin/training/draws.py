@@ -1,5 +1,7 @@
 """Random draws that are the same whichever worker, process or session makes them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -11,6 +13,52 @@ def seed_of(*key: int) -> int:
     return int(np.random.SeedSequence(key).generate_state(1)[0])
 
 
+def class_quotas(counts: Sequence[int], power: float) -> np.ndarray:
+    """How many of an epoch's N places each class gets: N_c ** (1 - power) of them, scaled to N in all, shape (C,).
+
+    Power 0 leaves every class its own share, 0.5 is square-root sampling, 1 gives all the same.
+    """
+    counts = np.asarray(counts)
+    shares = np.where(counts > 0, counts.clip(1) ** (1.0 - power), 0.0)
+    exact = counts.sum() * shares / shares.sum()
+    quotas = np.floor(exact).astype(int)
+    largest_remainders = np.argsort(quotas - exact, kind="stable")[: counts.sum() - quotas.sum()]
+    quotas[largest_remainders] += 1
+    return quotas
+
+
+class ClassSampling:
+    """Which picture stands at each place of an epoch, where rare classes get more places than they have pictures.
+
+    Every picture of a class comes up equally often, give or take one.
+
+    Args:
+        labels: (N,) class indices of the pictures.
+        power: see [`class_quotas`].
+        seed: of the run.
+    """
+
+    def __init__(self, labels: Sequence[int], power: float, seed: int):
+        labels = np.asarray(labels)
+        self.members = [np.flatnonzero(labels == c) for c in range(labels.max() + 1)]
+        self.quotas = class_quotas([len(m) for m in self.members], power)
+        self.seed, self._epoch, self._order = seed, -1, np.empty(0, dtype=int)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """(N,) indices of pictures, by class; the data loader shuffles the places."""
+        if epoch != self._epoch:
+            random = np.random.default_rng(seed_of(self.seed, epoch))
+            parts = [_repeated(m, q, random) for m, q in zip(self.members, self.quotas, strict=True)]
+            self._epoch, self._order = epoch, np.concatenate(parts)
+        return self._order
+
+
+def _repeated(members: np.ndarray, quota: int, random: np.random.Generator) -> np.ndarray:
+    """`quota` of the members: all of them as often as it goes, then some."""
+    rounds = [random.permutation(members) for _ in range(0, quota, max(1, len(members)))]
+    return np.concatenate([members[:0], *rounds])[:quota]
+
+
 class ReproducibleDraws(Dataset):
     """A data set whose random draws for a sample depend on the seed, the epoch and the sample's index alone.
 
@@ -20,20 +68,23 @@ class ReproducibleDraws(Dataset):
     Args:
         dataset: of any kind that draws from torch's CPU generator.
         seed: of the run.
+        sampling: which sample of `dataset` stands at an index in an epoch; without it, the one of that index.
     """
 
-    def __init__(self, dataset: Dataset, seed: int):
-        self.dataset, self.seed = dataset, seed
+    def __init__(self, dataset: Dataset, seed: int, sampling: ClassSampling | None = None):
+        self.dataset, self.seed, self.sampling = dataset, seed, sampling
         self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers live longer than an epoch
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int):
+        epoch = int(self.epoch)
+        picture = index if self.sampling is None else int(self.sampling.order(epoch)[index])
         before = torch.get_rng_state()
-        torch.default_generator.manual_seed(seed_of(self.seed, int(self.epoch), index))
+        torch.default_generator.manual_seed(seed_of(self.seed, epoch, index))
         try:
-            return self.dataset[index]
+            return self.dataset[picture]
         finally:
             torch.set_rng_state(before)
 

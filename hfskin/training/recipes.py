@@ -16,6 +16,8 @@ class Recipe:
     warmup: float = 0.0  # share of all steps
     weight_power: float = 1.0  # of the class weights, see losses.class_weights
     weight_mean: float = 1.0  # of the class weights over the samples; 7 makes the paper's formula the plain N / N_c
+    melanoma_weight: float = 1.0  # times melanoma's class weight
+    sampling_power: float = 0.0  # above 0, rare classes are drawn more often and weigh less, see draws.class_quotas
     label_smoothing: float = 0.0
     augment: bool = False
     start_scale: float = 1.0  # progressive resizing: the first epochs see pictures this much smaller
@@ -61,10 +63,14 @@ MODERN = Recipe(
     drop_path_rate=0.1,
 )
 
-# To go on from a checkpoint (`hfskin train --from`): the last epochs on pictures as they are, with stronger weights.
+# To go on from a checkpoint (`hfskin train --from`) as it was trained, or to average several that did. Rare classes are
+# seen more often, and a missed melanoma costs more.
+CONTINUE = replace(MODERN, epochs=12, learning_rate=3e-4, sampling_power=0.5, melanoma_weight=1.8)
+
+# To go on from a checkpoint too: the last epochs on pictures as they are.
 FINE_TUNE = replace(MODERN, epochs=5, learning_rate=2e-4, augment=False, start_scale=1.0, metadata_dropout=0.0)
 
-RECIPES = {"paper": PAPER, "modern": MODERN, "fine-tune": FINE_TUNE}
+RECIPES = {"paper": PAPER, "modern": MODERN, "continue": CONTINUE, "fine-tune": FINE_TUNE}
 
 # What the paper compares, as changes to a recipe: metadata with its weighted loss; augmented pictures without either
 # (its Tables 4, 6 and 7); and metadata with two other weightings of the loss. Its formula N / (C N_c) is the plain

@@ -26,7 +26,7 @@ from ..model.modeling_hfskin import HfskinForImageClassification
 from .callbacks import StopInTime
 from .checkpoints import STATE_FILE, last_complete_checkpoint, patience_is_spent, save_errors
 from .distillation import Teachers
-from .draws import ReproducibleDraws, TellEpoch
+from .draws import ClassSampling, ReproducibleDraws, TellEpoch, class_quotas
 from .losses import WeightedCrossEntropy, class_weights
 from .recipes import Recipe
 from .trainer import HfskinTrainer, validation_metrics
@@ -88,11 +88,11 @@ def train(
     counts = [int((train_rows["dx"] == dx).sum()) for dx in CLASSES]
     if recipe.augment:
         transform = training_transform(image_size)
-        drawn = TrainingDataset(train_rows, processor, transform, recipe.metadata_dropout, copies)
-        train_set = ReproducibleDraws(drawn, seed)
+        pictures = TrainingDataset(train_rows, processor, transform, recipe.metadata_dropout, copies)
     else:
-        train_set = LesionDataset(train_rows, processor, in_memory=True)
-    weights_of_classes = recipe.weight_mean * class_weights(counts, recipe.weight_power)
+        pictures = LesionDataset(train_rows, processor, in_memory=True)
+    sampling = ClassSampling(pictures.labels, recipe.sampling_power, seed) if recipe.sampling_power else None
+    train_set = ReproducibleDraws(pictures, seed, sampling)
     arguments = training_arguments(recipe, output, seed)
     trainer = HfskinTrainer(
         model=model,
@@ -101,13 +101,12 @@ def train(
         eval_dataset=LesionDataset(val_rows, processor, in_memory=True),
         processing_class=processor,
         compute_metrics=validation_metrics,
-        compute_loss_func=WeightedCrossEntropy(weights_of_classes, recipe.label_smoothing),
+        compute_loss_func=WeightedCrossEntropy(loss_weights(recipe, counts), recipe.label_smoothing),
         recipe=recipe,
         best_dir=output,
         teachers=Teachers(teachers, processor, arguments.device) if teachers else None,
     )
-    if recipe.augment:
-        trainer.add_callback(TellEpoch(train_set))
+    trainer.add_callback(TellEpoch(train_set))
     if recipe.early_stopping:
         trainer.add_callback(EarlyStoppingCallback(recipe.early_stopping))
     limit = None if max_minutes is None else StopInTime(max_minutes)
@@ -148,6 +147,16 @@ def train(
         with save_errors(output):
             write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
     return output
+
+
+def loss_weights(recipe: Recipe, counts: Sequence[int]) -> torch.Tensor:
+    """The weight in the loss of a picture of each class, shape (C,).
+
+    What is sampled more often than it occurs weighs less in proportion: the objective stays, its noise is less.
+    """
+    weights = recipe.weight_mean * class_weights(counts, recipe.weight_power)
+    weights[CLASSES.index("mel")] *= recipe.melanoma_weight
+    return weights * torch.tensor(counts) / torch.from_numpy(class_quotas(counts, recipe.sampling_power)).float()
 
 
 def create_processor(backbone: str, weights: str | None, image_size: tuple[int, int]) -> HfskinImageProcessor:
