@@ -154,6 +154,18 @@ def test_it_says_what_the_issue_asks_for(metrics, config):
     assert "leaks" not in card
 
 
+def test_a_chain_of_runs_is_told_from_its_beginning(metrics, config):
+    first = {"command": "train first", "recipe": {"epochs": 14}, "seed": 0, "epochs_done": 14.0}
+    second = {"command": "train second 1", "recipe": {"epochs": 12}, "seed": 1, "before": first}
+    second["averaged"] = [{"command": "train second 2", "seed": 2}, {"command": "train first", "seed": 0}]
+    metrics["training"] |= {"command": "train third", "before": second}
+    card = render_card(metrics, config, "org/name")
+    told = [card.index(words) for words in ("First: epochs 14;", "from those weights: epochs 12;", "epochs 20,")]
+    assert told == sorted(told)
+    assert "the mean of the weights of 3 runs" in card
+    assert "```\ntrain first\ntrain second 1\ntrain second 2\ntrain third\n```" in card
+
+
 def test_every_table_of_results_names_its_split(metrics, config):
     card = render_card(metrics, config, "org/name")
     results = card[card.index("## Results") : card.index("## Training")]

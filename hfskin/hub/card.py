@@ -51,6 +51,7 @@ def render_card(metrics: dict, config: dict, name: str) -> str:
 
 
 def _render(metrics: dict, config: dict, name: str) -> str:
+    history = _history(metrics.get("training"))
     return _template().render(
         yaml=card_data(metrics, config, name).to_yaml(),
         name=name,
@@ -63,8 +64,25 @@ def _render(metrics: dict, config: dict, name: str) -> str:
         classes=CLASSES,
         diagnoses=DIAGNOSES,
         malignant=MALIGNANT,
+        history=history,
+        commands=_commands(history),
         headlines={key: label for key, (_, label) in HEADLINES.items()},
     )
+
+
+def _history(training: dict | None) -> list[dict]:
+    """The run and those that it went on from, the first one first."""
+    runs = []
+    while training:
+        runs.insert(0, training)
+        training = training.get("before")
+    return runs
+
+
+def _commands(history: list[dict]) -> list[str]:
+    """Each once, in the order in which they were run; an average counts the run that the others went on from too."""
+    runs = [one for run in history for one in (run, *(run.get("averaged") or ()))]
+    return list(dict.fromkeys(run["command"] for run in runs if run.get("command")))
 
 
 def write_card(checkpoint: str | Path, folder: str | Path) -> Path:

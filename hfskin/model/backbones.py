@@ -253,6 +253,23 @@ def early_maps(backbone: nn.Module) -> list[tuple[str, int]]:
     return [found[stride] for stride in EARLY_STRIDES]
 
 
+def freeze_early_layers(backbone: nn.Module) -> None:
+    """Leave out of training what comes before the map of stride 8, and what makes it; BatchNorm's statistics go on.
+
+    These layers see the largest maps, so their backward pass is much of a step, and what they find is much the same for
+    every kind of picture.
+    """
+    name, _ = early_maps(backbone)[0]
+    reached = False
+    for module_name, module in backbone.named_modules():  # in the order of the forward pass
+        inside = module_name == name or module_name.startswith(f"{name}.")
+        if reached and not inside:
+            return
+        reached = reached or inside
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(False)
+
+
 def _load_weights(model: nn.Module, path: str) -> None:
     state = load_file(path)
     missing, unexpected = model.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
