@@ -167,10 +167,18 @@ def render_page(report: dict) -> str:
 
 
 def _by_class(result: dict) -> list[str]:
-    lines = ["", "By diagnosis, with age, sex and site:", "", "| class | pictures | sensitivity | specificity | AUC |"]
-    lines.append("|---|---|---|---|---|")
+    lines = [
+        "",
+        "By diagnosis, with age, sex and site. Rare and dangerous ones weigh more in the training, so the model says "
+        "them more often than they are: compare the mean probability with the share of the pictures.",
+        "",
+        "| class | pictures | sensitivity | specificity | AUC | mean probability | share |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for dx, row in result["metrics"]["per_class"].items():
-        cells = (number(row[name]) for name in ("sensitivity", "specificity", "auc"))
+        cells = [number(row[name]) for name in ("sensitivity", "specificity", "auc")]
+        shares = result["calibration"]["class_shares"][dx]
+        cells += [number(shares[name]) for name in ("said", "found")]
         lines.append(f"| {dx} | {row['n']:,} | " + " | ".join(cells) + " |")
     return lines
 

@@ -8,6 +8,7 @@ from hfskin.evaluation.bootstrap import LesionBootstrap
 from hfskin.evaluation.calibration import (
     brier_scores,
     calibration_errors,
+    class_shares,
     fit_malignant_threshold,
     fit_temperature,
     malignant_probability,
@@ -60,6 +61,16 @@ def test_nll_and_brier_agree_with_scikit_learn(calibrated):
     assert negative_log_likelihood(probabilities, labels) == pytest.approx(log_loss(labels, probabilities))
     expected = brier_score_loss(labels, probabilities, labels=range(7), scale_by_half=False)
     assert brier_scores(labels, probabilities, bootstrap)[0] == pytest.approx(expected)
+
+
+def test_shares_agree_when_calibrated_and_show_what_is_said_too_often(calibrated):
+    logits, labels, _ = calibrated
+    for row in class_shares(labels, softmax(logits)).values():
+        assert row["said"] == pytest.approx(row["found"], abs=0.015)
+    louder = logits + np.eye(7)[4]
+    shares = class_shares(labels, softmax(louder))
+    assert shares["mel"]["said"] > shares["mel"]["found"] + 0.08
+    assert all(row["said"] < row["found"] + 0.015 for dx, row in shares.items() if dx != "mel")
 
 
 @pytest.mark.parametrize("sensitivity", [0.8, 0.95, 1.0])

@@ -62,13 +62,25 @@ def brier_scores(labels: np.ndarray, probabilities: np.ndarray, bootstrap: Lesio
 
 
 def summarise_calibration(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap) -> dict:
-    """ECE and Brier score with intervals, negative log-likelihood, and the reliability curve."""
+    """ECE and Brier score with intervals, negative log-likelihood, the reliability curve, and [`class_shares`]."""
     return {
         "ece": interval(calibration_errors(labels, probabilities, bootstrap)),
         "brier": interval(brier_scores(labels, probabilities, bootstrap)),
         "nll": negative_log_likelihood(probabilities, labels),
         "reliability": reliability(labels, probabilities),
+        "class_shares": class_shares(labels, probabilities),
     }
+
+
+def class_shares(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, dict[str, float]]:
+    """By class, its mean probability ("said") and its share of the pictures ("found").
+
+    A loss that weighs rare or dangerous classes more makes the model say them more often than they are, which ECE, of
+    the most probable class alone, does not show.
+    """
+    found = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
+    said = probabilities.mean(axis=0)
+    return {c: {"said": float(said[i]), "found": float(found[i])} for i, c in enumerate(CLASSES)}
 
 
 def malignant_probability(probabilities: np.ndarray) -> np.ndarray:
