@@ -61,6 +61,7 @@ def render(report: dict) -> str:
     unfinished = "" if report["finished"] else "\n\n**The run was cut off: what follows is what it had.**"
     parts = [
         INTRODUCTION.format(**machine | {"versions": versions, "unfinished": unfinished, "command": report["command"]}),
+        *(f"Measured again since: {name}, by `{again}`." for name, again in report.get("measured_again", {}).items()),
         "## Bounds\n\n" + _bounds(report),
         "## Networks\n\n" + CONTENDERS,
         *(f"### Batch {batch}\n\n" + _network_table(networks, batch) for batch in _batches(networks)),
