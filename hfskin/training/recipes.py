@@ -32,7 +32,7 @@ class Recipe:
     metadata_hidden: int = 4096
     dropout: float = 0.5
     drop_path_rate: float = 0.0
-    freeze_early: bool = False  # the layers up to the map of stride 8 keep their weights: half a step's time on a CPU
+    freeze_early: bool = False  # the layers up to the map of stride 8 keep their weights: much quicker on a CPU
 
 
 # Sections 2.2 to 2.5. Batch size and the plateau's patience are not in the text; 32 and 5 follow the authors'
