@@ -137,8 +137,8 @@ def evaluate(
     shifts: Annotated[bool, typer.Option("--shifts", help="Also on changed pictures: cropped, darker, ...")] = False,
     copies: Annotated[Path | None, typer.Option(help="With --shifts: other files of some of the pictures.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Lesion masks, to measure the explanations by.")] = None,
-    folds: Annotated[
-        Path | None, typer.Option(help="Report of scripts/cross_validate.py on this recipe, for the card.")
+    fold_report: Annotated[
+        Path | None, typer.Option(help="metrics.json of scripts/cross_validate.py, for the card to tell too.")
     ] = None,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
@@ -149,10 +149,11 @@ def evaluate(
         from .evaluation.report import evaluate as run
         from .evaluation.report import write_metrics
 
+        folds = for_card(json.loads(fold_report.read_text(encoding="utf-8"))) if fold_report else None
         others = find_images([copies]) if copies else None
         report = run(model, _load_table(data, split), split, part, flips=tta, shifts=shifts, copies=others, masks=masks)
         if folds:
-            report["cross_validation"] = for_card(json.loads(folds.read_text(encoding="utf-8")))
+            report["cross_validation"] = folds
         if output:
             write_metrics(report, output)
         if plots:

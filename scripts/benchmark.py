@@ -65,7 +65,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--keras-python", help="a Python that has TensorFlow; default this one if it has")
     parser.add_argument("--graphs", type=Path, default=ROOT / "build" / "benchmark", help="default build/benchmark")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="default results/benchmark.json")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.only in ("int8", "training") and args.data is None:
+        parser.error(f"--only {args.only} needs --data")
+    if args.only == "int8" and args.device != "cpu":
+        parser.error("int8 is measured on the CPU alone")
+    return args
 
 
 def prepare_all(args: argparse.Namespace) -> None:
@@ -106,10 +111,13 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def measure_again(args: argparse.Namespace) -> None:
-    """One piece anew; the report says by which command."""
+    """One piece anew; the report says by which command, and on what."""
+    from hfskin.hub_access import hide_loading_bars
+
+    hide_loading_bars()
     report = json.loads(args.output.read_text(encoding="utf-8"))
+    report.setdefault("measured_again", {})[args.only] = {"command": command(args), "machine": machine(args)}
     report[args.only] = PIECES[args.only](args)
-    report.setdefault("measured_again", {})[args.only] = command(args)
     write(report, args.output)
 
 

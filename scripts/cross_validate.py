@@ -3,10 +3,11 @@
     python scripts/cross_validate.py --data DIR --copies DIR --weights FILE [--again E] [--folds 0,1] [--minutes M]
     python scripts/cross_validate.py --render
 
-Each fold trains on seven tenths of the lesions, chooses and calibrates on one, and answers two. With `--again` it is
-trained as the embedded checkpoint is: once, then from there twice more, and the three are averaged. Its answers go to
-results/cross_validation/fold<k>.csv.gz; when any are there, metrics.json and docs/cross_validation.md are made from all
-of them. A fold that is done is skipped, one that was cut off goes on. Needs neither `datasets` nor `gradio`.
+Each fold trains on seven tenths of the lesions, chooses and calibrates on one, and answers two. With `--again` the
+training has a second part, as the embedded checkpoint's has: from there twice more by the `continue` recipe, and the
+mean of the three. Its answers go to results/cross_validation/fold<k>.csv.gz; when any are there, metrics.json and
+docs/cross_validation.md are made from all of them. A fold that is done is skipped, one that was cut off goes on. Needs
+neither `datasets` nor `gradio`.
 """
 
 import dataclasses
@@ -92,16 +93,21 @@ def train_fold(split, copies, fold: int, model: tuple, epochs: tuple, deadline: 
     """The checkpoint of one fold, not yet calibrated; None where the time was too short."""
     from hfskin.training.averaging import average_checkpoints
     from hfskin.training.recipes import CONTINUE, MODERN
-    from hfskin.training.run import TRAINING_FILE, train
+    from hfskin.training.run import TRAINING_FILE, is_finished, train
 
     backbone, weights, image_size = model
     of_first, of_others = epochs
 
     def finished(run: Path, recipe, name: str | None, **how) -> bool:
-        if not _is_finished(run / TRAINING_FILE):
-            left = None if deadline == math.inf else max(0, deadline - time.monotonic()) / 60
-            train(split, run, recipe, name, weights, image_size, copies, max_minutes=left, **how)
-        return _is_finished(run / TRAINING_FILE)
+        left = (deadline - time.monotonic()) / 60
+        if not is_finished(run) and left > 0:
+            limit = None if left == math.inf else left
+            train(split, run, recipe, name, weights, image_size, copies, max_minutes=limit, **how)
+        elif is_finished(run):
+            stored = json.loads((run / TRAINING_FILE).read_text())["recipe"]
+            if {key: getattr(recipe, key) for key in stored} != stored:
+                raise ValueError(f"{run} was trained in another way; remove it, or give another --runs")
+        return is_finished(run)
 
     first = runs / f"fold{fold}"
     recipe = MODERN if of_first is None else dataclasses.replace(MODERN, epochs=of_first)
@@ -115,10 +121,6 @@ def train_fold(split, copies, fold: int, model: tuple, epochs: tuple, deadline: 
         if not finished(run, recipe, None, start=first, seed=10 * i + fold):
             return None
     return average_checkpoints([*others, first], runs / f"fold{fold}-average")
-
-
-def _is_finished(facts: Path) -> bool:
-    return facts.is_file() and json.loads(facts.read_text())["finished"]
 
 
 def answers_of(output: Path, fold: int) -> Path:
@@ -141,14 +143,14 @@ def render_page(report: dict) -> str:
     """The page as Markdown."""
     from hfskin.evaluation.cross_validation import describe_training
 
-    results, runs = report["results"], report["training"]
+    results = report["results"]
     lines = [
         "# Five folds",
         "",
         "Rendered by `python scripts/cross_validate.py --render` from results/cross_validation/metrics.json; do not "
         f"edit. HAM10000, `lesion` split, {folds_of(report)}: {report['images']:,} pictures "
         f"of {report['lesions']:,} lesions, each answered by a model that saw no picture of its lesion. "
-        f"{describe_training(runs[0])}. In brackets, 95 % intervals over lesions.",
+        f"{describe_training(report['training'])}. In brackets, 95 % intervals over lesions.",
         "",
         "| | with age, sex, site | picture alone |",
         "|---|---|---|",
@@ -169,8 +171,8 @@ def render_page(report: dict) -> str:
 def _by_class(result: dict) -> list[str]:
     lines = [
         "",
-        "By diagnosis, with age, sex and site. Rare and dangerous ones weigh more in the training, so the model says "
-        "them more often than they are: compare the mean probability with the share of the pictures.",
+        "By diagnosis, with age, sex and site. What has a greater mean probability than share of the pictures was "
+        "given more weight in the training: it is said more often than it is found.",
         "",
         "| class | pictures | sensitivity | specificity | AUC | mean probability | share |",
         "|---|---|---|---|---|---|---|",
@@ -187,7 +189,7 @@ def _by_group(subgroups: dict) -> list[str]:
     lines = [
         "",
         "By group, with age, sex and site. A dash stands where there are too few lesions; BMA is the mean over the "
-        "classes with enough of them. Skin colour is not recorded; nearly all of it is light.",
+        "classes with enough of them. HAM10000 does not record skin colour; there is hardly any dark skin in it.",
         "",
         "| group | pictures | BMA | over classes | melanoma sensitivity | ECE |",
         "|---|---|---|---|---|---|",

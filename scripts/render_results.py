@@ -45,10 +45,11 @@ def render(report: dict) -> str:
 
 def render_folds(report: dict) -> str:
     """The out-of-fold figures in a paragraph of Markdown."""
-    run, result = report["training"][0], report["results"]["with_metadata"]
+    result = report["results"]["with_metadata"]
     metrics = result["metrics"]
     return (
-        f"The recipe, shorter ({describe_training(run)}), measured on {len(report['folds'])} of five folds: "
+        f"A shorter training ({describe_training(report['training'])}), measured on {len(report['folds'])} of five "
+        "folds: "
         f"{report['images']:,} pictures, each answered by a model that never saw its lesion, with age, sex, site: "
         f"BMA {_interval(metrics['bma'])}, macro AUC {_interval(metrics['auc_macro'])}, accuracy "
         f"{_interval(metrics['accuracy'])}, melanoma sensitivity {_interval(_melanoma(result))}, calibration error "

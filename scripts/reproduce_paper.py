@@ -89,7 +89,7 @@ def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition
     from hfskin.evaluation.report import evaluate, write_metrics
     from hfskin.model.backbones import backbone_spec
     from hfskin.training.recipes import CONDITIONS, RECIPES
-    from hfskin.training.run import TRAINING_FILE, train
+    from hfskin.training.run import TRAINING_FILE, is_finished, train
 
     side = backbone_spec(backbone).input_size
     height, width = args.image_size or (side, side)
@@ -101,7 +101,7 @@ def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition
     if (results / "metrics.json").is_file():
         print(f"{name}: done before")
         return
-    if not is_finished(checkpoint / TRAINING_FILE):
+    if not is_finished(checkpoint):
         checkpoint.mkdir(parents=True, exist_ok=True)
         write_split(table, checkpoint / "split.csv")
         weights = find_weights(backbone, args.weights_dir)
@@ -110,7 +110,7 @@ def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition
             table, checkpoint, recipe, None if args.start else backbone, weights, (height, width), seed=args.seed,
             max_minutes=minutes, start=args.start,
         )  # fmt: skip
-    if not is_finished(checkpoint / TRAINING_FILE):
+    if not is_finished(checkpoint):
         print(f"{name}: cut off by the time limit")
         return
     facts = json.loads((checkpoint / TRAINING_FILE).read_text())
@@ -187,11 +187,6 @@ def find_weights(backbone: str, folder: Path | None) -> str | None:
     names = (spec.timm_id, spec.timm_id.removeprefix("tf_"))
     files = [folder / f"{name}.safetensors" for name in names]
     return next((str(file) for file in files if file.is_file()), None)
-
-
-def is_finished(training_file: Path) -> bool:
-    """Whether a run was trained to its end."""
-    return training_file.is_file() and json.loads(training_file.read_text())["finished"]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ import typer
 ROOT = Path(__file__).parent.parent
 EMBEDDED = ROOT / "hfskin" / "checkpoints" / "default"
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/cross_validate.py
-# Each round goes on from the last average, once with each seed, and averages these runs and what they started from.
+# Each round goes on from the last average, once with each seed, and averages these runs and what they started from (in
+# the first round its last epoch, while they started from the one that validation chose).
 ROUNDS = (
     (("1", "2"), ("--recipe", "modern", "--epochs", "12", "--learning-rate", "3e-4")),
     (("3", "4"), ("--recipe", "continue", "--epochs", "7")),
@@ -52,7 +53,7 @@ def main(
     embed(checkpoint)
     _hfskin("export", str(EMBEDDED))
     measured = ["--masks", str(masks)] if masks else []
-    measured += ["--folds", str(FOLDS)] if FOLDS.is_file() else []
+    measured += ["--fold-report", str(FOLDS)] if FOLDS.is_file() else []
     _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, "--shifts", *extra, *measured,
             "-o", str(EMBEDDED / "metrics.json"), "--plots", str(EMBEDDED / "plots"))  # fmt: skip
     _hfskin("card", str(EMBEDDED), "-o", str(ROOT / "model_cards"))

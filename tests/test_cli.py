@@ -3,7 +3,6 @@ import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -153,14 +152,3 @@ def test_backbones_lists_the_papers_table():
     result = CliRunner().invoke(app, ["backbones"])
     assert result.exit_code == 0
     assert "nasnet_mobile" in result.stdout
-
-
-def test_evaluate_puts_the_five_folds_beside_its_own_figures(tiny_checkpoint, data_folder, tmp_path):
-    report = Path(__file__).parents[1] / "results" / "cross_validation" / "metrics.json"
-    output = tmp_path / "metrics.json"
-    arguments = ["--data", data_folder, "--model", tiny_checkpoint, "--split", "all", "--folds", report, "-o", output]
-    result = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
-    assert result.exit_code == 0, result.output
-    folds = json.loads(output.read_text())["cross_validation"]
-    assert folds["results"] == json.loads(report.read_text())["results"]
-    assert folds["training"].startswith("efficientnet_lite0")

@@ -1,6 +1,6 @@
 """Five folds: every picture answered by a model that saw neither it nor another picture of its lesion."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +79,15 @@ def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
     }
 
 
-def describe_training(run: Mapping) -> str:
-    """How a fold was trained, in words, from its training.json."""
+def describe_training(runs: Sequence[Mapping]) -> str:
+    """How the folds were trained, in words, from their training.json.
+
+    Raises:
+        ValueError: not all in the same way.
+    """
+    run, *others = runs
+    if any(_setting(other) != _setting(run) for other in others):
+        raise ValueError("the folds were trained in different ways; remove the answers of those that are out of date")
     height, width = run["image_size"]
     first = run.get("before") or run
     words = (
@@ -90,15 +97,43 @@ def describe_training(run: Mapping) -> str:
     if "averaged" in run:
         again = len(run["averaged"])  # itself and all but the first one
         words += (
-            f"; from there {again} runs of {run['recipe']['epochs']} epochs more, and the mean of all their weights"
+            f"; from there {again} runs of {run['recipe']['epochs']} epochs more (rare classes and melanoma count "
+            f"more), and the mean of the weights of all {again + 1}"
         )
     return words
 
 
 def for_card(report: Mapping) -> dict:
-    """What a model card says of a report of [`summarise_folds`] with its "training"."""
-    kept = {key: report[key] for key in ("images", "lesions", "folds", "results", "subgroups")}
-    return {**kept, "training": describe_training(report["training"][0])}
+    """What a model card says of a report of [`summarise_folds`] with its "training".
+
+    Raises:
+        ValueError: it is not such a report, or the folds were trained in different ways.
+    """
+    try:
+        return {
+            **{key: report[key] for key in ("images", "lesions", "folds")},
+            "training": describe_training(report["training"]),
+            "results": {name: _headlines(report["results"][name]) for name in (KNOWN, UNKNOWN)},
+        }
+    except KeyError as error:
+        raise ValueError(f"not a report of scripts/cross_validate.py: it lacks {error}") from error
+
+
+def _headlines(result: Mapping) -> dict:
+    figures = {key: result["metrics"][key] for key in ("bma", "auc_macro", "accuracy")}
+    return figures | {
+        "melanoma_sensitivity": result["metrics"]["per_class"]["mel"]["sensitivity"],
+        "ece": result["calibration"]["ece"],
+        "coverage": result["coverage"],
+        "mean_size": result["mean_size"],
+        "by_fold": result["by_fold"],
+    }
+
+
+def _setting(run: Mapping) -> tuple:
+    """The same for folds that were trained in the same way."""
+    before = run.get("before") or {}
+    return run["backbone"], run["image_size"], run["recipe"], before.get("recipe"), len(run.get("averaged", ()))
 
 
 def _probabilities(rows: pd.DataFrame, suffix: str) -> np.ndarray:

@@ -60,7 +60,7 @@ def evaluate(
         where the data cannot give it. Keys: schema_version; model; data; results with "with_metadata" (what the table
         knows of the patients) and "without_metadata" (nothing known), each with metrics, calibration, conformal,
         malignancy and roc; gate (None without one); subgroups (with metadata); shifts and localisation (with metadata;
-        None where they were not asked for); environment.
+        None where they were not asked for); environment. `hfskin evaluate --fold-report` adds cross_validation.
 
     Raises:
         ValueError: the part has no rows.

@@ -17,9 +17,13 @@ def class_quotas(counts: Sequence[int], power: float) -> np.ndarray:
     """How many of an epoch's N places each class gets: N_c ** (1 - power) of them, scaled to N in all, shape (C,).
 
     Power 0 leaves every class its own share, 0.5 is square-root sampling, 1 gives all the same.
+
+    Args:
+        counts: pictures of each class, at least one.
+        power: 0 to 1.
     """
     counts = np.asarray(counts)
-    shares = np.where(counts > 0, counts.clip(1) ** (1.0 - power), 0.0)
+    shares = counts ** (1.0 - power)
     exact = counts.sum() * shares / shares.sum()
     quotas = np.floor(exact).astype(int)
     largest_remainders = np.argsort(quotas - exact, kind="stable")[: counts.sum() - quotas.sum()]
@@ -33,7 +37,7 @@ class ClassSampling:
     Every picture of a class comes up equally often, give or take one.
 
     Args:
-        labels: (N,) class indices of the pictures.
+        labels: (N,) class indices of the pictures, each class at least once.
         power: see [`class_quotas`].
         seed: of the run.
     """
@@ -55,8 +59,7 @@ class ClassSampling:
 
 def _repeated(members: np.ndarray, quota: int, random: np.random.Generator) -> np.ndarray:
     """`quota` of the members: all of them as often as it goes, then some."""
-    rounds = [random.permutation(members) for _ in range(0, quota, max(1, len(members)))]
-    return np.concatenate([members[:0], *rounds])[:quota]
+    return np.concatenate([random.permutation(members) for _ in range(0, quota, len(members))])[:quota]
 
 
 class ReproducibleDraws(Dataset):

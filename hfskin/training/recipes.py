@@ -15,8 +15,8 @@ class Recipe:
     schedule: str = "cosine"  # a transformers schedule; "reduce_lr_on_plateau" is the paper's
     warmup: float = 0.0  # share of all steps
     weight_power: float = 1.0  # of the class weights, see losses.class_weights
-    weight_mean: float = 1.0  # of the class weights over the samples; 7 makes the paper's formula the plain N / N_c
-    melanoma_weight: float = 1.0  # times melanoma's class weight
+    weight_mean: float = 1.0  # of the class weights over the pictures; 7 makes the paper's formula the plain N / N_c
+    melanoma_weight: float = 1.0  # melanoma's class weight times this, after `weight_mean`
     sampling_power: float = 0.0  # above 0, rare classes are drawn more often and weigh less, see draws.class_quotas
     label_smoothing: float = 0.0
     augment: bool = False
@@ -32,7 +32,7 @@ class Recipe:
     metadata_hidden: int = 4096
     dropout: float = 0.5
     drop_path_rate: float = 0.0
-    freeze_early: bool = False  # the layers up to the map of stride 8 keep their weights: much quicker on a CPU
+    freeze_early: bool = False  # the layers up to the map of stride 8 keep their weights, which saves time
 
 
 # Sections 2.2 to 2.5. Batch size and the plateau's patience are not in the text; 32 and 5 follow the authors'
@@ -64,8 +64,8 @@ MODERN = Recipe(
     drop_path_rate=0.1,
 )
 
-# To go on from a checkpoint (`hfskin train --from`) as it was trained, or to average several that did. Rare classes are
-# seen more often, and a missed melanoma costs more.
+# To go on from a checkpoint (`hfskin train --from`), once or several times to average the results: rare classes are
+# seen more often, a missed melanoma costs more, and the early layers stay as they are.
 CONTINUE = replace(MODERN, epochs=12, learning_rate=3e-4, sampling_power=0.5, melanoma_weight=2.0, freeze_early=True)
 
 # To go on from a checkpoint too: the last epochs on pictures as they are.

@@ -71,7 +71,13 @@ def train(
     Returns:
         `output`, with the best model by the recipe's metric, its processor and training.json, whose "finished" is false
         where `max_minutes` ended the run.
+
+    Raises:
+        ValueError: a class without training pictures; random weights, whose early layers the recipe would keep.
     """
+    if recipe.freeze_early and start is None and weights is None:
+        raise ValueError("this recipe keeps the early layers as they are, and random ones are of no use: go on from a "
+                         "checkpoint, or give pretrained weights")  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
     set_seed(seed)
     if not torch.cuda.is_available():
@@ -87,7 +93,7 @@ def train(
     # 1.2 to 1.4 times the images a second on a CPU, and what a GPU's tensor cores want
     model = model.to(memory_format=torch.channels_last)
     train_rows, val_rows = (table[table["split"] == part].reset_index(drop=True) for part in ("train", "val"))
-    counts = [int((train_rows["dx"] == dx).sum()) for dx in CLASSES]
+    weights_of_classes = loss_weights(recipe, [int((train_rows["dx"] == dx).sum()) for dx in CLASSES])
     if recipe.augment:
         transform = training_transform(image_size)
         pictures = TrainingDataset(train_rows, processor, transform, recipe.metadata_dropout, copies)
@@ -103,7 +109,7 @@ def train(
         eval_dataset=LesionDataset(val_rows, processor, in_memory=True),
         processing_class=processor,
         compute_metrics=validation_metrics,
-        compute_loss_func=WeightedCrossEntropy(loss_weights(recipe, counts), recipe.label_smoothing),
+        compute_loss_func=WeightedCrossEntropy(weights_of_classes, recipe.label_smoothing),
         recipe=recipe,
         best_dir=output,
         teachers=Teachers(teachers, processor, arguments.device) if teachers else None,
@@ -154,11 +160,19 @@ def train(
 def loss_weights(recipe: Recipe, counts: Sequence[int]) -> torch.Tensor:
     """The weight in the loss of a picture of each class, shape (C,).
 
-    What is sampled more often than it occurs weighs less in proportion: the objective stays, its noise is less.
+    What is sampled more often than it occurs weighs less in proportion, so that the objective stays.
     """
     weights = recipe.weight_mean * class_weights(counts, recipe.weight_power)
     weights[CLASSES.index("mel")] *= recipe.melanoma_weight
+    if not recipe.sampling_power:
+        return weights
     return weights * torch.tensor(counts) / torch.from_numpy(class_quotas(counts, recipe.sampling_power)).float()
+
+
+def is_finished(run: Path) -> bool:
+    """Whether the run of this folder was trained to its end."""
+    facts = run / TRAINING_FILE
+    return facts.is_file() and json.loads(facts.read_text(encoding="utf-8"))["finished"]
 
 
 def create_processor(backbone: str, weights: str | None, image_size: tuple[int, int]) -> HfskinImageProcessor:

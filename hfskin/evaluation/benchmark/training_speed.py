@@ -16,9 +16,9 @@ from ...memory import keep_freed_memory
 from ...model.image_processing_hfskin import HfskinImageProcessor
 from ...model.labels import CLASSES
 from ...training.draws import ReproducibleDraws
-from ...training.losses import WeightedCrossEntropy, class_weights
+from ...training.losses import WeightedCrossEntropy
 from ...training.recipes import MODERN
-from ...training.run import continued_model, training_arguments
+from ...training.run import continued_model, loss_weights, training_arguments
 from ...training.trainer import HfskinTrainer
 from .profiles import torch_profile
 from .ratios import TRAINING_BOUND, ratio
@@ -98,7 +98,7 @@ def _trainer(recipe, arguments, data: TrainingDataset, processor, table: pd.Data
         train_dataset=ReproducibleDraws(data, seed=0),
         eval_dataset=data,  # Trainer asks for one
         processing_class=processor,
-        compute_loss_func=WeightedCrossEntropy(class_weights(counts, recipe.weight_power), recipe.label_smoothing),
+        compute_loss_func=WeightedCrossEntropy(loss_weights(recipe, counts), recipe.label_smoothing),
         recipe=recipe,
         best_dir=Path(arguments.output_dir),
     )
