@@ -164,7 +164,7 @@ def test_a_chain_of_runs_is_told_from_its_beginning(metrics, config):
     card = render_card(metrics, config, "org/name")
     told = [card.index(words) for words in ("First: epochs 14;", "from those weights: epochs 12;", "epochs 20,")]
     assert told == sorted(told)
-    assert "the mean of the weights of 3 runs" in card
+    assert "the mean of its weights, those of a run like it and those that they began with" in card
     assert "```\ntrain first\ntrain second 1\ntrain second 2\ntrain third\n```" in card
 
 
