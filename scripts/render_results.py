@@ -48,8 +48,8 @@ def render_folds(report: dict) -> str:
     result = report["results"]["with_metadata"]
     metrics = result["metrics"]
     return (
-        f"The same kind of training, shorter, in {len(report['folds'])} of five folds: {report['images']:,} pictures, each "
-        "answered by a model that never saw its lesion, with age, sex, site: "
+        f"The same kind of training, shorter, in {len(report['folds'])} of five folds: {report['images']:,} pictures, "
+        "each answered by a model that never saw its lesion, with age, sex, site: "
         f"BMA {_interval(metrics['bma'])}, macro AUC {_interval(metrics['auc_macro'])}, accuracy "
         f"{_interval(metrics['accuracy'])}, melanoma sensitivity {_interval(_melanoma(result))}, calibration error "
         f"{_interval(result['calibration']['ece'])}. Each fold: {describe_training(report['training'])}. [More of "
