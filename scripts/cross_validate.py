@@ -4,10 +4,9 @@
     python scripts/cross_validate.py --render
 
 Each fold trains on seven tenths of the lesions, chooses and calibrates on one, and answers two. With `--again` the
-training has a second part, as the embedded checkpoint's has: from there twice more by the `continue` recipe, and the
-mean of the three. Its answers go to results/cross_validation/fold<k>.csv.gz; when any are there, metrics.json and
-docs/cross_validation.md are made from all of them. A fold that is done is skipped, one that was cut off goes on. Needs
-neither `datasets` nor `gradio`.
+training has a second part: from there twice more by the `continue` recipe, and the mean of the three. Its answers go to
+results/cross_validation/fold<k>.csv.gz; when any are there, metrics.json and docs/cross_validation.md are made from all
+of them. A fold that is done is skipped, one that was cut off goes on. Needs neither `datasets` nor `gradio`.
 """
 
 import dataclasses

@@ -37,6 +37,7 @@ EXPERIMENTS: dict[str, dict] = {
     "the paper's class weights": {"weight_power": 1.0},
     "twice melanoma's weight": {"melanoma_weight": 2.0},
     "square-root sampling": {"sampling_power": 0.5},
+    "early layers kept": {"freeze_early": True},
     "no label smoothing": {"label_smoothing": 0.0},
     "no averaged weights": {"ema_decay": 0.0},
     "no stochastic depth": {"drop_path_rate": 0.0},

@@ -1,5 +1,4 @@
-"""Train the embedded checkpoint: train, go on and average (two rounds), calibrate, store in half precision, export,
-evaluate.
+"""Train the embedded checkpoint: train, go on twice, average, calibrate, store in half precision, export, evaluate.
 
     python scripts/train_default.py --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
         --weights ../shared/weights/tf_efficientnet_lite0.safetensors \\
@@ -20,12 +19,7 @@ import typer
 ROOT = Path(__file__).parent.parent
 EMBEDDED = ROOT / "hfskin" / "checkpoints" / "default"
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/cross_validate.py
-# Each round goes on from the last average, once with each seed, and averages these runs and what they started from (in
-# the first round its last epoch, while they started from the one that validation chose).
-ROUNDS = (
-    (("1", "2"), ("--recipe", "modern", "--epochs", "12", "--learning-rate", "3e-4")),
-    (("3", "4"), ("--recipe", "continue", "--epochs", "7")),
-)
+SEEDS = ("1", "2")  # of the runs that are averaged
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "training.json")
 
 
@@ -39,18 +33,15 @@ def main(
     """Train the embedded checkpoint and replace it."""
     on_data = ["--data", str(data), "--split", "lesion"]
     extra = ["--copies", str(copies)] if copies else []
-    checkpoint = run / "first"
+    first, average = run / "first", run / "average"
     _hfskin("train", "--backbone", "efficientnet_lite0", "--recipe", "modern", "--epochs", "14", *on_data, *extra,
-            "--backbone-weights", weights, "-o", str(checkpoint))  # fmt: skip
-    for seeds, how in ROUNDS:
-        others = [run / f"seed-{seed}" for seed in seeds]
-        for seed, other in zip(seeds, others, strict=True):
-            _hfskin("train", "--from", str(checkpoint), *how, "--seed", seed, *on_data, *extra, "-o", str(other))
-        average = run / f"average-{'-'.join(seeds)}"
-        _hfskin("average", *map(str, others), str(checkpoint), "-o", str(average))
-        checkpoint = average
-    _hfskin("calibrate", str(checkpoint), *on_data)
-    embed(checkpoint)
+            "--backbone-weights", weights, "-o", str(first))  # fmt: skip
+    for seed in SEEDS:
+        _hfskin("train", "--from", str(first), "--recipe", "modern", "--epochs", "12", "--learning-rate", "3e-4",
+                "--seed", seed, *on_data, *extra, "-o", str(run / f"second-{seed}"))  # fmt: skip
+    _hfskin("average", *(str(run / f"second-{seed}") for seed in SEEDS), str(first), "-o", str(average))
+    _hfskin("calibrate", str(average), *on_data)
+    embed(average)
     _hfskin("export", str(EMBEDDED))
     measured = ["--masks", str(masks)] if masks else []
     measured += ["--fold-report", str(FOLDS)] if FOLDS.is_file() else []
