@@ -137,7 +137,7 @@ def test_it_says_what_the_issue_asks_for(metrics, config):
         "| mel | 1,234 | 0.800",
         "| Expected calibration error | 0.060 (0.010 to 0.110) | 0.055 (0.005 to 0.105) |",
         "mel 0.190 for 0.110",
-        "(efficientnet_lite0, 8 epochs), once for each of 5 of five folds",
+        "(efficientnet_lite0, 8 epochs), in 5 of five folds",
         "0.730 ± 0.014",
         "| Melanoma sensitivity, most probable class | 0.730 (0.680 to 0.780) |",
         "10,015 pictures of 7,470 lesions",
