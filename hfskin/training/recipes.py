@@ -55,6 +55,7 @@ MODERN = Recipe(
     weight_decay=0.05,
     warmup=0.06,
     weight_power=0.75,  # towards melanoma's sensitivity; 1 would cost calibration
+    sampling_power=0.5,  # docs/experiments.md
     label_smoothing=0.05,
     augment=True,
     start_scale=2 / 3,
@@ -64,9 +65,9 @@ MODERN = Recipe(
     drop_path_rate=0.1,
 )
 
-# To go on from a checkpoint (`hfskin train --from`), once or several times to average the results: rare classes are
-# seen more often, a missed melanoma costs more, and the early layers stay as they are.
-CONTINUE = replace(MODERN, epochs=12, learning_rate=3e-4, sampling_power=0.5, melanoma_weight=2.0, freeze_early=True)
+# To go on from a checkpoint (`hfskin train --from`), once or several times to average the results: a missed melanoma
+# costs more, and the early layers stay as they are.
+CONTINUE = replace(MODERN, epochs=12, learning_rate=3e-4, melanoma_weight=2.0, freeze_early=True)
 
 # To go on from a checkpoint too: the last epochs on pictures as they are.
 FINE_TUNE = replace(MODERN, epochs=5, learning_rate=2e-4, augment=False, start_scale=1.0, metadata_dropout=0.0)
