@@ -19,11 +19,21 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from hfskin.evaluation.markdown import markdown_table
 from hfskin.hub.card import number
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "cross_validation"
 PAGE = ROOT / "docs" / "cross_validation.md"
+FIGURES = {
+    "bma": "balanced multiclass accuracy (BMA)",
+    "auc_macro": "macro AUC",
+    "accuracy": "accuracy",
+    "melanoma_sensitivity": "melanoma sensitivity, most probable class",
+    "ece": "calibration error (ECE, 15 bins)",
+    "coverage": "prediction sets: coverage, wanted 0.90",
+    "mean_size": "prediction sets: mean size",
+}
 NAMES = {"bma": "BMA", "auc_macro": "macro AUC", "melanoma_sensitivity": "melanoma sensitivity"}
 
 
@@ -98,14 +108,16 @@ def train_fold(split, copies, fold: int, model: tuple, epochs: tuple, deadline: 
     of_first, of_others = epochs
 
     def finished(run: Path, recipe, name: str | None, **how) -> bool:
-        left = (deadline - time.monotonic()) / 60
-        if not is_finished(run) and left > 0:
-            limit = None if left == math.inf else left
-            train(split, run, recipe, name, weights, image_size, copies, max_minutes=limit, **how)
-        elif is_finished(run):
+        if is_finished(run):
             stored = json.loads((run / TRAINING_FILE).read_text())["recipe"]
             if {key: getattr(recipe, key) for key in stored} != stored:
                 raise ValueError(f"{run} was trained in another way; remove it, or give another --runs")
+            return True
+        left = (deadline - time.monotonic()) / 60
+        if left <= 0:
+            return False
+        limit = None if left == math.inf else left
+        train(split, run, recipe, name, weights, image_size, copies, max_minutes=limit, **how)
         return is_finished(run)
 
     first = runs / f"fold{fold}"
@@ -140,76 +152,57 @@ def folds_of(report: dict) -> str:
 
 def render_page(report: dict) -> str:
     """The page as Markdown."""
-    from hfskin.evaluation.cross_validation import describe_training
+    from hfskin.evaluation.cross_validation import KNOWN, describe_training
 
-    results = report["results"]
-    lines = [
+    parts = [
         "# Five folds",
-        "",
         "Rendered by `python scripts/cross_validate.py --render` from results/cross_validation/metrics.json; do not "
         f"edit. HAM10000, `lesion` split, {folds_of(report)}: {report['images']:,} pictures "
         f"of {report['lesions']:,} lesions, each answered by a model that saw no picture of its lesion. "
         f"{describe_training(report['training'])}. In brackets, 95 % intervals over lesions.",
-        "",
-        "| | with age, sex, site | picture alone |",
-        "|---|---|---|",
-    ]
-    for title, value in FIGURES.items():
-        cells = (value(results[name]) for name in ("with_metadata", "without_metadata"))
-        lines.append(f"| {title} | " + " | ".join(number(cell) for cell in cells) + " |")
-    lines += ["", "By fold, with age, sex and site:", "", "| fold | " + " | ".join(NAMES.values()) + " |"]
-    lines.append("|---" * (1 + len(NAMES)) + "|")
-    by_fold = results["with_metadata"]["by_fold"]
-    for i, fold in enumerate(report["folds"]):
-        lines.append(f"| {fold} | " + " | ".join(f"{by_fold[name]['values'][i]:.3f}" for name in NAMES) + " |")
-    means = (f"{by_fold[n]['mean']:.3f}" + (f" ± {s:.3f}" if (s := by_fold[n]["sd"]) else "") for n in NAMES)
-    lines.append("| mean ± sd | " + " | ".join(means) + " |")
-    return "\n".join([*lines, *_by_class(results["with_metadata"]), *_by_group(report["subgroups"])]) + "\n"
-
-
-def _by_class(result: dict) -> list[str]:
-    lines = [
-        "",
-        "By diagnosis, with age, sex and site. What has a greater mean probability than share of the pictures was "
-        "given more weight in the training: it is said more often than it is found.",
-        "",
-        "| class | pictures | sensitivity | specificity | AUC | mean probability | share |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for dx, row in result["metrics"]["per_class"].items():
-        cells = [number(row[name]) for name in ("sensitivity", "specificity", "auc")]
-        shares = result["calibration"]["class_shares"][dx]
-        cells += [number(shares[name]) for name in ("said", "found")]
-        lines.append(f"| {dx} | {row['n']:,} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def _by_group(subgroups: dict) -> list[str]:
-    lines = [
-        "",
+        _figures(report["results"]),
+        "By fold, with age, sex and site:",
+        _by_fold(report["folds"], report["results"][KNOWN]["by_fold"]),
+        "By diagnosis, with age, sex and site. Where the mean probability is greater than the share of the pictures, a "
+        "class is said more often than it is found.",
+        _by_class(report["results"][KNOWN]),
         "By group, with age, sex and site. A dash stands where there are too few lesions; BMA is the mean over the "
         "classes with enough of them. HAM10000 does not record skin colour; there is hardly any dark skin in it.",
-        "",
-        "| group | pictures | BMA | over classes | melanoma sensitivity | ECE |",
-        "|---|---|---|---|---|---|",
+        _by_group(report["subgroups"]),
     ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _figures(results: dict) -> str:
+    from hfskin.evaluation.cross_validation import KNOWN, UNKNOWN, headlines
+
+    known, unknown = (headlines(results[name]) for name in (KNOWN, UNKNOWN))
+    rows = [[title, number(known[key]), number(unknown[key])] for key, title in FIGURES.items()]
+    return markdown_table(["", "with age, sex, site", "picture alone"], rows)
+
+
+def _by_fold(folds: list[int], by_fold: dict) -> str:
+    rows = [[str(fold), *(number(by_fold[name]["values"][i]) for name in NAMES)] for i, fold in enumerate(folds)]
+    means = (number(by_fold[name]["mean"]) + " ± " + number(by_fold[name]["sd"]) for name in NAMES)
+    return markdown_table(["fold", *NAMES.values()], [*rows, ["mean ± sd", *means]])
+
+
+def _by_class(result: dict) -> str:
+    rows = []
+    for dx, row in result["metrics"]["per_class"].items():
+        shares = result["calibration"]["class_shares"][dx]
+        figures = row["n"], row["sensitivity"], row["specificity"], row["auc"], shares["said"], shares["found"]
+        rows.append([dx, *map(number, figures)])
+    return markdown_table(["class", "pictures", "sensitivity", "specificity", "AUC", "mean probability", "share"], rows)
+
+
+def _by_group(subgroups: dict) -> str:
+    rows = []
     for field, groups in subgroups.items():
         for name, row in groups.items():
-            bma, melanoma, ece = (number(row[key]) for key in ("bma", "melanoma_sensitivity", "ece"))
-            classes = len(row["bma_classes"])
-            lines.append(f"| {field}: {name} | {row['images']:,} | {bma} | {classes} | {melanoma} | {ece} |")
-    return lines
-
-
-FIGURES = {
-    "balanced multiclass accuracy (BMA)": lambda r: r["metrics"]["bma"],
-    "macro AUC": lambda r: r["metrics"]["auc_macro"],
-    "accuracy": lambda r: r["metrics"]["accuracy"],
-    "melanoma sensitivity, most probable class": lambda r: r["metrics"]["per_class"]["mel"]["sensitivity"],
-    "calibration error (ECE, 15 bins)": lambda r: r["calibration"]["ece"],
-    "prediction sets: coverage, wanted 0.90": lambda r: r["coverage"],
-    "prediction sets: mean size": lambda r: r["mean_size"],
-}
+            figures = row["images"], row["bma"], len(row["bma_classes"]), row["melanoma_sensitivity"], row["ece"]
+            rows.append([f"{field}: {name}", *map(number, figures)])
+    return markdown_table(["group", "pictures", "BMA", "over classes", "melanoma sensitivity", "ECE"], rows)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from hfskin.evaluation.markdown import markdown_table
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "experiments.json"
 PAGE = ROOT / "docs" / "experiments.md"
@@ -162,7 +164,7 @@ def _title(row: dict) -> str:
 
 def _means(rows: list[dict]) -> str:
     baseline = {row["seed"]: row for row in rows if row["change"] == BASELINE}
-    lines = ["| change | seeds | BMA | difference | AUC | difference | melanoma sensitivity |", "|---" * 7 + "|"]
+    lines = []
     for name in EXPERIMENTS:
         mine = [row for row in rows if row["change"] == name]
         if not mine:
@@ -171,8 +173,8 @@ def _means(rows: list[dict]) -> str:
         for key in ("bma", "auc"):
             cells.append(f"{np.mean([row[key] for row in mine]):.3f}")
             cells.append("" if name == BASELINE else _difference(mine, baseline, key))
-        lines.append("| " + " | ".join([*cells, f"{np.mean([r['melanoma_sensitivity'] for r in mine]):.3f}"]) + " |")
-    return "\n".join(lines)
+        lines.append([*cells, f"{np.mean([row['melanoma_sensitivity'] for row in mine]):.3f}"])
+    return markdown_table(["change", "seeds", "BMA", "difference", "AUC", "difference", "melanoma sensitivity"], lines)
 
 
 def _difference(rows: list[dict], baseline: dict[int, dict], key: str) -> str:
@@ -185,11 +187,11 @@ def _difference(rows: list[dict], baseline: dict[int, dict], key: str) -> str:
 
 
 def _runs(rows: list[dict]) -> str:
-    lines = ["| change | seed | BMA | AUC | accuracy | melanoma sensitivity | minutes |", "|---" * 7 + "|"]
+    lines = []
     for row in sorted(rows, key=lambda row: (list(EXPERIMENTS).index(row["change"]), row["seed"])):
-        figures = " | ".join(f"{row[key]:.3f}" for key in ("bma", "auc", "accuracy", "melanoma_sensitivity"))
-        lines.append(f"| {row['change']} | {row['seed']} | {figures} | {row['minutes']:.1f} |")
-    return "\n".join(lines)
+        figures = (f"{row[key]:.3f}" for key in ("bma", "auc", "accuracy", "melanoma_sensitivity"))
+        lines.append([row["change"], str(row["seed"]), *figures, f"{row['minutes']:.1f}"])
+    return markdown_table(["change", "seed", "BMA", "AUC", "accuracy", "melanoma sensitivity", "minutes"], lines)
 
 
 if __name__ == "__main__":

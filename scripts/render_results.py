@@ -7,7 +7,7 @@ A test compares the two, so that no number in the README is typed.
 import json
 from pathlib import Path
 
-from hfskin.evaluation.cross_validation import describe_training
+from hfskin.evaluation.cross_validation import KNOWN, for_card
 
 ROOT = Path(__file__).parent.parent
 METRICS = ROOT / "hfskin" / "checkpoints" / "default" / "metrics.json"
@@ -45,15 +45,14 @@ def render(report: dict) -> str:
 
 def render_folds(report: dict) -> str:
     """The out-of-fold figures in a paragraph of Markdown."""
-    result = report["results"]["with_metadata"]
-    metrics = result["metrics"]
+    told = for_card(report)
+    figures = {name: _interval(m) for name, m in told["results"][KNOWN].items() if name != "by_fold"}
     return (
-        f"The same kind of training, shorter, in {len(report['folds'])} of five folds: {report['images']:,} pictures, "
+        f"The same kind of training, shorter, in {len(told['folds'])} of five folds: {told['images']:,} pictures, "
         "each answered by a model that never saw its lesion, with age, sex, site: "
-        f"BMA {_interval(metrics['bma'])}, macro AUC {_interval(metrics['auc_macro'])}, accuracy "
-        f"{_interval(metrics['accuracy'])}, melanoma sensitivity {_interval(_melanoma(result))}, calibration error "
-        f"{_interval(result['calibration']['ece'])}. Each fold: {describe_training(report['training'])}. [More of "
-        "it](docs/cross_validation.md)."
+        f"BMA {figures['bma']}, macro AUC {figures['auc_macro']}, accuracy {figures['accuracy']}, melanoma sensitivity "
+        f"{figures['melanoma_sensitivity']}, calibration error {figures['ece']}. Each fold: {told['training']}. [More "
+        "of it](docs/cross_validation.md)."
     )
 
 

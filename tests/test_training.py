@@ -98,9 +98,8 @@ def test_sampling_leaves_the_objective():
     """Places times weight is what pictures times weight is without sampling; melanoma's is twice the recipe's."""
     labels = np.repeat(range(7), HAM10000_COUNTS)
     places = np.bincount(labels[ClassSampling(labels, 0.5, seed=0).order(0)])
-    plain = loss_weights(dataclasses.replace(MODERN, sampling_power=0.0), HAM10000_COUNTS) * torch.tensor(
-        HAM10000_COUNTS
-    )
+    without = dataclasses.replace(MODERN, sampling_power=0.0)
+    plain = loss_weights(without, HAM10000_COUNTS) * torch.tensor(HAM10000_COUNTS)
     again = loss_weights(CONTINUE, HAM10000_COUNTS) * torch.from_numpy(places)
     expected = torch.tensor([1.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0])
     torch.testing.assert_close((again / plain).float(), expected, rtol=1e-5, atol=0)
@@ -144,7 +143,7 @@ def test_a_run_goes_on_from_a_checkpoint(tiny_checkpoint, split_table, tmp_path)
 
 
 def test_early_layers_stay_as_they_were(tiny_checkpoint, split_table, tmp_path):
-    """All up to the map of stride 8, and nothing after it."""
+    """And all but a few others learn."""
     recipe = short(CONTINUE, learning_rate=0.1, ema_decay=0.0)
     train(split_table, tmp_path / "run", recipe, None, start=tiny_checkpoint)
     before, after = (load_file(folder / "model.safetensors") for folder in (tiny_checkpoint, tmp_path / "run"))

@@ -92,13 +92,13 @@ def describe_training(runs: Sequence[Mapping]) -> str:
     first = run.get("before") or run
     words = (
         f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['recipe']['epochs']} epochs "
-        f"on seven tenths of the lesions, {first['device']}"
+        f"on seven tenths of the lesions ({_emphasis(first['recipe'])}), {first['device']}"
     )
     if "averaged" in run:
         again = len(run["averaged"])  # itself and all but the first one
         words += (
-            f"; from there {again} runs of {run['recipe']['epochs']} epochs more (rare classes and melanoma count "
-            f"more), and the mean of the weights of all {again + 1}"
+            f"; from there {again} runs of {run['recipe']['epochs']} epochs more ({_emphasis(run['recipe'])}), and the "
+            f"mean of the weights of all {again + 1}"
         )
     return words
 
@@ -113,13 +113,14 @@ def for_card(report: Mapping) -> dict:
         return {
             **{key: report[key] for key in ("images", "lesions", "folds")},
             "training": describe_training(report["training"]),
-            "results": {name: _headlines(report["results"][name]) for name in (KNOWN, UNKNOWN)},
+            "results": {name: headlines(report["results"][name]) for name in (KNOWN, UNKNOWN)},
         }
     except KeyError as error:
         raise ValueError(f"not a report of scripts/cross_validate.py: it lacks {error}") from error
 
 
-def _headlines(result: Mapping) -> dict:
+def headlines(result: Mapping) -> dict:
+    """The figures that are told of one of the "results", by name; those of single folds under "by_fold"."""
     figures = {key: result["metrics"][key] for key in ("bma", "auc_macro", "accuracy")}
     return figures | {
         "melanoma_sensitivity": result["metrics"]["per_class"]["mel"]["sensitivity"],
@@ -128,6 +129,13 @@ def _headlines(result: Mapping) -> dict:
         "mean_size": result["mean_size"],
         "by_fold": result["by_fold"],
     }
+
+
+def _emphasis(recipe: Mapping) -> str:
+    """What a recipe shows and weighs more than it occurs, in words; older ones lack the fields."""
+    words = "rare classes drawn more often" if recipe.get("sampling_power") else "classes drawn as they occur"
+    weight = recipe.get("melanoma_weight", 1)
+    return words if weight == 1 else f"{words}, melanoma weighing {weight:g} times as much"
 
 
 def _setting(run: Mapping) -> tuple:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..model.labels import CLASSES
 from .complexity import PAPER_TABLE3
+from .markdown import markdown_table
 from .paper_numbers import TABLE4, TABLE5, TABLE6, TABLE7, TABLE8, TABLE8_METRICS, TABLE9
 from .timing import REFERENCE
 
@@ -129,7 +130,7 @@ def _table(
             cells = [f"{theirs} / {value}" for theirs, value in zip(printed, values, strict=True)]
             name = key[0] if len(conditions) == 1 else ", ".join(key)
             lines.append([name, *cells, _how(run, key[0])])
-    return split_note(runs, conditions) + "\n\n" + _markdown(["backbone", *columns, "how ours was made"], lines)
+    return split_note(runs, conditions) + "\n\n" + markdown_table(["backbone", *columns, "how ours was made"], lines)
 
 
 def split_note(runs: list[dict], conditions: list[str]) -> str:
@@ -171,7 +172,9 @@ def _table9(runs: list[dict], timing: dict | None) -> str:
         f"Time is that of a picture as a ratio to {REFERENCE}; the paper's comes from its "
         f"{', '.join(str(seconds) for _, seconds in TABLE9.values())} s. Milliseconds a picture are ours alone. {how}"
     )
-    return "\n\n".join([split_note(runs, ["metadata"]), _markdown([*columns, "how ours was made"], lines), explanation])
+    return "\n\n".join(
+        [split_note(runs, ["metadata"]), markdown_table([*columns, "how ours was made"], lines), explanation]
+    )
 
 
 def _size_cells(name: str, measured: dict | None) -> list[str]:
@@ -201,7 +204,7 @@ def _loss_weights(runs: list[dict]) -> str:
         weights = loss_weights(run["training"]["recipe"])
         lines.append([run["model"]["backbone"], weights, *map(_with_interval, shown), describe(run)])
     columns = ["backbone", "loss weights", "accuracy", "mean recall", "mean F1", "mel recall", "how ours was made"]
-    table = _markdown(columns, lines) if lines else f"{NOT_RUN_YET.capitalize()}."
+    table = markdown_table(columns, lines) if lines else f"{NOT_RUN_YET.capitalize()}."
     return "\n\n".join([introduction, split_note(runs, conditions), table])
 
 
@@ -251,8 +254,3 @@ def _with_interval(value: dict) -> str:
 
 def _two_digits(value: float | None) -> str:
     return EMPTY if value is None else f"{value:.2f}"
-
-
-def _markdown(columns: list[str], lines: list[list[str]]) -> str:
-    rows = [columns, ["---"] * len(columns), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -2,6 +2,7 @@
 
 import statistics
 
+from ..markdown import markdown_table
 from .ratios import BOUNDS, INT8_LOSS, TRAINING_BOUND, int8_is_worth_it, missed, ratio
 
 EMPTY = "–"
@@ -61,7 +62,6 @@ def render(report: dict) -> str:
     unfinished = "" if report["finished"] else "\n\n**The run was cut off: what follows is what it had.**"
     parts = [
         INTRODUCTION.format(**machine | {"versions": versions, "unfinished": unfinished, "command": report["command"]}),
-        *(_again(name, again) for name, again in report.get("measured_again", {}).items()),
         "## Bounds\n\n" + _bounds(report),
         "## Networks\n\n" + CONTENDERS,
         *(f"### Batch {batch}\n\n" + _network_table(networks, batch) for batch in _batches(networks)),
@@ -73,16 +73,6 @@ def render(report: dict) -> str:
         _profiles(report),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
-
-
-def _again(name: str, again: dict) -> str:
-    """Of a piece that is newer than the rest."""
-    machine = again["machine"]
-    versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
-    return (
-        f"Measured again since: {name}, by `{again['command']}` on {machine['device']} ({machine['threads']} threads; "
-        f"load average: {machine['load']}), {versions}."
-    )
 
 
 def _bounds(report: dict) -> str:
@@ -99,7 +89,7 @@ def _bounds(report: dict) -> str:
     training = (report.get("training") or {}).get("sizes", {})
     ratios = {f"{name} size": ratio(row["seconds"], "real", "memory")[0] for name, row in training.items()}
     rows.append(["training, real data / in memory", f"{TRAINING_BOUND:.2f}", *_verdict(ratios, TRAINING_BOUND)])
-    return _markdown(["ratio", "at most", "embedded", "kept by", "missed by"], rows)
+    return markdown_table(["ratio", "at most", "embedded", "kept by", "missed by"], rows)
 
 
 def _verdict(ratios: dict[str, float], limit: float) -> list[str]:
@@ -126,7 +116,7 @@ def _network_table(networks: dict, batch: str) -> str:
         rows.append([label, f"{height}x{width}", *ratios, *milliseconds, *difference])
     heads = [f"{_LABELS[contender]} / {_LABELS[reference]}" for contender, reference in columns]
     difference = ["Δ"] if "onnx" in times else []
-    return _markdown(["backbone", "input", *heads, *(f"{_LABELS[t]}, ms" for t in times), *difference], rows)
+    return markdown_table(["backbone", "input", *heads, *(f"{_LABELS[t]}, ms" for t in times), *difference], rows)
 
 
 def _pipelines(measured: dict | None) -> str | None:
@@ -138,7 +128,7 @@ def _pipelines(measured: dict | None) -> str | None:
         for name in next(iter(measured["seconds"].values()))
     ]  # fmt: skip
     heads = [f"batch {batch}" for batch in measured["seconds"]]
-    table = _markdown(["pipeline", *heads, *(f"{head}, ms" for head in heads)], rows)
+    table = markdown_table(["pipeline", *heads, *(f"{head}, ms" for head in heads)], rows)
     return "## Pipelines\n\n" + PIPELINES.format(vit=measured["vit_side"]) + "\n" + table
 
 
@@ -153,7 +143,7 @@ def _keras(measured: dict | None) -> str | None:
             time = _milliseconds(seconds[name], int(batch))
             rows.append([_LABELS[name], batch, _ratio(seconds, name, "eager"), time])
     text = KERAS.format(**measured["versions"])
-    table = _markdown(["network", "batch", "ratio", "ms"], rows)
+    table = markdown_table(["network", "batch", "ratio", "ms"], rows)
     peak = f"Peak memory of the Keras process: {measured['peak_mb']:.0f} MB."
     return "\n\n".join(["## The paper's stack", text.strip(), table, peak])
 
@@ -181,8 +171,8 @@ def _int8(measured: dict | None) -> str | None:
         [
             "## 8-bit integers",
             INT8.strip(),
-            _markdown(["batch", "int8 / ONNX", "ONNX, ms", "int8, ms"], times),
-            _markdown(["part", "pictures", "BMA, float32", "difference in 8 bits"], parts),
+            markdown_table(["batch", "int8 / ONNX", "ONNX, ms", "int8, ms"], times),
+            markdown_table(["part", "pictures", "BMA, float32", "difference in 8 bits"], parts),
             text,
         ]
     )
@@ -212,7 +202,7 @@ def _training(measured: dict | None) -> str | None:
         f"To draw and augment a picture takes {draw:.1f} ms of one core: where no core is free for it, the step gives\n"
         f"them. Peak memory of the training process, its workers not counted: {measured['peak_mb']:.0f} MB."
     )
-    return "\n\n".join(["## Training", text.strip(), _markdown(heads, rows), peak])
+    return "\n\n".join(["## Training", text.strip(), markdown_table(heads, rows), peak])
 
 
 def _memory(networks: dict) -> str | None:
@@ -228,7 +218,7 @@ def _memory(networks: dict) -> str | None:
         "MB that a process holds at most, resident (VmHWM), which loads the contender alone and answers one batch.\n"
         "The libraries are in it; ONNX Runtime's process does without torch."
     )
-    return "\n\n".join(["## Peak memory", text, _markdown(["backbone", "batch", *map(_LABELS.get, kinds)], rows)])
+    return "\n\n".join(["## Peak memory", text, markdown_table(["backbone", "batch", *map(_LABELS.get, kinds)], rows)])
 
 
 def _profiles(report: dict) -> str | None:
@@ -256,7 +246,7 @@ def _profiles(report: dict) -> str | None:
 def _operators(operators: list[dict]) -> str:
     runs = list(operators[0]["milliseconds"])
     rows = [[f"`{row['operator']}`", *(f"{row['milliseconds'][run]:.2f}" for run in runs)] for row in operators]
-    return _markdown(["operator", *(f"{_LABELS[run]}, ms" for run in runs)], rows)
+    return markdown_table(["operator", *(f"{_LABELS[run]}, ms" for run in runs)], rows)
 
 
 _LABELS = {
@@ -289,8 +279,3 @@ def _ratio(times: dict[str, list[float]], contender: str, reference: str, bold: 
 
 def _milliseconds(seconds: list[float] | None, batch: int) -> str:
     return EMPTY if seconds is None else f"{1000 * statistics.median(seconds) / batch:.1f}"
-
-
-def _markdown(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
