@@ -29,6 +29,7 @@ class RecipeName(StrEnum):
     paper = "paper"
     modern = "modern"
     go_on = "continue"
+    teach = "teach"
     fine_tune = "fine-tune"
 
 
@@ -67,12 +68,15 @@ def train(
     teacher: Annotated[
         list[Path] | None, typer.Option(help="A checkpoint of that split to learn from too; several are averaged.")
     ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of lesion masks, to teach Soft-Attention where to look.")
+    ] = None,
 ) -> None:
     """Train a checkpoint on a labelled data set; resumes where it was cut off."""
     if (backbone is None) == (start is None):
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
     with one_line_errors():
-        from .data.ham10000 import find_images
+        from .data.ham10000 import find_images, find_masks
         from .data.splits import write_split
         from .training.recipes import RECIPES
         from .training.run import train as run
@@ -94,6 +98,7 @@ def train(
             max_minutes=minutes,
             start=start,
             teachers=teacher or (),
+            masks=find_masks(masks) if masks else None,
         )
         typer.echo(f"saved {output}")
 

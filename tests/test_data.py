@@ -5,7 +5,7 @@ from PIL import Image
 
 from hfskin import HfskinImageProcessor, encode_metadata
 from hfskin.data.dataset import LesionDataset, TrainingDataset
-from hfskin.data.ham10000 import DataError, load_ham10000, read_table
+from hfskin.data.ham10000 import DataError, find_masks, load_ham10000, read_table
 from hfskin.data.splits import check_leaks, folds, lesion_groups, make_split, write_split
 from hfskin.data.transforms import training_transform
 from hfskin.model.labels import CLASSES
@@ -134,6 +134,32 @@ def test_lesion_dataset_gives_what_inference_sees(table):
     torch.testing.assert_close(sample["metadata"], expected)
     hidden = LesionDataset(table, processor, use_metadata=False)[5]
     torch.testing.assert_close(hidden["metadata"], torch.from_numpy(encode_metadata()))
+
+
+def test_a_mask_goes_where_its_picture_goes(table, tmp_path):
+    """A picture that is its own mask, white on black: whatever happens to it, the mask stays on the white."""
+    torch.manual_seed(0)
+    image_id = table["image_id"][0]
+    sizes = {image_id: (200, 150), "copy": (224, 224), f"{image_id}_segmentation": (600, 450)}
+    for name, (width, height) in sizes.items():
+        picture = Image.new("RGB", (width, height))
+        picture.paste((255, 255, 255), (int(0.4 * width), int(0.2 * height), int(0.7 * width), int(0.8 * height)))
+        picture.save(tmp_path / f"{name}.png")
+    rows = table[:2].assign(path=[tmp_path / f"{image_id}.png", table["path"][1]])
+    copies, masks = {image_id: tmp_path / "copy.png"}, find_masks(tmp_path)
+    assert list(masks) == [image_id]
+    dataset = TrainingDataset(rows, HfskinImageProcessor(), training_transform((144, 192)), 0.0, copies, masks)
+    for _ in range(40):
+        sample = dataset[0]
+        white = (sample["pixel_values"] > 0).all(dim=0)
+        assert ((sample["lesion"][0] > 0) == white).float().mean() > 0.97
+    assert not dataset[1]["lesion"].any()  # it has no mask
+    assert dataset[1]["lesion"].shape == (1, 144, 192)
+
+
+def test_a_folder_without_masks_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no masks; they are named"):
+        find_masks(tmp_path)
 
 
 def test_training_dataset_augments_draws_copies_and_hides_metadata(table, tmp_path):

@@ -19,18 +19,22 @@ from torch.nn import functional as F
 from transformers import TrainerState
 
 import hfskin
-from hfskin.data.ham10000 import load_ham10000
+from hfskin.cli import RecipeName
+from hfskin.data.ham10000 import find_masks, load_ham10000
+from hfskin.evaluation.localisation import summarise_localisation
 from hfskin.model.backbones import BACKBONES, create_backbone, early_maps, freeze_early_layers
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.metadata import encode_metadata
+from hfskin.training.attention import attention_loss
 from hfskin.training.averaging import average_checkpoints
 from hfskin.training.checkpoints import last_complete_checkpoint
 from hfskin.training.distillation import TEMPERATURE, Teachers
 from hfskin.training.draws import ClassSampling, ReproducibleDraws, class_quotas
 from hfskin.training.losses import WeightedCrossEntropy, class_weights
-from hfskin.training.recipes import CONTINUE, MODERN, PAPER
+from hfskin.training.recipes import CONTINUE, MODERN, PAPER, RECIPES, TEACH
 from hfskin.training.run import loss_weights, train
 
+MASKS = Path(__file__).parent / "masks"
 LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
 # HAM10000's pictures a class, in the order of CLASSES (paper, Table 2).
 HAM10000_COUNTS = [327, 514, 1099, 115, 1113, 6705, 142]
@@ -105,6 +109,10 @@ def test_sampling_leaves_the_objective():
     torch.testing.assert_close((again / plain).float(), expected, rtol=1e-5, atol=0)
 
 
+def test_every_recipe_can_be_asked_for():
+    assert {name.value for name in RecipeName} == set(RECIPES)
+
+
 def test_paper_recipe_is_section_2_5():
     assert (PAPER.learning_rate, PAPER.adam_epsilon, PAPER.weight_decay) == (1e-3, 0.1, 0.0)
     assert (PAPER.early_stopping, PAPER.metric, PAPER.augment) == (25, "accuracy", False)
@@ -153,6 +161,44 @@ def test_early_layers_stay_as_they_were(tiny_checkpoint, split_table, tmp_path):
     kept = {name for name, _ in model.named_parameters() if name in after and torch.equal(after[name], before[name])}
     assert early <= kept
     assert len(kept - early) < len(after) / 10
+
+
+def test_the_attention_loss_is_the_share_on_the_lesion():
+    maps = torch.zeros(3, 2, 2, 4)
+    maps[:, 0, 0, 0] = 1.0  # the first map looks at one corner, the second everywhere
+    maps[:, 1] = 1 / 8
+    lesion = torch.zeros(3, 1, 20, 40, dtype=torch.uint8)
+    lesion[0, :, :10, :10] = 1  # that corner
+    lesion[1, :, :10, :20] = 1  # and the place beside it; the third mask is empty
+    expected = (np.log(8) + np.log(4)) / 6
+    assert float(attention_loss(maps, lesion)) == pytest.approx(expected, rel=1e-5)
+    elsewhere = torch.zeros(1, 1, 20, 40, dtype=torch.uint8)
+    elsewhere[..., 10:, 30:] = 1
+    assert torch.isfinite(attention_loss(maps[:1], elsewhere))
+
+
+def test_masks_teach_the_attention_where_the_lesion_is(tiny_checkpoint, split_table, tmp_path):
+    """And the backbone stays as it was."""
+    masks = find_masks(MASKS)
+    recipe = short(TEACH, epochs=6, learning_rate=1e-2, ema_decay=0.0)
+    shares = {}
+    for name, given in (("untaught", None), ("taught", masks)):
+        train(split_table, tmp_path / name, recipe, None, start=tiny_checkpoint, masks=given)
+        pipeline = hfskin.load(tmp_path / name)
+        rows = split_table[split_table["image_id"].isin(masks)]
+        shares[name] = summarise_localisation(pipeline, rows, MASKS)["soft_attention"]["mass"]["value"]
+    assert shares["taught"] > 1.3 * shares["untaught"], shares
+    before, after = (load_file(f / "model.safetensors") for f in (tiny_checkpoint, tmp_path / "taught"))
+    kept = [name for name, value in after.items() if torch.equal(value, before[name])]
+    assert {name for name, _ in pipeline.model.named_parameters() if ".backbone." in name} <= set(kept)
+    facts = json.loads((tmp_path / "taught" / "training.json").read_text())
+    assert facts["n_masks"] == (rows["split"] == "train").sum()
+
+
+def test_masks_need_soft_attention_and_augmentation(tiny_checkpoint, split_table, tmp_path):
+    for recipe in (short(PAPER), short(MODERN, attention_maps=0)):
+        with pytest.raises(ValueError, match="masks teach Soft-Attention on augmented pictures"):
+            train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", None, (64, 96), masks={})
 
 
 def test_random_early_layers_are_not_kept(split_table, tmp_path):

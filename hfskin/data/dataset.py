@@ -10,6 +10,8 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from ..model.image_processing_hfskin import HfskinImageProcessor
@@ -78,6 +80,8 @@ class TrainingDataset(Dataset):
         transform: uint8 (3, h, w) -> uint8 (3, H, W).
         metadata_dropout: probability that all three fields are hidden; each one alone is hidden with a third of it
             (Gessert et al. 2020 use 0.1).
+        masks: files of lesion masks by image id. With them every dict has "lesion" too, uint8 (1, H, W), above 0 inside
+            the lesion; all 0 where there is no mask.
     """
 
     def __init__(
@@ -87,12 +91,16 @@ class TrainingDataset(Dataset):
         transform: Callable[[torch.Tensor], torch.Tensor],
         metadata_dropout: float = 0.0,
         copies: Mapping[str, Path] | None = None,
+        masks: Mapping[str, Path] | None = None,
     ):
         self.processor, self.transform, self.metadata_dropout = processor, transform, metadata_dropout
         self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
         self.patients = list(zip(table["age"], table["sex"], table["localization"], strict=True))
         self.copies = copies or {}
         self.pictures: list[list[torch.Tensor]] = _in_threads(self._decode, table["image_id"], table["path"])
+        self.masks: list[torch.Tensor | None] | None = None
+        if masks is not None:
+            self.masks = _in_threads(self._read_mask, [masks.get(image_id) for image_id in table["image_id"]])
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -100,11 +108,28 @@ class TrainingDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         versions = self.pictures[index]
         picture = versions[int(torch.randint(len(versions), ()))]
+        lesion = {}
+        if self.masks is None:
+            augmented = self.transform(picture)
+        else:
+            augmented, lesion["lesion"] = self.transform(picture, self._mask(index, picture.shape[1:]))
         return {
-            "pixel_values": normalise(self.transform(picture), self.processor),
+            "pixel_values": normalise(augmented, self.processor),
             "metadata": torch.from_numpy(self._metadata(index)),
             "labels": self.labels[index],
+            **lesion,
         }
+
+    def _read_mask(self, path: Path | None) -> torch.Tensor | None:
+        """uint8 (1, h, w), 1 inside the lesion; a mask has its picture's aspect, so that both are cropped alike."""
+        return None if path is None else (_fit(read_image(path).image, self.processor)[:1] >= 128).to(torch.uint8)
+
+    def _mask(self, index: int, size: tuple[int, int]) -> tv_tensors.Mask:
+        """A picture's mask at its size, whichever copy was drawn."""
+        mask = self.masks[index]
+        if mask is None:
+            return tv_tensors.Mask(torch.zeros(1, *size, dtype=torch.uint8))
+        return v2.functional.resize(tv_tensors.Mask(mask), list(size))
 
     def _decode(self, image_id: str, path: Path) -> list[torch.Tensor]:
         first = read_image(path).image

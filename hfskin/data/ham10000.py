@@ -127,6 +127,20 @@ def find_images(roots: Iterable[str | Path]) -> dict[str, Path]:
     return found
 
 
+def find_masks(root: str | Path) -> dict[str, Path]:
+    """Segmentation masks below a folder, <image_id>_segmentation.png, by image id.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = {
+        name.removesuffix(MASK_SUFFIX): path for name, path in find_images([root]).items() if name.endswith(MASK_SUFFIX)
+    }
+    if not found:
+        raise DataError(f"{root}: no masks; they are named <image_id>{MASK_SUFFIX}.png")
+    return found
+
+
 def _from_isic_ground_truth(table: pd.DataFrame, name: str) -> pd.DataFrame:
     try:
         scores = table[[c.upper() for c in CLASSES]].astype(float)

@@ -5,10 +5,18 @@ import io
 import numpy as np
 import torch
 from PIL import Image
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 
-class RandomColourCast(v2.Transform):
+class _OfColours(v2.Transform):
+    """Changes the colours of a picture, and leaves a mask that comes with it as it is."""
+
+    def transform(self, inpt, params):
+        return inpt if isinstance(inpt, tv_tensors.Mask) else self.recolour(inpt, params)
+
+
+class RandomColourCast(_OfColours):
     """Each channel times its own factor: another lamp, another white balance."""
 
     def __init__(self, strength: float = 0.15):
@@ -18,11 +26,11 @@ class RandomColourCast(v2.Transform):
     def make_params(self, flat_inputs):
         return {"gain": 1 + self.strength * (2 * torch.rand(3, 1, 1) - 1)}
 
-    def transform(self, inpt, params):
+    def recolour(self, inpt, params):
         return (inpt * params["gain"]).clamp(0, 255).to(inpt.dtype)
 
 
-class RandomDownscale(v2.Transform):
+class RandomDownscale(_OfColours):
     """Down and up again: a picture from a coarser camera, or a small copy of it."""
 
     def __init__(self, lowest: float = 0.4):
@@ -32,7 +40,7 @@ class RandomDownscale(v2.Transform):
     def make_params(self, flat_inputs):
         return {"factor": self.lowest + (1 - self.lowest) * torch.rand(()).item()}
 
-    def transform(self, inpt, params):
+    def recolour(self, inpt, params):
         height, width = inpt.shape[-2:]
         small = [round(height * params["factor"]), round(width * params["factor"])]
         return v2.functional.resize(v2.functional.resize(inpt, small, antialias=True), [height, width])
@@ -54,13 +62,13 @@ class RandomSurround(v2.Transform):
         return inpt * inside
 
 
-class RandomJPEG(v2.Transform):
+class RandomJPEG(_OfColours):
     """Saved with loss. Pillow, since torchvision's own needs its compiled operators."""
 
     def make_params(self, flat_inputs):
         return {"quality": int(torch.randint(20, 80, ()))}
 
-    def transform(self, inpt, params):
+    def recolour(self, inpt, params):
         file = io.BytesIO()
         Image.fromarray(inpt.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=params["quality"])
         return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
@@ -68,7 +76,7 @@ class RandomJPEG(v2.Transform):
 
 def training_transform(image_size: tuple[int, int]) -> v2.Transform:
     """uint8 (3, h, w) of any size -> uint8 (3, H, W): crop, aspect, flips, rotation, light, sharpness, black
-    surrounds, compression."""
+    surrounds, compression. A mask (1, h, w) given after it goes where the picture goes."""
     aspect = image_size[1] / image_size[0]
     return v2.Compose(
         [

@@ -100,7 +100,7 @@ def describe_training(runs: Sequence[Mapping]) -> str:
             f"; from there {again} runs of {run['recipe']['epochs']} epochs more ({_emphasis(run['recipe'])}), and the "
             f"mean of the weights of all {again + 1}"
         )
-    return words
+    return f"{words}; Soft-Attention {'' if run.get('n_masks') else 'not '}taught by masks"
 
 
 def for_card(report: Mapping) -> dict:
@@ -132,10 +132,13 @@ def headlines(result: Mapping) -> dict:
 
 
 def _emphasis(recipe: Mapping) -> str:
-    """What a recipe shows and weighs more than it occurs, in words; older ones lack the fields."""
-    words = "rare classes drawn more often" if recipe.get("sampling_power") else "classes drawn as they occur"
-    weight = recipe.get("melanoma_weight", 1)
-    return words if weight == 1 else f"{words}, melanoma weighing {weight:g} times as much"
+    """What a recipe shows and weighs more than it occurs, and what it leaves as it is; older ones lack the fields."""
+    words = ["rare classes drawn more often" if recipe.get("sampling_power") else "classes drawn as they occur"]
+    if (weight := recipe.get("melanoma_weight", 1)) != 1:
+        words.append(f"melanoma weighing {weight:g} times as much")
+    if recipe.get("freeze_early"):
+        words.append("early layers kept")
+    return ", ".join(words)
 
 
 def _setting(run: Mapping) -> tuple:

@@ -51,6 +51,7 @@ def train(
     max_minutes: float | None = None,
     start: Path | None = None,
     teachers: Sequence[Path] = (),
+    masks: dict[str, Path] | None = None,
 ) -> Path:
     """Train on the rows of `table` whose split is "train", choose by those whose split is "val".
 
@@ -67,16 +68,19 @@ def train(
         start: a checkpoint of hfskin to go on from, in place of `weights`: its architecture, processor and weights,
             head included. It must have been trained on the same split, or the validation part is not unseen.
         teachers: checkpoints to learn from beside the labels, see [`Teachers`]; of the same split too.
+        masks: lesion masks of training pictures by image id, to teach Soft-Attention where the lesion is; see
+            training/attention.py.
 
     Returns:
         `output`, with the best model by the recipe's metric, its processor and training.json, whose "finished" is false
         where `max_minutes` ended the run.
 
     Raises:
-        ValueError: a class without training pictures; random weights, whose early layers the recipe would keep.
+        ValueError: a class without training pictures; random weights that the recipe would keep; masks
+            for a model without Soft-Attention, or for a recipe that does not augment.
     """
-    if recipe.freeze_early and start is None and weights is None:
-        raise ValueError("this recipe keeps the early layers as they are, and random ones are of no use: go on from a "
+    if (recipe.freeze_early or recipe.freeze_backbone) and start is None and weights is None:
+        raise ValueError("this recipe keeps layers as they are, and random ones are of no use: go on from a "
                          "checkpoint, or give pretrained weights")  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
     set_seed(seed)
@@ -90,13 +94,19 @@ def train(
         backbone, image_size = model.config.backbone, tuple(model.config.image_size)
     if recipe.freeze_early:
         freeze_early_layers(model.image_model.backbone)
+    if recipe.freeze_backbone:
+        model.image_model.backbone.requires_grad_(False)
+    if masks is not None and (model.image_model.attention is None or not recipe.augment):
+        raise ValueError(
+            "masks teach Soft-Attention on augmented pictures: this model lacks it, or the recipe does not augment"
+        )
     # 1.2 to 1.4 times the images a second on a CPU, and what a GPU's tensor cores want
     model = model.to(memory_format=torch.channels_last)
     train_rows, val_rows = (table[table["split"] == part].reset_index(drop=True) for part in ("train", "val"))
     weights_of_classes = loss_weights(recipe, [int((train_rows["dx"] == dx).sum()) for dx in CLASSES])
     if recipe.augment:
         transform = training_transform(image_size)
-        pictures = TrainingDataset(train_rows, processor, transform, recipe.metadata_dropout, copies)
+        pictures = TrainingDataset(train_rows, processor, transform, recipe.metadata_dropout, copies, masks)
     else:
         pictures = LesionDataset(train_rows, processor, in_memory=True)
     sampling = ClassSampling(pictures.labels, recipe.sampling_power, seed) if recipe.sampling_power else None
@@ -136,6 +146,7 @@ def train(
         "seed": seed,
         "n_train": len(train_rows),
         "n_copies": sum(image_id in (copies or {}) for image_id in train_rows["image_id"]),
+        "n_masks": sum(image_id in (masks or {}) for image_id in train_rows["image_id"]),
         "n_val": len(val_rows),
         "finished": not (limit and limit.stopped),
         "epochs_done": round(trainer.state.epoch, 2),
@@ -252,6 +263,7 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
         restore_callback_states_from_checkpoint=True,  # early stopping's patience
         use_cpu=processes > 1 and not on_gpu,  # otherwise they would not find each other
         ddp_find_unused_parameters=False,
+        remove_unused_columns=False,  # the masks are for the loss, not for `forward`
         report_to=[],
         seed=seed,
     )

@@ -17,6 +17,7 @@ from transformers.trainer import TRAINING_ARGS_NAME
 
 from ..hub.push import add_card
 from ..model.labels import CLASSES
+from . import attention
 from .callbacks import UpdateAverage
 from .checkpoints import save_errors
 from .distillation import WEIGHT, Teachers
@@ -53,7 +54,10 @@ class HfskinTrainer(Trainer):
         return super().training_step(model, inputs, num_items_in_batch)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        lesion = inputs.pop("lesion", None)
         loss, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
+        if lesion is not None:
+            loss = loss + attention.WEIGHT * attention.attention_loss(outputs.attentions, lesion)
         if self.teachers is not None and model.training:
             taught = self.teachers.loss(outputs.logits, inputs["pixel_values"], inputs["metadata"])
             loss = (1 - WEIGHT) * loss + WEIGHT * taught
