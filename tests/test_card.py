@@ -171,6 +171,13 @@ def test_a_chain_of_runs_is_told_from_its_beginning(metrics, config):
     assert "```\ntrain first\ntrain second 1\ntrain second 2\ntrain third\n```" in card
 
 
+def test_a_run_with_masks_and_the_mean_of_it_and_its_start_are_told(metrics, config):
+    metrics["training"] |= {"n_masks": 8011, "averaged": [{"command": "train first", "seed": 0}]}
+    card = render_card(metrics, config, "org/name")
+    assert "Soft-Attention taught by 8,011 masks" in card
+    assert "the mean of its weights and those that it began with" in card
+
+
 def test_every_table_of_results_names_its_split(metrics, config):
     card = render_card(metrics, config, "org/name")
     results = card[card.index("## Results") : card.index("## Training")]
