@@ -33,7 +33,7 @@ class Recipe:
     dropout: float = 0.5
     drop_path_rate: float = 0.0
     freeze_early: bool = False  # the layers up to the map of stride 8 keep their weights, which saves time
-    freeze_backbone: bool = False  # the head and Soft-Attention alone learn
+    freeze_backbone: bool = False  # the head and Soft-Attention alone learn; BatchNorm's statistics go on
 
 
 # Sections 2.2 to 2.5. Batch size and the plateau's patience are not in the text; 32 and 5 follow the authors'
