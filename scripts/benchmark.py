@@ -2,16 +2,19 @@
 
     python scripts/benchmark.py --prepare
     python scripts/benchmark.py --data HAM10000 [--keras-python PYTHON] [--rounds 9] [--threads 2] ...
+    python scripts/benchmark.py --data HAM10000 --only int8 ...
     python scripts/benchmark.py --render
 
 `--prepare` exports the ONNX graphs to `--graphs` (git ignores it) and measures nothing; a run makes those that are
-missing. A run writes its JSON after every piece: one that is cut off keeps what it has. For figures to publish, nothing
-else may run on the machine.
+missing. A run writes its JSON after every piece: one that is cut off keeps what it has. `--only` measures one piece
+again, after a new checkpoint say, and keeps the rest of the report. For figures to publish, nothing else may run on the
+machine.
 """
 
 import argparse
 import importlib.util
 import itertools
+import json
 import os
 import sys
 from importlib.metadata import version
@@ -37,6 +40,8 @@ def main() -> None:
             render_page(args.output, PAGE)
         elif args.prepare:
             prepare_all(args)
+        elif args.only:
+            measure_again(args)
         else:
             measure(args)
     except (ValueError, OSError, RuntimeError) as error:
@@ -48,6 +53,7 @@ def parse_arguments() -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--prepare", action="store_true", help="export the graphs, measure nothing")
     mode.add_argument("--render", action="store_true", help="write docs/benchmark.md from the results, measure nothing")
+    mode.add_argument("--only", choices=sorted(PIECES), help="measure this piece of an existing report again")
     parser.add_argument(
         "--data", type=Path, help="HAM10000 folder, for int8 and training; without it neither is measured"
     )
@@ -59,7 +65,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--keras-python", help="a Python that has TensorFlow; default this one if it has")
     parser.add_argument("--graphs", type=Path, default=ROOT / "build" / "benchmark", help="default build/benchmark")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="default results/benchmark.json")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.only in ("int8", "training") and args.data is None:
+        parser.error(f"--only {args.only} needs --data")
+    if args.only == "int8" and args.device != "cpu":
+        parser.error("int8 is measured on the CPU alone")
+    return args
 
 
 def prepare_all(args: argparse.Namespace) -> None:
@@ -97,6 +108,17 @@ def measure(args: argparse.Namespace) -> None:
     for row in prepared[len(mobile) :]:
         keep("networks", row.name, value=measure_networks(row, args, (1,), few(args), row.name in compiled))
     keep("finished", value=True)
+
+
+def measure_again(args: argparse.Namespace) -> None:
+    """One piece anew; the report says by which command, and on what."""
+    from hfskin.hub_access import hide_loading_bars
+
+    hide_loading_bars()
+    report = json.loads(args.output.read_text(encoding="utf-8"))
+    report.setdefault("measured_again", {})[args.only] = {"command": command(args), "machine": machine(args)}
+    report[args.only] = PIECES[args.only](args)
+    write(report, args.output)
 
 
 def architectures(args: argparse.Namespace):
@@ -239,6 +261,10 @@ def measure_training(args: argparse.Namespace) -> dict:
     return {"pictures": len(table), "width": width, "height": height, **result, "peak_mb": peak}
 
 
+# What stands in the report by name.
+PIECES = {"pipelines": measure_pipelines, "keras": measure_keras, "int8": measure_int8, "training": measure_training}
+
+
 def few(args: argparse.Namespace) -> int:
     return min(BIG_ROUNDS, args.rounds)
 
@@ -264,7 +290,7 @@ def command(args: argparse.Namespace) -> str:
     words = ["python scripts/benchmark.py"]
     words += ["--data HAM10000"] if args.data else []
     words += ["--keras-python PYTHON"] if args.keras_python else []
-    words += [f"--{name} {value}" for name in ("backbones", "compile") if (value := getattr(args, name))]
+    words += [f"--{name} {value}" for name in ("backbones", "compile", "only") if (value := getattr(args, name))]
     return " ".join([*words, f"--device {args.device} --rounds {args.rounds} --threads {args.threads}"])
 
 
@@ -277,8 +303,6 @@ def write(report: dict, path: Path) -> None:
 
 def render_page(results: Path, page: Path) -> None:
     """Write the page of the results."""
-    import json
-
     from hfskin.evaluation.benchmark.page import render
 
     page.write_text(render(json.loads(results.read_text(encoding="utf-8"))), encoding="utf-8")

@@ -99,6 +99,28 @@ def test_a_run_that_was_cut_off_says_so(script):
     assert "Not measured: no TensorFlow." in page
 
 
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is not None, reason="Keras would be measured for minutes")
+def test_one_piece_is_measured_again_and_the_rest_stays(script, monkeypatch, tmp_path):
+    output = tmp_path / "benchmark.json"
+    before = report_of(script, {}, keras={"absent": "before"})
+    output.write_text(json.dumps(before))
+    typed = ["--only", "keras", "--rounds", "1", "--threads", "1", "-o", str(output)]
+    monkeypatch.setattr("sys.argv", ["benchmark.py", *typed])
+    script.measure_again(script.parse_arguments())
+    after = json.loads(output.read_text())
+    assert after["keras"]["absent"].startswith("no TensorFlow")
+    assert all(after[name] == before[name] for name in before if name != "keras")
+    again = "python scripts/benchmark.py --only keras --device cpu --rounds 1 --threads 1"
+    assert f"Measured again since: keras, by `{again}` on " in render(after)
+
+
+def test_a_piece_that_needs_data_asks_for_it(script, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["benchmark.py", "--only", "int8"])
+    with pytest.raises(SystemExit):
+        script.parse_arguments()
+    assert "--only int8 needs --data" in capsys.readouterr().err
+
+
 def test_the_command_names_no_folder_of_this_machine(script, monkeypatch):
     typed = [
         "--data=/home/me/data",

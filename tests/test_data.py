@@ -143,7 +143,7 @@ def test_a_mask_goes_where_its_picture_goes(table, tmp_path):
     sizes = {image_id: (200, 150), "copy": (224, 224), f"{image_id}_segmentation": (600, 450)}
     for name, (width, height) in sizes.items():
         picture = Image.new("RGB", (width, height))
-        picture.paste((255, 255, 255), (int(0.4 * width), int(0.2 * height), int(0.7 * width), int(0.8 * height)))
+        picture.paste((255, 255, 255), (int(0.4 * width), int(0.2 * height), int(0.7 * width), int(0.6 * height)))
         picture.save(tmp_path / f"{name}.png")
     rows = table[:2].assign(path=[tmp_path / f"{image_id}.png", table["path"][1]])
     copies, masks = {image_id: tmp_path / "copy.png"}, find_masks(tmp_path)

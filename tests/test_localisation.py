@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_a_real_mask_lies_over_the_dark_lesion(with_masks):
     row = with_masks.iloc[0]
     with Image.open(row["path"]) as file:
         grey = np.asarray(file.convert("L"))
-    inside = read_mask(MASKS, row["image_id"], (0, 0, *grey.shape[::-1]), grey.shape)
+    inside = read_mask(MASKS / f"{row['image_id']}_segmentation.png", (0, 0, *grey.shape[::-1]), grey.shape)
     assert 0.02 < inside.mean() < 0.9
     assert grey[inside].mean() < grey[~inside].mean() - 10
 
@@ -50,5 +51,8 @@ def test_maps_are_scored_against_masks_and_baselines(embedded, with_masks):
 
 
 def test_a_missing_mask_is_named(embedded, with_masks, tmp_path):
-    with pytest.raises(DataError, match=f"{with_masks['image_id'][0]}_segmentation.png"):
+    first, *others = with_masks["image_id"]
+    for image_id in others:
+        shutil.copy(MASKS / f"{image_id}_segmentation.png", tmp_path)
+    with pytest.raises(DataError, match=f"no mask of {first}; masks are named <image_id>_segmentation"):
         summarise_localisation(embedded, with_masks, tmp_path)

@@ -108,17 +108,14 @@ class TrainingDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         versions = self.pictures[index]
         picture = versions[int(torch.randint(len(versions), ()))]
-        lesion = {}
+        sample = {"labels": self.labels[index]}
         if self.masks is None:
-            augmented = self.transform(picture)
+            picture = self.transform(picture)
         else:
-            augmented, lesion["lesion"] = self.transform(picture, self._mask(index, picture.shape[1:]))
-        return {
-            "pixel_values": normalise(augmented, self.processor),
-            "metadata": torch.from_numpy(self._metadata(index)),
-            "labels": self.labels[index],
-            **lesion,
-        }
+            picture, sample["lesion"] = self.transform(picture, self._mask(index, picture.shape[1:]))
+        sample["pixel_values"] = normalise(picture, self.processor)
+        sample["metadata"] = torch.from_numpy(self._metadata(index))
+        return sample
 
     def _read_mask(self, path: Path | None) -> torch.Tensor | None:
         """uint8 (1, h, w), 1 inside the lesion; a mask has its picture's aspect, so that both are cropped alike."""

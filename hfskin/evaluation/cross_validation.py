@@ -92,12 +92,12 @@ def describe_training(runs: Sequence[Mapping]) -> str:
     first = run.get("before") or run
     words = (
         f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['recipe']['epochs']} epochs "
-        f"on seven tenths of the lesions ({_emphasis(first['recipe'])}), {first['device']}"
+        f"on seven tenths of the lesions ({_in_words(first['recipe'])}), {first['device']}"
     )
     if "averaged" in run:
         again = len(run["averaged"])  # itself and all but the first one
         words += (
-            f"; from there {again} runs of {run['recipe']['epochs']} epochs more ({_emphasis(run['recipe'])}), and the "
+            f"; from there {again} runs of {run['recipe']['epochs']} epochs more ({_in_words(run['recipe'])}), and the "
             f"mean of the weights of all {again + 1}"
         )
     return f"{words}; Soft-Attention {'' if run.get('n_masks') else 'not '}taught by masks"
@@ -131,7 +131,7 @@ def headlines(result: Mapping) -> dict:
     }
 
 
-def _emphasis(recipe: Mapping) -> str:
+def _in_words(recipe: Mapping) -> str:
     """What a recipe shows and weighs more than it occurs, and what it leaves as it is; older ones lack the fields."""
     words = ["rare classes drawn more often" if recipe.get("sampling_power") else "classes drawn as they occur"]
     if (weight := recipe.get("melanoma_weight", 1)) != 1:

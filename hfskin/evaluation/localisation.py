@@ -7,7 +7,7 @@ import pandas as pd
 from PIL import Image
 from tqdm.auto import tqdm
 
-from ..data.ham10000 import DataError
+from ..data.ham10000 import DataError, find_masks
 from ..inference.explain import grad_cam
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.image_processing_hfskin import CropBox
@@ -35,6 +35,9 @@ def summarise_localisation(pipeline: SkinLesionPipeline, table: pd.DataFrame, ma
     Raises:
         DataError: a mask is missing.
     """
+    files = find_masks(masks)
+    if missing := set(table["image_id"]) - set(files):
+        raise DataError(f"{masks} has no mask of {min(missing)}; masks are named <image_id>_segmentation.png")
     scores: dict[str, list[tuple[float, float]]] = {}
     for row in tqdm(table.itertuples(), "localise", total=len(table)):
         patient = row.age, row.sex, row.localization
@@ -44,7 +47,7 @@ def summarise_localisation(pipeline: SkinLesionPipeline, table: pd.DataFrame, ma
         if prediction.attention is not None:
             maps["soft_attention"] = prediction.attention
         maps |= {"centred_blob": centred_blob(shape), "uniform": np.ones(shape)}
-        inside = read_mask(masks, row.image_id, prediction.crop, shape)
+        inside = read_mask(files[row.image_id], prediction.crop, shape)
         for name, heat in maps.items():
             scores.setdefault(name, []).append(score_map(heat, inside))
     bootstrap = LesionBootstrap(table["lesion_id"].to_numpy(dtype=str))
@@ -69,16 +72,10 @@ def centred_blob(shape: tuple[int, int]) -> np.ndarray:
     return np.exp(-(y[:, None] ** 2 + x[None] ** 2) / 2)
 
 
-def read_mask(folder: Path, image_id: str, crop: CropBox, shape: tuple[int, int]) -> np.ndarray:
+def read_mask(path: Path, crop: CropBox, shape: tuple[int, int]) -> np.ndarray:
     """The part of a mask that the model saw, at the map's size: bool (H, W).
 
     `crop` is in pixels of the picture; pictures and masks of HAM10000 have the same size.
-
-    Raises:
-        DataError: there is no mask of that picture.
     """
-    path = folder / f"{image_id}_segmentation.png"
-    if not path.is_file():
-        raise DataError(f"{path.name} is not in {folder}; masks are named <image_id>_segmentation.png")
     with Image.open(path) as mask:
         return np.asarray(mask.convert("L").resize(shape[::-1], Image.Resampling.BILINEAR, box=crop)) >= 128

@@ -17,7 +17,7 @@ from .complexity import complexity
 REFERENCE = "mobilenet_v3_large"  # of the ratios
 BATCH_SIZES = (1, 32)
 WARM_UP, ROUNDS = 2, 5
-PAUSE = 0.005  # seconds in which the threads of the contender before fall asleep
+PAUSE = 0.2  # seconds; the threads of the contender before go on spinning for a while, ONNX Runtime's above 0.02 s
 
 
 def alternate(

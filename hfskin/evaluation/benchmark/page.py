@@ -62,6 +62,7 @@ def render(report: dict) -> str:
     unfinished = "" if report["finished"] else "\n\n**The run was cut off: what follows is what it had.**"
     parts = [
         INTRODUCTION.format(**machine | {"versions": versions, "unfinished": unfinished, "command": report["command"]}),
+        *(_again(name, again) for name, again in report.get("measured_again", {}).items()),
         "## Bounds\n\n" + _bounds(report),
         "## Networks\n\n" + CONTENDERS,
         *(f"### Batch {batch}\n\n" + _network_table(networks, batch) for batch in _batches(networks)),
@@ -73,6 +74,16 @@ def render(report: dict) -> str:
         _profiles(report),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def _again(name: str, again: dict) -> str:
+    """Of a piece that is newer than the rest."""
+    machine = again["machine"]
+    versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
+    return (
+        f"Measured again since: {name}, by `{again['command']}` on {machine['device']} ({machine['threads']} threads; "
+        f"load average: {machine['load']}), {versions}."
+    )
 
 
 def _bounds(report: dict) -> str:
