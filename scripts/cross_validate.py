@@ -1,21 +1,23 @@
-"""Five-fold cross-validation of a recipe on the `lesion` split: answers of models to lesions that they never saw.
+"""Five-fold cross-validation on the `lesion` split, trained in the stages of the published model
+(hfskin/training/stages.py): answers of models to lesions that they never saw.
 
-    python scripts/cross_validate.py --data DIR --copies DIR --weights FILE [--again E] [--folds 0,1] [--minutes M]
+    python scripts/cross_validate.py --data DIR --copies DIR --masks DIR --weights FILE [--folds 0,1] [--minutes M]
+    python scripts/cross_validate.py --record DIR
     python scripts/cross_validate.py --render
 
-Each fold trains on seven tenths of the lesions, chooses and calibrates on one, and answers two. With `--again` the
-training has a second part: from there twice more by the `continue` recipe, and the mean of the three. Its answers go to
+Each fold trains on seven tenths of the lesions, chooses and calibrates on one, and answers two. Its answers go to
 results/cross_validation/fold<k>.csv.gz; when any are there, metrics.json and docs/cross_validation.md are made from all
-of them. A fold that is done is skipped, one that was cut off goes on. Needs neither `datasets` nor `gradio`.
+of them. A fold that is done is skipped, one that was cut off goes on. `--record` puts the validation figures of runs
+DIR/fold<k>, however they were trained, into a table of the page. Needs neither `datasets` nor `gradio`.
 """
 
-import dataclasses
 import json
 import math
 import time
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 import typer
 
@@ -34,18 +36,20 @@ FIGURES = {
     "coverage": "prediction sets: coverage, wanted 0.90",
     "mean_size": "prediction sets: mean size",
 }
+TRIED = "tried.json"
 NAMES = {"bma": "BMA", "auc_macro": "macro AUC", "melanoma_sensitivity": "melanoma sensitivity"}
 
 
 def main(
     data: Annotated[Path | None, typer.Option(help="HAM10000 folder.")] = None,
     render: Annotated[bool, typer.Option("--render", help="Only render the page from metrics.json.")] = False,
+    record: Annotated[Path | None, typer.Option(help="Folder of runs whose validation figures to keep.")] = None,
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="Folder of lesion masks, to teach Soft-Attention by.")] = None,
     backbone: Annotated[str, typer.Option(help="A name of `hfskin backbones`.")] = "efficientnet_lite0",
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
     image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
-    epochs: Annotated[int | None, typer.Option(help="Instead of the modern recipe's.")] = None,
-    again: Annotated[int, typer.Option(help="Epochs of each of two runs that go on from the first; 0: none.")] = 0,
+    epochs: Annotated[str, typer.Option(help="Of the first run and of each round after it, comma-separated.")] = "8,10",
     folds: Annotated[str, typer.Option(help="Comma-separated, 0 to 4.")] = "0,1,2,3,4",
     minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the answers.")] = RESULTS,
@@ -53,85 +57,75 @@ def main(
     page: Annotated[Path, typer.Option(help="Markdown to render.")] = PAGE,
 ) -> None:
     """Train and answer, fold by fold, where there is data; then measure and render."""
-    if not render:
+    if record is not None:
+        record_runs(record, output)
+    elif not render:
         if data is None:
-            raise typer.BadParameter("give --data DIR, or --render")
-        run_folds(data, copies, (backbone, weights, image_size), (epochs, again), folds, minutes, output, runs)
+            raise typer.BadParameter("give --data DIR, --record DIR, or --render")
+        stages = {"backbone": backbone, "weights": weights, "image_size": image_size}
+        stages["epochs"] = tuple(map(int, epochs.split(",")))
+        run_folds(data, stages, copies, masks, folds, minutes, output, runs)
     if (output / "metrics.json").is_file():
-        page.write_text(render_page(json.loads((output / "metrics.json").read_text())), encoding="utf-8")
+        page.write_text(render_page(*read_results(output)), encoding="utf-8")
         typer.echo(f"wrote {page}")
 
 
-def run_folds(data, copies, model: tuple, epochs: tuple, folds: str, minutes: float | None, output: Path, runs: Path):
-    from hfskin.data.ham10000 import find_images, load_ham10000
-    from hfskin.evaluation.cross_validation import summarise_folds
+def run_folds(data, stages: dict, copies, masks, folds: str, minutes: float | None, output: Path, runs: Path) -> None:
+    from hfskin.data.ham10000 import find_images, find_masks, load_ham10000
+    from hfskin.evaluation.cross_validation import fold_split, summarise_folds
     from hfskin.evaluation.report import write_metrics
+    from hfskin.training.stages import Stages, train_in_stages
 
-    table, others = load_ham10000(data), find_images([copies]) if copies else None
+    stages["copies"], stages["masks"] = find_images([copies]) if copies else None, find_masks(masks) if masks else None
+    table = load_ham10000(data)
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     output.mkdir(parents=True, exist_ok=True)
     for fold in map(int, folds.split(",")):
-        if not answers_of(output, fold).is_file() and time.monotonic() < deadline:
-            run_fold(table, others, fold, model, epochs, deadline, output, runs)
+        if answers_of(output, fold).is_file():
+            continue
+        split = fold_split(table, fold)
+        checkpoint = train_in_stages(split, runs / f"fold{fold}", Stages(**stages), fold, deadline)
+        if checkpoint is None:
+            typer.echo(f"fold {fold}: cut off by the time limit; the same command goes on")
+        else:
+            answer_fold(checkpoint, split, fold, stages["copies"], output)
     if files := sorted(output.glob("fold*.csv.gz")):
         report = summarise_folds(table, pd.concat([pd.read_csv(file) for file in files]))
         report["training"] = [json.loads(path.read_text()) for path in sorted(output.glob("fold*.json"))]
         write_metrics(report, output / "metrics.json")
 
 
-def run_fold(table, copies, fold: int, model: tuple, epochs: tuple, deadline: float, output: Path, runs: Path) -> None:
-    """Train, calibrate and answer one fold; nothing is written where the time was too short."""
+def answer_fold(checkpoint: Path, split: pd.DataFrame, fold: int, copies: dict | None, output: Path) -> None:
+    """Calibrate, and write what the model says to its fold's test part."""
     from hfskin.evaluation.calibrate import calibrate_checkpoint
-    from hfskin.evaluation.cross_validation import fold_split, predict_fold
+    from hfskin.evaluation.cross_validation import predict_fold
     from hfskin.training.run import TRAINING_FILE
 
-    split = fold_split(table, fold)
-    checkpoint = train_fold(split, copies, fold, model, epochs, deadline, runs)
-    if checkpoint is None:
-        typer.echo(f"fold {fold}: cut off by the time limit; the same command goes on")
-        return
     calibrate_checkpoint(checkpoint, split)
     facts = json.loads((checkpoint / TRAINING_FILE).read_text())
     (output / f"fold{fold}.json").write_text(
         json.dumps({k: facts[k] for k in facts if k != "history"}, indent=1) + "\n"
     )
-    predict_fold(checkpoint, split, fold).to_csv(answers_of(output, fold), index=False)
+    predict_fold(checkpoint, split, fold, copies).to_csv(answers_of(output, fold), index=False)
 
 
-def train_fold(split, copies, fold: int, model: tuple, epochs: tuple, deadline: float, runs: Path) -> Path | None:
-    """The checkpoint of one fold, not yet calibrated; None where the time was too short."""
-    from hfskin.training.averaging import average_checkpoints
-    from hfskin.training.recipes import CONTINUE, MODERN
-    from hfskin.training.run import TRAINING_FILE, is_finished, train
+def record_runs(folder: Path, output: Path) -> None:
+    """Keep what the validation part said at the end of each fold's run, under the folder's name."""
+    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("fold*/training.json"))]
+    if not runs:
+        raise typer.BadParameter(f"{folder} holds no run; they are looked for as fold<k>/training.json")
+    tried = read_tried(output) | {folder.name: [run | {"history": run["history"][-1:]} for run in runs]}
+    (output / TRIED).write_text(json.dumps(tried, indent=1) + "\n")
 
-    backbone, weights, image_size = model
-    of_first, of_others = epochs
 
-    def finished(run: Path, recipe, name: str | None, **how) -> bool:
-        if is_finished(run):
-            stored = json.loads((run / TRAINING_FILE).read_text())["recipe"]
-            if {key: getattr(recipe, key) for key in stored} != stored:
-                raise ValueError(f"{run} was trained in another way; remove it, or give another --runs")
-            return True
-        left = (deadline - time.monotonic()) / 60
-        if left <= 0:
-            return False
-        limit = None if left == math.inf else left
-        train(split, run, recipe, name, weights, image_size, copies, max_minutes=limit, **how)
-        return is_finished(run)
+def read_tried(output: Path) -> dict[str, list]:
+    """What was recorded, in that order."""
+    return json.loads((output / TRIED).read_text()) if (output / TRIED).is_file() else {}
 
-    first = runs / f"fold{fold}"
-    recipe = MODERN if of_first is None else dataclasses.replace(MODERN, epochs=of_first)
-    if not finished(first, recipe, backbone, seed=fold):
-        return None
-    if not of_others:
-        return first
-    others = [runs / f"fold{fold}-again{i}" for i in (1, 2)]
-    recipe = dataclasses.replace(CONTINUE, epochs=of_others)
-    for i, run in enumerate(others, start=1):
-        if not finished(run, recipe, None, start=first, seed=10 * i + fold):
-            return None
-    return average_checkpoints([*others, first], runs / f"fold{fold}-average")
+
+def read_results(output: Path) -> tuple[dict, dict[str, list]]:
+    """What the page is rendered from."""
+    return json.loads((output / "metrics.json").read_text()), read_tried(output)
 
 
 def answers_of(output: Path, fold: int) -> Path:
@@ -150,7 +144,7 @@ def folds_of(report: dict) -> str:
     )
 
 
-def render_page(report: dict) -> str:
+def render_page(report: dict, tried: dict[str, list]) -> str:
     """The page as Markdown."""
     from hfskin.evaluation.cross_validation import KNOWN, describe_training
 
@@ -161,6 +155,7 @@ def render_page(report: dict) -> str:
         f"of {report['lesions']:,} lesions, each answered by a model that saw no picture of its lesion. "
         f"{describe_training(report['training'])}. In brackets, 95 % intervals over lesions.",
         _figures(report["results"]),
+        *([_copies(report["copies"])] if report["copies"] else []),
         "By fold, with age, sex and site:",
         _by_fold(report["folds"], report["results"][KNOWN]["by_fold"]),
         "By diagnosis, with age, sex and site. Where the mean probability is greater than the share of the pictures, a "
@@ -170,21 +165,48 @@ def render_page(report: dict) -> str:
         "classes with enough of them. HAM10000 does not record skin colour; there is hardly any dark skin in it.",
         _by_group(report["subgroups"]),
     ]
+    if tried:
+        parts += [
+            "What was tried in these folds, by the last epoch of a run on the fold's validation part, a tenth of the "
+            "lesions: mean ± standard deviation over the folds. By these figures the training was chosen, so they are "
+            "no estimate.",
+            _by_training(tried),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
 def _figures(results: dict) -> str:
-    from hfskin.evaluation.cross_validation import KNOWN, UNKNOWN, headlines
+    from hfskin.evaluation.cross_validation import KNOWN, MIRRORED, UNKNOWN, headlines
 
-    known, unknown = (headlines(results[name]) for name in (KNOWN, UNKNOWN))
-    rows = [[title, number(known[key]), number(unknown[key])] for key, title in FIGURES.items()]
-    return markdown_table(["", "with age, sex, site", "picture alone"], rows)
+    views = [headlines(results[name]) for name in (KNOWN, UNKNOWN, MIRRORED)]
+    rows = [[title, *(number(view[key]) for view in views)] for key, title in FIGURES.items()]
+    head = ["", "with age, sex, site", "picture alone", "with age, sex, site, mean over mirror images"]
+    return markdown_table(head, rows)
+
+
+def _copies(copies: dict) -> str:
+    return (
+        f"From other, sharper files of {number(copies['n'])} of the pictures the BMA is {number(copies['bma'])}; from "
+        f"their own files it is {number(copies['unchanged'])}, a difference of {number(copies['difference'])}."
+    )
 
 
 def _by_fold(folds: list[int], by_fold: dict) -> str:
     rows = [[str(fold), *(number(by_fold[name]["values"][i]) for name in NAMES)] for i, fold in enumerate(folds)]
     means = (number(by_fold[name]["mean"]) + " ± " + number(by_fold[name]["sd"]) for name in NAMES)
     return markdown_table(["fold", *NAMES.values()], [*rows, ["mean ± sd", *means]])
+
+
+def _by_training(tried: dict[str, list]) -> str:
+    from hfskin.evaluation.cross_validation import describe_training
+
+    rows = []
+    for runs in tried.values():
+        figures = [[run["history"][-1][key] for run in runs] for key in ("eval_bma", "eval_auc", "eval_melanoma")]
+        told = [f"{number(np.mean(v))} ± {number(np.std(v, ddof=1))}" if len(v) > 1 else number(v[0]) for v in figures]
+        minutes = np.mean([run["minutes_of_last_session"] for run in runs])
+        rows.append([describe_training(runs), str(len(runs)), *told, f"{minutes:.1f}"])
+    return markdown_table(["training", "folds", *NAMES.values(), "minutes of the last run"], rows)
 
 
 def _by_class(result: dict) -> str:

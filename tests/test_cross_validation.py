@@ -1,21 +1,27 @@
 import importlib.util
 import json
-import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+import typer
+from PIL import Image
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from hfskin.cli import app
+from hfskin.data.ham10000 import find_images, find_masks
 from hfskin.data.splits import check_leaks
 from hfskin.evaluation.cross_validation import FOLDS, describe_training, fold_split, predict_fold, summarise_folds
+from hfskin.model.backbones import create_backbone
 from hfskin.model.labels import CLASSES
 from hfskin.training.checkpoints import last_complete_checkpoint
+from hfskin.training.stages import Stages, train_in_stages
+from hfskin.training.trainer import EMA_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,8 +50,17 @@ def test_folds_test_every_picture_once_and_leak_nothing(many):
 
 
 @pytest.fixture(scope="module")
-def answers(many, tiny_checkpoint) -> pd.DataFrame:
-    folds = [predict_fold(tiny_checkpoint, fold_split(many, fold), fold) for fold in range(FOLDS)]
+def copies(many, tmp_path_factory) -> dict[str, Path]:
+    """Squashed files of every other picture."""
+    folder = tmp_path_factory.mktemp("copies")
+    for row in many.iloc[::2].itertuples():
+        Image.open(row.path).resize((60, 60)).save(folder / f"{row.image_id}.png")
+    return find_images([folder])
+
+
+@pytest.fixture(scope="module")
+def answers(many, copies, tiny_checkpoint) -> pd.DataFrame:
+    folds = [predict_fold(tiny_checkpoint, fold_split(many, fold), fold, copies) for fold in range(FOLDS)]
     return pd.concat(folds).sample(frac=1, random_state=0)  # in any order
 
 
@@ -55,21 +70,36 @@ def report(many, answers) -> dict:
     return json.loads(json.dumps(summarise_folds(many, answers) | {"training": [facts]}))
 
 
+def bma_of(rows: pd.DataFrame, suffix: str) -> float:
+    said = rows[[c + suffix for c in CLASSES]].to_numpy().argmax(axis=1)
+    return np.mean([(said[rows["dx"] == c] == i).mean() for i, c in enumerate(CLASSES)])
+
+
 def test_out_of_fold_figures_are_those_of_the_answers(many, answers, report):
     assert (report["images"], report["folds"]) == (112, [0, 1, 2, 3, 4])
     rows = many.merge(answers, on="image_id")
-    for name, suffix in (("with_metadata", ""), ("without_metadata", "_alone")):
-        said = rows[[c + suffix for c in CLASSES]].to_numpy().argmax(axis=1)
-        recalls = [(said[rows["dx"] == c] == i).mean() for i, c in enumerate(CLASSES)]
-        assert report["results"][name]["metrics"]["bma"]["value"] == pytest.approx(np.mean(recalls))
+    for name, suffix in (("with_metadata", ""), ("without_metadata", "_alone"), ("mirrored", "_mirrored")):
+        assert report["results"][name]["metrics"]["bma"]["value"] == pytest.approx(bma_of(rows, suffix))
         assert len(report["results"][name]["by_fold"]["bma"]["values"]) == FOLDS
+    assert any((rows[c] != rows[f"{c}_mirrored"]).any() for c in CLASSES)
     true = rows[list(CLASSES)].to_numpy()[np.arange(112), [CLASSES.index(dx) for dx in rows["dx"]]]
     best = rows[list(CLASSES)].to_numpy().max(axis=1)
     covered = (true >= 0.1) | (true == best)  # 0.1 is the tiny checkpoint's threshold
     assert report["results"]["with_metadata"]["coverage"]["value"] == pytest.approx(covered.mean())
-    page = script("cross_validate").render_page(report)
+    page = script("cross_validate").render_page(report, {})
     assert "112 pictures of 112 lesions" in page
     assert f"| mean ± sd | {report['results']['with_metadata']['by_fold']['bma']['mean']:.3f} ±" in page
+
+
+def test_copies_are_compared_with_the_same_pictures(many, copies, answers, report):
+    rows = many.merge(answers, on="image_id")
+    rows = rows[rows["image_id"].isin(copies)]
+    told = report["copies"]
+    assert told["n"] == len(rows) == 56
+    assert told["bma"]["value"] == pytest.approx(bma_of(rows, "_copy"))
+    assert told["unchanged"]["value"] == pytest.approx(bma_of(rows, ""))
+    assert told["difference"]["value"] == pytest.approx(told["bma"]["value"] - told["unchanged"]["value"])
+    assert "From other, sharper files of 56 of the pictures" in script("cross_validate").render_page(report, {})
 
 
 def test_evaluate_puts_the_folds_beside_its_own_figures(report, tiny_checkpoint, data_folder, tmp_path):
@@ -80,30 +110,57 @@ def test_evaluate_puts_the_folds_beside_its_own_figures(report, tiny_checkpoint,
     assert result.exit_code == 0, result.output
     told = json.loads(output.read_text())["cross_validation"]
     assert told["results"]["with_metadata"]["bma"] == report["results"]["with_metadata"]["metrics"]["bma"]
-    assert told["training"].startswith("b from w, 128x96, 1 epochs")
+    assert told["training"].startswith("b from w, 128x96, d: 1 epochs")
     folds.write_text("{}")
     result = CliRunner().invoke(app, ["evaluate", *map(str, [*arguments, folds])])
     assert (result.exit_code, "not a report of scripts/cross_validate.py" in result.output) == (2, True)
 
 
-def test_a_fold_is_the_average_of_three_runs_and_goes_on_where_it_was_cut_off(many, tmp_path):
-    folds = script("cross_validate")
-    split, model = fold_split(many, 0), ("mobilenet_v3_small", None, (32, 48))
+def test_the_training_goes_on_in_rounds_and_where_it_was_cut_off(many, tmp_path):
+    weights = tmp_path / "initial.safetensors"
+    save_file(create_backbone("mobilenet_v3_small").state_dict(), weights)
+    masks = {f"{name}-{i}": file for name, file in find_masks(ROOT / "tests" / "masks").items() for i in range(4)}
+    stages = Stages("mobilenet_v3_small", str(weights), (32, 48), (1, 1), masks=masks)
+    split, runs = fold_split(many, 0), tmp_path / "runs"
     for seconds in (-1, 0.1):
-        assert folds.train_fold(split, None, 0, model, (1, 1), time.monotonic() + seconds, tmp_path) is None
-    checkpoint = folds.train_fold(split, None, 0, model, (1, 1), math.inf, tmp_path)
-    runs = [tmp_path / name for name in ("fold0", "fold0-again1", "fold0-again2")]
-    states = [load_file(Path(last_complete_checkpoint(run / "trainer")) / "ema.safetensors") for run in runs]
+        assert train_in_stages(split, runs, stages, deadline=time.monotonic() + seconds) is None
+    checkpoint = train_in_stages(split, runs, stages)
+    assert checkpoint == runs / "round2-mean"
+    start = load_file(runs / "round1-mean" / "model.safetensors")
+    end = load_file(Path(last_complete_checkpoint(runs / "round2" / "trainer")) / EMA_FILE)
     for name, value in load_file(checkpoint / "model.safetensors").items():
-        mean = torch.stack([state[name].double() for state in states]).mean(dim=0)
-        torch.testing.assert_close(value, mean.to(value.dtype))
+        torch.testing.assert_close(value, ((start[name].double() + end[name].double()) / 2).to(value.dtype))
+
+    written = (checkpoint / "model.safetensors").stat().st_mtime_ns
+    assert train_in_stages(split, runs, stages) == checkpoint
+    assert (checkpoint / "model.safetensors").stat().st_mtime_ns == written
     with pytest.raises(ValueError, match="was trained in another way"):
-        folds.train_fold(split, None, 0, model, (2, 1), math.inf, tmp_path)
+        train_in_stages(split, runs, replace(stages, epochs=(2, 1)))
+
     facts = json.loads((checkpoint / "training.json").read_text())
-    assert facts["recipe"]["sampling_power"] == 0.5
-    assert "from there 2 runs of 1 epochs more" in describe_training([facts, facts])
+    told = describe_training([facts, facts])
+    assert told.startswith("mobilenet_v3_small from initial.safetensors, 48x32")
+    assert "; then 1 epochs (classes drawn as they occur, melanoma weighing 2 times as much, early layers kept)" in told
+    assert told.endswith("Soft-Attention taught by masks) and the mean with what it began with")
     with pytest.raises(ValueError, match="different ways"):
-        describe_training([facts, facts["before"] | {"averaged": []}])
+        describe_training([facts, facts["before"]])
+
+
+def test_what_was_tried_stands_in_the_page(report, tmp_path):
+    folds = script("cross_validate")
+    for fold, bma in enumerate((0.5, 0.7)):
+        (tmp_path / "runs" / f"fold{fold}").mkdir(parents=True)
+        history = [{"eval_bma": b, "eval_auc": 0.9, "eval_melanoma": 0.6} for b in (0.1, bma)]
+        facts = report["training"][0] | {"history": history, "minutes_of_last_session": 2.0 + fold}
+        (tmp_path / "runs" / f"fold{fold}" / "training.json").write_text(json.dumps(facts))
+    (tmp_path / "metrics.json").write_text(json.dumps(report))
+    arguments = ["--record", tmp_path / "runs", "-o", tmp_path, "--page", tmp_path / "page.md"]
+    command = typer.Typer()
+    command.command()(folds.main)
+    result = CliRunner().invoke(command, [str(a) for a in arguments])
+    assert result.exit_code == 0, result.output
+    rows = [line for line in (tmp_path / "page.md").read_text().splitlines() if line.startswith("| b from w")]
+    assert [row.split(" | ")[1:] for row in rows] == [["2", "0.600 ± 0.141", "0.900 ± 0.000", "0.600 ± 0.000", "2.5 |"]]
 
 
 def test_an_experiment_adds_its_row_once(many, tmp_path):
@@ -146,5 +203,5 @@ def test_the_pages_are_rendered_from_the_committed_results():
         page = experiments.render_page(experiments.read_rows(experiments.RESULTS))
         assert experiments.PAGE.read_text() == page, "run: python scripts/experiments.py --render"
     if (folds.RESULTS / "metrics.json").is_file():
-        page = folds.render_page(json.loads((folds.RESULTS / "metrics.json").read_text()))
+        page = folds.render_page(*folds.read_results(folds.RESULTS))
         assert folds.PAGE.read_text() == page, "run: python scripts/cross_validate.py --render"

@@ -1,10 +1,15 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from transformers import pipeline
+from typer.testing import CliRunner
 
 import hfskin
+from hfskin.cli import app
+from hfskin.evaluation.predictions import predict_table
 from hfskin.inference.prediction import REFUSAL
 
 
@@ -111,3 +116,29 @@ def test_a_folder_without_processor_is_refused(tiny_checkpoint, tmp_path):
         (tmp_path / name).write_bytes((tiny_checkpoint / name).read_bytes())
     with pytest.raises(ValueError, match=r"no preprocessor_config\.json.*save the processor"):
         hfskin.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def mirrored() -> hfskin.SkinLesionPipeline:
+    pipeline = hfskin.load()
+    pipeline.mirrored = True
+    return pipeline
+
+
+def test_mirrored_answers_are_means_over_the_mirror_images(mirrored, embedded, table):
+    rows = table.head(3)
+    expected = predict_table(embedded.model, embedded.image_processor, rows, flips=True).probabilities
+    patients = [list(rows[field]) for field in ("age", "sex", "localization")]
+    alone, mean = (pipeline(list(rows["path"]), *patients) for pipeline in (embedded, mirrored))
+    np.testing.assert_allclose([list(p.probabilities.values()) for p in mean], expected, atol=1e-5)
+    assert any(abs(a.probabilities["nv"] - m.probabilities["nv"]) > 1e-3 for a, m in zip(alone, mean, strict=True))
+    assert [m.in_distribution_score for m in mean] == pytest.approx([a.in_distribution_score for a in alone])
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_the_command_asks_for_the_mean_over_mirror_images(backend, mirrored, lesion_path):
+    command = ["predict", str(lesion_path), "--format", "json", "--backend", backend, "--mirrored"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    (answer,) = json.loads(result.stdout)
+    assert answer["probabilities"] == pytest.approx(mirrored(lesion_path).probabilities, abs=1e-4)

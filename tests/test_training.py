@@ -105,7 +105,7 @@ def test_sampling_leaves_the_objective():
     places = np.bincount(labels[ClassSampling(labels, 0.5, seed=0).order(0)])
     without = dataclasses.replace(MODERN, sampling_power=0.0)
     plain = loss_weights(without, HAM10000_COUNTS) * torch.tensor(HAM10000_COUNTS)
-    again = loss_weights(CONTINUE, HAM10000_COUNTS) * torch.from_numpy(places)
+    again = loss_weights(dataclasses.replace(CONTINUE, sampling_power=0.5), HAM10000_COUNTS) * torch.from_numpy(places)
     expected = torch.tensor([1.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0])
     torch.testing.assert_close((again / plain).float(), expected, rtol=1e-5, atol=0)
 

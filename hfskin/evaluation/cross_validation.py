@@ -12,14 +12,24 @@ from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap, interval
 from .calibration import summarise_calibration
 from .conformal import prediction_sets
-from .metrics import summarise
+from .metrics import balanced_accuracies, summarise
 from .predictions import predict_table
+from .shifts import predict_copies
 from .subgroups import summarise_subgroups
+from .training_facts import runs_in_order
 
 FOLDS = 5
 TENTHS = N_FOLDS // FOLDS  # of the lesions that a fold tests on
 DIGITS = 5  # of a stored probability
-KNOWN, UNKNOWN = "with_metadata", "without_metadata"
+KEPT = {"freeze_early": "early layers kept", "freeze_backbone": "backbone kept"}  # of a recipe, in words
+KNOWN, UNKNOWN, MIRRORED = "with_metadata", "without_metadata", "mirrored"
+# The end of the names of the stored columns, and how the answers in them are made.
+VIEWS: dict[str, tuple[str, dict]] = {
+    KNOWN: ("", {}),
+    UNKNOWN: ("_alone", {"use_metadata": False}),
+    MIRRORED: ("_mirrored", {"flips": True}),
+}
+COPY = "_copy"
 
 
 def fold_split(table: pd.DataFrame, fold: int, seed: int = 0) -> pd.DataFrame:
@@ -28,19 +38,29 @@ def fold_split(table: pd.DataFrame, fold: int, seed: int = 0) -> pd.DataFrame:
     return lesion_split(table, range(first, first + TENTHS), [(first + TENTHS) % N_FOLDS], seed)
 
 
-def predict_fold(checkpoint: Path, split: pd.DataFrame, fold: int) -> pd.DataFrame:
+def predict_fold(
+    checkpoint: Path, split: pd.DataFrame, fold: int, copies: Mapping[str, Path] | None = None
+) -> pd.DataFrame:
     """A calibrated checkpoint's answers to the test part of its fold.
 
+    Args:
+        copies: other files of some of the pictures, by image id.
+
     Returns:
-        a row a picture: image_id, fold, the probabilities of the classes with what is known of the patient ("nv") and
-        with nothing known ("nv_alone"), and the threshold of the fold's prediction sets.
+        a row a picture: image_id, fold, the probabilities of the classes with what is known of the patient ("nv"), with
+        nothing known ("nv_alone"), averaged over the picture and its mirror images ("nv_mirrored") and, where there is
+        one, from its copy ("nv_copy"), and the threshold of the fold's prediction sets.
     """
     pipeline = load(checkpoint)
     rows = split[split["split"] == "test"].reset_index(drop=True)
+    model, processor = pipeline.model, pipeline.image_processor
     answers = {"image_id": rows["image_id"], "fold": fold}
-    for suffix, known in (("", True), ("_alone", False)):
-        found = predict_table(pipeline.model, pipeline.image_processor, rows, use_metadata=known).probabilities
-        answers |= {c + suffix: found[:, i].round(DIGITS) for i, c in enumerate(CLASSES)}
+    for suffix, how in VIEWS.values():
+        answers |= _columns(predict_table(model, processor, rows, **how).probabilities, suffix)
+    if copies and (copied := rows["image_id"].isin(copies).to_numpy()).any():
+        found = np.full((len(rows), len(CLASSES)), np.nan)
+        found[copied] = predict_copies(model, processor, rows[copied].reset_index(drop=True), copies).probabilities
+        answers |= _columns(found, COPY)
     return pd.DataFrame(answers | {"conformal_threshold": pipeline.config.conformal_threshold})
 
 
@@ -52,15 +72,16 @@ def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
         answers: from [`predict_fold`], of one or more folds.
 
     Returns:
-        images, lesions, folds; results "with_metadata" and "without_metadata", each with metrics, calibration,
-        coverage and mean_size of the prediction sets, and by_fold (bma, auc_macro, melanoma_sensitivity: a list each,
-        with their mean and standard deviation); subgroups.
+        images, lesions, folds; results "with_metadata", "without_metadata" and "mirrored", each with metrics,
+        calibration, coverage and mean_size of the prediction sets, and by_fold (bma, auc_macro, melanoma_sensitivity: a
+        list each, with their mean and standard deviation); copies: n, their BMA, that of the same pictures as they are
+        ("unchanged") and the difference, None without copies; subgroups.
     """
     rows = table.merge(answers, on="image_id", validate="one_to_one")
     labels = np.array([CLASSES.index(dx) for dx in rows["dx"]])
     bootstrap = LesionBootstrap(rows["lesion_id"].to_numpy(str))
     results = {}
-    for name, suffix in ((KNOWN, ""), (UNKNOWN, "_alone")):
+    for name, (suffix, _) in VIEWS.items():
         probabilities = _probabilities(rows, suffix)
         sets = prediction_sets(probabilities, rows[["conformal_threshold"]].to_numpy())
         results[name] = {
@@ -75,8 +96,20 @@ def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
         "lesions": bootstrap.n_lesions,
         "folds": sorted(rows["fold"].unique().tolist()),
         "results": results,
+        "copies": _summarise_copies(rows, labels) if f"nv{COPY}" in rows else None,
         "subgroups": summarise_subgroups(rows, labels, _probabilities(rows, "")),
     }
+
+
+def _summarise_copies(rows: pd.DataFrame, labels: np.ndarray) -> dict:
+    copied = rows[f"nv{COPY}"].notna().to_numpy()
+    bootstrap = LesionBootstrap(rows["lesion_id"].to_numpy(str)[copied])
+    after, before = (
+        balanced_accuracies(labels[copied], _probabilities(rows[copied], suffix).argmax(axis=1), bootstrap)
+        for suffix in (COPY, "")
+    )
+    figures = {"bma": after, "unchanged": before, "difference": after - before}
+    return {"n": int(copied.sum()), **{name: interval(values) for name, values in figures.items()}}
 
 
 def describe_training(runs: Sequence[Mapping]) -> str:
@@ -89,18 +122,12 @@ def describe_training(runs: Sequence[Mapping]) -> str:
     if any(_setting(other) != _setting(run) for other in others):
         raise ValueError("the folds were trained in different ways; remove the answers of those that are out of date")
     height, width = run["image_size"]
-    first = run.get("before") or run
+    first, *later = runs_in_order(run)
     words = (
-        f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['recipe']['epochs']} epochs "
-        f"on seven tenths of the lesions ({_in_words(first['recipe'])}), {first['device']}"
+        f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['device']}: {_stage(first)} "
+        "on seven tenths of the lesions"
     )
-    if "averaged" in run:
-        again = len(run["averaged"])  # itself and all but the first one
-        words += (
-            f"; from there {again} runs of {run['recipe']['epochs']} epochs more ({_in_words(run['recipe'])}), and the "
-            f"mean of the weights of all {again + 1}"
-        )
-    return f"{words}; Soft-Attention {'' if run.get('n_masks') else 'not '}taught by masks"
+    return "; ".join([words, *(f"then {_stage(stage)}" for stage in later)])
 
 
 def for_card(report: Mapping) -> dict:
@@ -111,9 +138,9 @@ def for_card(report: Mapping) -> dict:
     """
     try:
         return {
-            **{key: report[key] for key in ("images", "lesions", "folds")},
+            **{key: report[key] for key in ("images", "lesions", "folds", "copies")},
             "training": describe_training(report["training"]),
-            "results": {name: headlines(report["results"][name]) for name in (KNOWN, UNKNOWN)},
+            "results": {name: headlines(report["results"][name]) for name in VIEWS},
         }
     except KeyError as error:
         raise ValueError(f"not a report of scripts/cross_validate.py: it lacks {error}") from error
@@ -131,26 +158,42 @@ def headlines(result: Mapping) -> dict:
     }
 
 
-def _in_words(recipe: Mapping) -> str:
-    """What a recipe shows and weighs more than it occurs, and what it leaves as it is; older ones lack the fields."""
+def _stage(run: Mapping) -> str:
+    """One run in words: how long, by what it was taught, what it shows and weighs more than it occurs, what it keeps.
+
+    Runs of older versions lack some fields.
+    """
+    recipe = run["recipe"]
     words = ["rare classes drawn more often" if recipe.get("sampling_power") else "classes drawn as they occur"]
     if (weight := recipe.get("melanoma_weight", 1)) != 1:
         words.append(f"melanoma weighing {weight:g} times as much")
-    if recipe.get("freeze_early"):
-        words.append("early layers kept")
-    return ", ".join(words)
+    words += [kept for field, kept in KEPT.items() if recipe.get(field)]
+    if teachers := run.get("teachers"):
+        words.append(f"{len(teachers)} teachers")
+    if run.get("n_masks"):
+        words.append("Soft-Attention taught by masks")
+    told = f"{recipe['epochs']} epochs ({', '.join(words)})"
+    if others := len(run.get("averaged", ())):  # the last of them is what it began with
+        told += f"{', twice,' if others == 2 else ''} and the mean with what it began with"
+    return told
 
 
-def _setting(run: Mapping) -> tuple:
+def _setting(run: Mapping) -> list[tuple]:
     """The same for folds that were trained in the same way."""
-    before = run.get("before") or {}
-    return run["backbone"], run["image_size"], run["recipe"], before.get("recipe"), len(run.get("averaged", ()))
+    return [
+        (one["backbone"], one["image_size"], one["recipe"], one.get("teachers"), len(one.get("averaged", ())))
+        for one in runs_in_order(run)
+    ]
 
 
 def _probabilities(rows: pd.DataFrame, suffix: str) -> np.ndarray:
     """(N, 7); the rows sum to 1, which rounding had changed."""
     values = rows[[c + suffix for c in CLASSES]].to_numpy()
     return values / values.sum(axis=1, keepdims=True)
+
+
+def _columns(probabilities: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
+    return {c + suffix: probabilities[:, i].round(DIGITS) for i, c in enumerate(CLASSES)}
 
 
 def _by_fold(rows: pd.DataFrame, labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Mapping]:

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from ..data.dataset import LesionDataset
-from ..inference.base import softmax
+from ..inference.base import MIRRORS, softmax
 from ..memory import keep_freed_memory
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification, HfskinOutput
@@ -115,7 +115,7 @@ def _forward(model, pixels, metadata, flips):
     model.eval()
     pixels = pixels.to(model.device, model.dtype)
     metadata = None if metadata is None else metadata.to(model.device)
-    views = [pixels] + [pixels.flip(axes) for axes in ((3,), (2,), (2, 3)) if flips]
+    views = [pixels] + [pixels.flip(axes) for axes in MIRRORS if flips]
     outputs: list[HfskinOutput] = [model(pixel_values=view, metadata=metadata) for view in views]
     logits = outputs[0].logits.double()
     if flips:

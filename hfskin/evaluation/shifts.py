@@ -130,14 +130,22 @@ def _summarise_copies(model, processor, table: pd.DataFrame, copies: Mapping[str
     rows = table[table["image_id"].isin(copies)].reset_index(drop=True)
     if rows.empty:
         return None
-    with Image.open(rows["path"].iloc[0]) as first:
-        size = first.size
-    plain = predict_table(model, processor, rows)
+    plain, copied = predict_table(model, processor, rows), predict_copies(model, processor, rows, copies)
     bootstrap = LesionBootstrap(plain.lesion_ids)
-    files = rows.assign(path=[copies[image_id] for image_id in rows["image_id"]])
-    copied = predict_table(model, processor, files, change=lambda image: image.resize(size, Image.Resampling.BICUBIC))
     before = _bma(plain, bootstrap)
     return {**_compare(copied, before, model.config.gate_threshold, bootstrap), "unchanged": interval(before)}
+
+
+def predict_copies(model, processor, rows: pd.DataFrame, copies: Mapping[str, Path]) -> Predictions:
+    """What the model says to other files of the rows' pictures, squeezed to the aspect of the first row's own file.
+
+    Args:
+        copies: a file for the image id of every row.
+    """
+    with Image.open(rows["path"].iloc[0]) as first:
+        size = first.size
+    files = rows.assign(path=[copies[image_id] for image_id in rows["image_id"]])
+    return predict_table(model, processor, files, change=lambda image: image.resize(size, Image.Resampling.BICUBIC))
 
 
 def _bma(predictions: Predictions, bootstrap: LesionBootstrap) -> np.ndarray:

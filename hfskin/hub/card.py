@@ -9,6 +9,7 @@ import jinja2
 import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 
+from ..evaluation.training_facts import runs_in_order
 from ..files import write_whole
 from ..hub_access import HubError
 from ..model.backbones import BACKBONES
@@ -51,7 +52,7 @@ def render_card(metrics: dict, config: dict, name: str) -> str:
 
 
 def _render(metrics: dict, config: dict, name: str) -> str:
-    history = _history(metrics.get("training"))
+    history = runs_in_order(metrics.get("training"))
     return _template().render(
         yaml=card_data(metrics, config, name).to_yaml(),
         name=name,
@@ -68,15 +69,6 @@ def _render(metrics: dict, config: dict, name: str) -> str:
         commands=_commands(history),
         headlines={key: label for key, (_, label) in HEADLINES.items()},
     )
-
-
-def _history(training: dict | None) -> list[dict]:
-    """The run and those that it went on from, the first one first."""
-    runs = []
-    while training:
-        runs.insert(0, training)
-        training = training.get("before")
-    return runs
 
 
 def _commands(history: list[dict]) -> list[str]:

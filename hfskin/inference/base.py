@@ -16,6 +16,7 @@ from .quality import has_lines, is_blurred, small_grey
 EMBEDDED_CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "default"
 ONNX_FILE = "model.onnx"  # in a checkpoint folder that has one: the graph of `hfskin export`
 BATCH_SIZE = 16
+MIRRORS = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
 
 
 class LesionPipeline:
@@ -25,11 +26,14 @@ class LesionPipeline:
         config: the checkpoint's calibration: [`HfskinConfig`], or an object with the same fields.
         preprocessing: from an upright RGB picture to the network's input.
         parameters: how many the network has.
+        mirrored: True answers by the mean over the picture and its three mirror images, which takes four times as long
+            and is a little better (docs/cross_validation.md).
     """
 
     config: Any
     preprocessing: Preprocessing
     parameters: int
+    mirrored: bool = False
 
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """The network on pictures (B, 3, H, W) and patients (B, 19), float32.
@@ -71,10 +75,19 @@ class LesionPipeline:
         predictions = []
         for start in range(0, len(prepared), BATCH_SIZE):
             batch = prepared[start : start + BATCH_SIZE]
-            outputs = self.run(*(np.stack([item[key] for item in batch]) for key in ("pixel_values", "metadata")))
+            outputs = self.answer(*(np.stack([item[key] for item in batch]) for key in ("pixel_values", "metadata")))
             for i, item in enumerate(batch):
                 predictions.append(self.postprocess({**item, **{key: value[i] for key, value in outputs.items()}}))
         return predictions
+
+    def answer(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
+        """As `run`; where `mirrored`, the logits are those of the mean probabilities, the rest is the picture's own."""
+        outputs = self.run(pixel_values, metadata)
+        if not self.mirrored:
+            return outputs
+        others = (self.run(np.ascontiguousarray(np.flip(pixel_values, axes)), metadata) for axes in MIRRORS)
+        mean = np.mean([softmax(view["logits"]) for view in (outputs, *others)], axis=0)
+        return outputs | {"logits": np.log(mean)}
 
     def preprocess(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """{"image": ..., "patient": (age, sex, localization)} -> the arrays of one row and what was noticed."""

@@ -54,6 +54,9 @@ def predict(
     backend: Annotated[
         Backend, typer.Option(help="auto: ONNX Runtime where there is no GPU and the checkpoint has a model.onnx.")
     ] = Backend.auto,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Mean over a picture and its mirror images; takes four times as long.")
+    ] = False,
 ) -> None:
     """Look at pictures. A file that cannot be read is reported, the others are done, and the exit code is 1.
 
@@ -78,7 +81,9 @@ def predict(
 
         def look(todo: list[tuple[str, str]]) -> Iterator[Row]:
             items = (Item(name, path, patients.get(Path(path).stem, (age, sex, localization))) for name, path in todo)
-            return predict_items(load(model, backend=backend, device=shard.device()), items, workers=shard.cores())
+            pipeline = load(model, backend=backend, device=shard.device())
+            pipeline.mirrored = mirrored
+            return predict_items(pipeline, items, workers=shard.cores())
 
         if output is None:
             rows = look(pictures)

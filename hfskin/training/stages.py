@@ -1,0 +1,87 @@
+"""How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
+the mean of its weights and those that it began with; the last one shows Soft-Attention where the lesion is.
+"""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from .averaging import average_checkpoints
+from .recipes import CONTINUE, MODERN, TEACH, Recipe
+from .run import TRAINING_FILE, is_finished, train
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What [`train_in_stages`] makes a model of.
+
+    Args:
+        backbone, weights, image_size, copies: see [`train`].
+        epochs: of the first run and of each round after it.
+        masks: lesion masks by image id for the last round, which is left out without them.
+    """
+
+    backbone: str = "efficientnet_lite0"
+    weights: str = "timm"
+    image_size: tuple[int, int] = (144, 192)
+    epochs: tuple[int, ...] = (14, 12)
+    copies: Mapping[str, Path] | None = None
+    masks: Mapping[str, Path] | None = None
+
+
+def train_in_stages(
+    split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0, deadline: float = math.inf
+) -> Path | None:
+    """Train on a split by the recipes `modern`, `continue` and `teach`; what was done before in `runs` stays.
+
+    Args:
+        split: from `make_split` or `fold_split`.
+        runs: a folder for the runs of this split alone.
+        deadline: of `time.monotonic`; a run that is not done by then is left with a checkpoint to resume from.
+
+    Returns:
+        The checkpoint, not yet calibrated; None where the time was too short.
+
+    Raises:
+        ValueError: `runs` holds one that was trained in another way.
+    """
+
+    def finished(run: Path, recipe: Recipe, backbone: str | None = None, **how) -> bool:
+        if _was_trained(run, recipe):
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        left = None if deadline == math.inf else (deadline - time.monotonic()) / 60
+        train(split, run, recipe, backbone, stages.weights, stages.image_size, stages.copies, max_minutes=left, **how)
+        return is_finished(run)
+
+    first, *more = stages.epochs
+    model = runs / "first"
+    if not finished(model, replace(MODERN, epochs=first), stages.backbone, seed=seed):
+        return None
+    rounds = [(replace(CONTINUE, epochs=epochs), None) for epochs in more]
+    if stages.masks is not None:
+        rounds.append((TEACH, stages.masks))
+    for i, (recipe, masks) in enumerate(rounds, start=1):
+        run, mean = runs / f"round{i}", runs / f"round{i}-mean"
+        if not finished(run, recipe, start=model, masks=masks, seed=10 * i + seed):
+            return None
+        if not is_finished(mean):
+            average_checkpoints([run, model], mean)
+        model = mean
+    return model
+
+
+def _was_trained(run: Path, recipe: Recipe) -> bool:
+    """Whether a run was trained to its end, by this recipe."""
+    if not is_finished(run):
+        return False
+    stored = json.loads((run / TRAINING_FILE).read_text(encoding="utf-8"))["recipe"]
+    if {key: getattr(recipe, key) for key in stored} != stored:
+        raise ValueError(f"{run} was trained in another way; remove it, or give another folder for the runs")
+    return True
