@@ -1,5 +1,6 @@
 """How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
-the mean of its weights and those that it began with; the last one shows Soft-Attention where the lesion is.
+the mean of its weights and those that it began with; the last one shows Soft-Attention where the lesion is. These are
+today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
 """
 
 import json
