@@ -33,7 +33,7 @@ EXPERIMENTS: dict[str, dict] = {
     "no metadata": {"metadata_hidden": 0, "metadata_dropout": 0.0},
     "neither": {"attention_maps": 0, "metadata_hidden": 0, "metadata_dropout": 0.0},
     "metadata layer of 4096": {"metadata_hidden": 4096},
-    "flattened instead of averaged": {"pooling": "flatten"},
+    "flattened instead of averaged": {"pooling": "flatten", "start_scale": 1.0},
     "no augmentation": {"augment": False, "metadata_dropout": 0.0, "start_scale": 1.0},
     "no class weights": {"weight_power": 0.0},
     "square root of the class weights": {"weight_power": 0.5},

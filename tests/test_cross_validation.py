@@ -166,10 +166,10 @@ def test_what_was_tried_stands_in_the_page(report, tmp_path):
 def test_an_experiment_adds_its_row_once(many, tmp_path):
     experiments = script("experiments")
     output, setting = tmp_path / "rows.json", ("mobilenet_v3_small", None, (32, 48), 1)
-    for name in ("modern", "no Soft-Attention", "modern"):
+    for name in ("modern", "no Soft-Attention", "modern", "flattened instead of averaged"):
         experiments.run_one(many, None, name, 2, setting, None, tmp_path / "runs", output)
     rows = experiments.read_rows(output)
-    assert sorted(row["change"] for row in rows) == ["modern", "no Soft-Attention"]
+    assert sorted(row["change"] for row in rows) == ["flattened instead of averaged", "modern", "no Soft-Attention"]
     page = experiments.render_page(rows)
     with_it, without = (next(r for r in rows if r["change"] == c) for c in ("modern", "no Soft-Attention"))
     assert f"| {without['bma']:.3f} | {without['bma'] - with_it['bma']:+.3f} |" in page

@@ -203,6 +203,12 @@ def test_masks_need_soft_attention_and_augmentation(tiny_checkpoint, split_table
             train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", None, (64, 96), masks={})
 
 
+def test_a_flattened_map_has_one_size(split_table, tmp_path):
+    recipe = short(MODERN, pooling="flatten", start_scale=0.5)
+    with pytest.raises(ValueError, match="with start_scale 1, such as fine-tune"):
+        train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", None, (64, 96))
+
+
 def test_random_early_layers_are_not_kept(split_table, tmp_path):
     with pytest.raises(ValueError, match="go on from a checkpoint, or give pretrained weights"):
         train(split_table, tmp_path / "run", CONTINUE, "mobilenet_v3_small", weights=None, image_size=(64, 96))

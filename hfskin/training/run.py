@@ -77,7 +77,8 @@ def train(
 
     Raises:
         ValueError: a class without training pictures; random weights that the recipe would keep; masks
-            for a model without Soft-Attention, or for a recipe that does not augment.
+            for a model without Soft-Attention, or for a recipe that does not augment; small pictures first for a head
+            that takes one size.
     """
     if (recipe.freeze_early or recipe.freeze_backbone) and start is None and weights is None:
         raise ValueError("this recipe keeps layers as they are, and random ones are of no use: go on from a "
@@ -92,6 +93,9 @@ def train(
     else:
         processor, model = HfskinImageProcessor.from_pretrained(start), continued_model(recipe, start)
         backbone, image_size = model.config.backbone, tuple(model.config.image_size)
+    if model.config.pooling == "flatten" and recipe.start_scale < 1:
+        raise ValueError("small pictures first are not for a flattened map, which has one size: use a recipe "
+                         "with start_scale 1, such as fine-tune")  # fmt: skip
     if recipe.freeze_early:
         freeze_early_layers(model.image_model.backbone)
     if recipe.freeze_backbone:
