@@ -62,21 +62,23 @@ def main(
     elif not render:
         if data is None:
             raise typer.BadParameter("give --data DIR, --record DIR, or --render")
-        stages = {"backbone": backbone, "weights": weights, "image_size": image_size}
-        stages["epochs"] = tuple(map(int, epochs.split(",")))
-        run_folds(data, stages, copies, masks, folds, minutes, output, runs)
+        how = {"backbone": backbone, "weights": weights, "image_size": image_size}
+        how["epochs"] = tuple(map(int, epochs.split(",")))
+        run_folds(data, copies, masks, how, folds, minutes, output, runs)
     if (output / "metrics.json").is_file():
         page.write_text(render_page(*read_results(output)), encoding="utf-8")
         typer.echo(f"wrote {page}")
 
 
-def run_folds(data, stages: dict, copies, masks, folds: str, minutes: float | None, output: Path, runs: Path) -> None:
+def run_folds(data, copies, masks, how: dict, folds: str, minutes: float | None, output: Path, runs: Path) -> None:
+    """`how`: the rest of [`Stages`]."""
     from hfskin.data.ham10000 import find_images, find_masks, load_ham10000
     from hfskin.evaluation.cross_validation import fold_split, summarise_folds
     from hfskin.evaluation.report import write_metrics
     from hfskin.training.stages import Stages, train_in_stages
 
-    stages["copies"], stages["masks"] = find_images([copies]) if copies else None, find_masks(masks) if masks else None
+    others = find_images([copies]) if copies else None
+    stages = Stages(**how, copies=others, masks=find_masks(masks) if masks else None)
     table = load_ham10000(data)
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     output.mkdir(parents=True, exist_ok=True)
@@ -84,11 +86,11 @@ def run_folds(data, stages: dict, copies, masks, folds: str, minutes: float | No
         if answers_of(output, fold).is_file():
             continue
         split = fold_split(table, fold)
-        checkpoint = train_in_stages(split, runs / f"fold{fold}", Stages(**stages), fold, deadline)
+        checkpoint = train_in_stages(split, runs / f"fold{fold}", stages, fold, deadline)
         if checkpoint is None:
             typer.echo(f"fold {fold}: cut off by the time limit; the same command goes on")
         else:
-            answer_fold(checkpoint, split, fold, stages["copies"], output)
+            answer_fold(checkpoint, split, fold, others, output)
     if files := sorted(output.glob("fold*.csv.gz")):
         report = summarise_folds(table, pd.concat([pd.read_csv(file) for file in files]))
         report["training"] = [json.loads(path.read_text()) for path in sorted(output.glob("fold*.json"))]

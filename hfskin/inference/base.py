@@ -26,8 +26,8 @@ class LesionPipeline:
         config: the checkpoint's calibration: [`HfskinConfig`], or an object with the same fields.
         preprocessing: from an upright RGB picture to the network's input.
         parameters: how many the network has.
-        mirrored: True answers by the mean over the picture and its three mirror images, which takes four times as long
-            and is a little better (docs/cross_validation.md).
+        mirrored: True answers by the mean over the picture and its three mirror images: four passes, and a little
+            better (docs/cross_validation.md).
     """
 
     config: Any

@@ -55,7 +55,7 @@ def predict(
         Backend, typer.Option(help="auto: ONNX Runtime where there is no GPU and the checkpoint has a model.onnx.")
     ] = Backend.auto,
     mirrored: Annotated[
-        bool, typer.Option("--mirrored", help="Mean over a picture and its mirror images; takes four times as long.")
+        bool, typer.Option("--mirrored", help="Mean over a picture and its three mirror images: four passes.")
     ] = False,
 ) -> None:
     """Look at pictures. A file that cannot be read is reported, the others are done, and the exit code is 1.
