@@ -113,7 +113,7 @@ def answer_fold(checkpoint: Path, split: pd.DataFrame, fold: int, copies: dict |
 
 def record_runs(folder: Path, output: Path) -> None:
     """Keep what the validation part said at the end of each fold's run, under the folder's name."""
-    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("fold*/training.json"))]
+    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("fold[0-9]/training.json"))]
     if not runs:
         raise typer.BadParameter(f"{folder} holds no run; they are looked for as fold<k>/training.json")
     tried = read_tried(output) | {folder.name: [run | {"history": run["history"][-1:]} for run in runs]}

@@ -125,9 +125,9 @@ def test_the_training_goes_on_in_rounds_and_where_it_was_cut_off(many, tmp_path)
     for seconds in (-1, 0.1):
         assert train_in_stages(split, runs, stages, deadline=time.monotonic() + seconds) is None
     checkpoint = train_in_stages(split, runs, stages)
-    assert checkpoint == runs / "round2-mean"
-    start = load_file(runs / "round1-mean" / "model.safetensors")
-    end = load_file(Path(last_complete_checkpoint(runs / "round2" / "trainer")) / EMA_FILE)
+    assert checkpoint == runs / "round3-mean"
+    start = load_file(runs / "round2-mean" / "model.safetensors")
+    end = load_file(Path(last_complete_checkpoint(runs / "round3" / "trainer")) / EMA_FILE)
     for name, value in load_file(checkpoint / "model.safetensors").items():
         torch.testing.assert_close(value, ((start[name].double() + end[name].double()) / 2).to(value.dtype))
 
@@ -141,7 +141,8 @@ def test_the_training_goes_on_in_rounds_and_where_it_was_cut_off(many, tmp_path)
     told = describe_training([facts, facts])
     assert told.startswith("mobilenet_v3_small from initial.safetensors, 48x32")
     assert "; then 1 epochs (classes drawn as they occur, melanoma weighing 2 times as much, early layers kept)" in told
-    assert told.endswith("Soft-Attention taught by masks) and the mean with what it began with")
+    assert "Soft-Attention taught by masks) and the mean with what it began with; then 3 epochs (" in told
+    assert "augmentation at 0.2 of its strength" in told.split("; ")[-1]
     with pytest.raises(ValueError, match="different ways"):
         describe_training([facts, facts["before"]])
 

@@ -162,6 +162,19 @@ def test_a_folder_without_masks_is_refused(tmp_path):
         find_masks(tmp_path)
 
 
+def test_the_strength_of_the_augmentation():
+    """At 0 a picture is flipped at most; at full strength no flat one stays as it is, at a fifth of it most do."""
+    torch.manual_seed(0)
+    picture = torch.randint(256, (3, 48, 64), dtype=torch.uint8)
+    mirrored = [picture.flip(dims) for dims in ((), (1,), (2,), (1, 2))]
+    flip = training_transform((48, 64), 0.0)
+    assert all(any(torch.equal(flip(picture), other) for other in mirrored) for _ in range(20))
+    grey = torch.full((3, 48, 64), 128, dtype=torch.uint8)
+    for strength, least, most in ((1.0, 0, 0), (0.2, 25, 45)):
+        change = training_transform((48, 64), strength)
+        assert least <= sum(torch.equal(change(grey), grey) for _ in range(50)) <= most
+
+
 def test_training_dataset_augments_draws_copies_and_hides_metadata(table, tmp_path):
     torch.manual_seed(0)
     first = table.iloc[0]

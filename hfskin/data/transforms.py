@@ -74,23 +74,31 @@ class RandomJPEG(_OfColours):
         return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
 
 
-def training_transform(image_size: tuple[int, int]) -> v2.Transform:
+def training_transform(image_size: tuple[int, int], strength: float = 1.0) -> v2.Transform:
     """uint8 (3, h, w) of any size -> uint8 (3, H, W): crop, aspect, flips, rotation, light, sharpness, black
-    surrounds, compression. A mask (1, h, w) given after it goes where the picture goes."""
-    aspect = image_size[1] / image_size[0]
+    surrounds, compression. A mask (1, h, w) given after it goes where the picture goes.
+
+    Args:
+        image_size: H and W.
+        strength: 0 to 1: how much a crop may leave out and stretch, and how often the rest is done. Flips are always.
+    """
+    aspect, stretch = image_size[1] / image_size[0], 1 + strength / 3
+
+    def often(share: float, *transforms: v2.Transform) -> v2.Transform:
+        return v2.RandomApply(list(transforms), p=share * strength)
+
     return v2.Compose(
         [
-            v2.RandomResizedCrop(image_size, scale=(0.5, 1.0), ratio=(0.75 * aspect, 1.33 * aspect), antialias=True),
+            v2.RandomResizedCrop(
+                image_size, (1 - strength / 2, 1.0), (aspect / stretch, aspect * stretch), antialias=True
+            ),
             v2.RandomHorizontalFlip(),
             v2.RandomVerticalFlip(),
-            v2.RandomApply(
-                [v2.RandomAffine(180, scale=(1.0, 1.4), interpolation=v2.InterpolationMode.BILINEAR)], p=0.5
-            ),
-            v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
-            RandomColourCast(),
-            v2.RandomApply([RandomDownscale()], p=0.3),
-            v2.RandomApply([v2.GaussianBlur(5, sigma=(0.3, 1.5))], p=0.1),
-            v2.RandomApply([RandomSurround()], p=0.15),
-            v2.RandomApply([RandomJPEG()], p=0.15),
+            often(0.5, v2.RandomAffine(180, scale=(1.0, 1.4), interpolation=v2.InterpolationMode.BILINEAR)),
+            often(1.0, v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2), RandomColourCast()),
+            often(0.3, RandomDownscale()),
+            often(0.1, v2.GaussianBlur(5, sigma=(0.3, 1.5))),
+            often(0.15, RandomSurround()),
+            often(0.15, RandomJPEG()),
         ]
     )

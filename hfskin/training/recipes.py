@@ -19,7 +19,7 @@ class Recipe:
     melanoma_weight: float = 1.0  # melanoma's class weight times this, after `weight_mean`
     sampling_power: float = 0.0  # above 0, rare classes are drawn more often and weigh less, see draws.class_quotas
     label_smoothing: float = 0.0
-    augment: bool = False
+    augment: float = 0.0  # strength of the augmentation, see data/transforms.py; 0 leaves the pictures as they are
     start_scale: float = 1.0  # progressive resizing: the first epochs see pictures this much smaller
     metadata_dropout: float = 0.0
     ema_decay: float = 0.0  # exponential moving average of the weights, 0 turns it off
@@ -58,7 +58,7 @@ MODERN = Recipe(
     weight_power=0.75,  # towards melanoma's sensitivity; 1 would cost calibration
     sampling_power=0.5,  # docs/experiments.md
     label_smoothing=0.05,
-    augment=True,
+    augment=1.0,
     start_scale=2 / 3,
     metadata_dropout=0.3,
     ema_decay=0.998,
@@ -74,8 +74,9 @@ CONTINUE = replace(MODERN, epochs=10, learning_rate=3e-4, melanoma_weight=2.0, s
 # To go on from a checkpoint with `--masks`: its Soft-Attention learns where the lesion is, and little else changes.
 TEACH = replace(CONTINUE, epochs=3, learning_rate=1e-3, start_scale=1.0, freeze_early=False, freeze_backbone=True)
 
-# To go on from a checkpoint too: the last epochs on pictures as they are.
-FINE_TUNE = replace(MODERN, epochs=5, learning_rate=2e-4, augment=False, start_scale=1.0, metadata_dropout=0.0)
+# To go on from a checkpoint too: the last epochs, on pictures nearly as they are. What the strong augmentation costs on
+# them (docs/experiments.md) comes back, and what it gave on changed ones mostly stays.
+FINE_TUNE = replace(CONTINUE, epochs=3, augment=0.2, start_scale=1.0)
 
 RECIPES = {"paper": PAPER, "modern": MODERN, "continue": CONTINUE, "teach": TEACH, "fine-tune": FINE_TUNE}
 
@@ -84,7 +85,7 @@ RECIPES = {"paper": PAPER, "modern": MODERN, "continue": CONTINUE, "teach": TEAC
 # inverse share N / N_c divided by the number of classes.
 CONDITIONS: dict[str, dict] = {
     "metadata": {},
-    "augmented": {"augment": True, "weight_power": 0.0, "metadata_hidden": 0, "metadata_dropout": 0.0},
+    "augmented": {"augment": 1.0, "weight_power": 0.0, "metadata_hidden": 0, "metadata_dropout": 0.0},
     "unweighted": {"weight_power": 0.0},
     "inverse_share": {"weight_power": 1.0, "weight_mean": 7.0},
 }

@@ -109,7 +109,7 @@ def train(
     train_rows, val_rows = (table[table["split"] == part].reset_index(drop=True) for part in ("train", "val"))
     weights_of_classes = loss_weights(recipe, [int((train_rows["dx"] == dx).sum()) for dx in CLASSES])
     if recipe.augment:
-        transform = training_transform(image_size)
+        transform = training_transform(image_size, recipe.augment)
         pictures = TrainingDataset(train_rows, processor, transform, recipe.metadata_dropout, copies, masks)
     else:
         pictures = LesionDataset(train_rows, processor, in_memory=True)
@@ -260,10 +260,10 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
         save_total_limit=2,
         metric_for_best_model=recipe.metric,
         greater_is_better=True,
-        bf16=on_gpu and torch.cuda.is_bf16_supported() and recipe.augment,
+        bf16=on_gpu and torch.cuda.is_bf16_supported() and recipe.augment > 0,
         dataloader_num_workers=workers,
         dataloader_persistent_workers=workers > 0,
-        dataloader_drop_last=recipe.augment,
+        dataloader_drop_last=recipe.augment > 0,
         restore_callback_states_from_checkpoint=True,  # early stopping's patience
         use_cpu=processes > 1 and not on_gpu,  # otherwise they would not find each other
         ddp_find_unused_parameters=False,

@@ -1,6 +1,7 @@
 """How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
-the mean of its weights and those that it began with; the last one shows Soft-Attention where the lesion is. These are
-today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
+the mean of its weights and those that it began with; the last but one shows Soft-Attention where the lesion is, the
+last one shows pictures nearly as they are. These are today's recipes; training.json and docs/cross_validation.md tell
+what was done to the checkpoints at hand.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from .averaging import average_checkpoints
-from .recipes import CONTINUE, MODERN, TEACH, Recipe
+from .recipes import CONTINUE, FINE_TUNE, MODERN, TEACH, Recipe
 from .run import TRAINING_FILE, is_finished, train
 
 
@@ -23,8 +24,8 @@ class Stages:
 
     Args:
         backbone, weights, image_size, copies: see [`train`].
-        epochs: of the first run and of each round after it.
-        masks: lesion masks by image id for the last round, which is left out without them.
+        epochs: of the first run and of each round of `continue` after it.
+        masks: lesion masks by image id for `teach`, which is left out without them.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -38,7 +39,7 @@ class Stages:
 def train_in_stages(
     split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0, deadline: float = math.inf
 ) -> Path | None:
-    """Train on a split by the recipes `modern`, `continue` and `teach`; what was done before in `runs` stays.
+    """Train on a split by the recipes `modern`, `continue`, `teach` and `fine-tune`; what was done in `runs` stays.
 
     Args:
         split: from `make_split` or `fold_split`.
@@ -68,6 +69,7 @@ def train_in_stages(
     rounds = [(replace(CONTINUE, epochs=epochs), None) for epochs in more]
     if stages.masks is not None:
         rounds.append((TEACH, stages.masks))
+    rounds.append((FINE_TUNE, None))
     for i, (recipe, masks) in enumerate(rounds, start=1):
         run, mean = runs / f"round{i}", runs / f"round{i}-mean"
         if not finished(run, recipe, start=model, masks=masks, seed=10 * i + seed):
