@@ -167,8 +167,8 @@ def test_the_strength_of_the_augmentation():
     torch.manual_seed(0)
     picture = torch.randint(256, (3, 48, 64), dtype=torch.uint8)
     mirrored = [picture.flip(dims) for dims in ((), (1,), (2,), (1, 2))]
-    flip = training_transform((48, 64), 0.0)
-    assert all(any(torch.equal(flip(picture), other) for other in mirrored) for _ in range(20))
+    flipped = [training_transform((48, 64), 0.0)(picture) for _ in range(20)]
+    assert all(any(torch.equal(one, other) for other in mirrored) for one in flipped)
     grey = torch.full((3, 48, 64), 128, dtype=torch.uint8)
     for strength, least, most in ((1.0, 0, 0), (0.2, 25, 45)):
         change = training_transform((48, 64), strength)

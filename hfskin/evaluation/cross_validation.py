@@ -167,7 +167,7 @@ def _stage(run: Mapping) -> str:
     words = ["rare classes drawn more often" if recipe.get("sampling_power") else "classes drawn as they occur"]
     if (weight := recipe.get("melanoma_weight", 1)) != 1:
         words.append(f"melanoma weighing {weight:g} times as much")
-    if (strength := float(recipe["augment"])) != 1:  # it was a switch once
+    if (strength := float(recipe.get("augment", 1))) != 1:  # it was a switch once
         words.append(f"augmentation at {strength:g} of its strength" if strength else "no augmentation")
     words += [kept for field, kept in KEPT.items() if recipe.get(field)]
     if teachers := run.get("teachers"):
