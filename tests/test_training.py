@@ -184,7 +184,7 @@ def test_masks_teach_the_attention_where_the_lesion_is(split_table, tmp_path):
     torch.nn.init.zeros_(model.image_model.attention.conv.weight)
     model.save_pretrained(tmp_path / "start")
     HfskinImageProcessor.from_pretrained(EMBEDDED_CHECKPOINT).save_pretrained(tmp_path / "start")
-    recipe = short(TEACH, epochs=10, learning_rate=5e-3, ema_decay=0.0)
+    recipe = short(TEACH, epochs=20, learning_rate=2e-3, ema_decay=0.0)
     train(split_table, tmp_path / "run", recipe, None, start=tmp_path / "start", masks=masks)
     rows = split_table[split_table["image_id"].isin(masks)]
     found = summarise_localisation(hfskin.load(tmp_path / "run"), rows, MASKS)
