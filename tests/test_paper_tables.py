@@ -124,6 +124,7 @@ def test_the_loss_weights_are_named_and_the_inverse_share_is_plain(results):
     assert loss_weights(changed["metadata"]) == "N/(C·N_c)"
     assert loss_weights(changed["unweighted"]) == "none"
     assert loss_weights(changed["inverse_share"]) == "N/N_c"
+    assert loss_weights(changed["metadata"] | {"melanoma_weight": 2.0}) == "N/(C·N_c), melanoma's times 2"
     weights = changed["inverse_share"]["weight_mean"] * class_weights(counts)
     torch.testing.assert_close(weights, sum(counts) / torch.tensor(counts, dtype=torch.float32))
     (run,) = (run for run in load_runs(results) if run["training"]["condition"] == "metadata")

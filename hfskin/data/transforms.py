@@ -81,6 +81,9 @@ def training_transform(image_size: tuple[int, int], strength: float = 1.0) -> v2
     Args:
         image_size: H and W.
         strength: 0 to 1: how much a crop may leave out and stretch, and how often the rest is done. Flips are always.
+
+    Raises:
+        ValueError: a strength that is not between 0 and 1.
     """
     aspect, stretch = image_size[1] / image_size[0], 1 + strength / 3
 

@@ -108,7 +108,9 @@ def loss_weights(recipe: dict) -> str:
     """The formula of the class weights in words, N pictures, N_c of a class, C classes."""
     power, mean = recipe["weight_power"], recipe["weight_mean"]
     known = {(0, 1): "none", (1, 1): "N/(C·N_c)", (1, len(CLASSES)): "N/N_c"}
-    return known.get((power, mean), f"(N/(C·N_c))^{power:g}, mean {mean:g}")
+    words = known.get((power, mean), f"(N/(C·N_c))^{power:g}, mean {mean:g}")
+    melanoma = recipe.get("melanoma_weight", 1)  # older runs lack it
+    return words if melanoma == 1 else f"{words}, melanoma's times {melanoma:g}"
 
 
 def metrics_of(run: dict) -> dict:

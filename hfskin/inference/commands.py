@@ -109,8 +109,9 @@ def export(
 ) -> None:
     """Write a checkpoint as ONNX, for `hfskin predict` and the page, or for programs without torch.
 
-    In the checkpoint folder it is small: the weights stay in the model.safetensors beside it. In 8 bits it is faster
-    and answers a little differently; it is used where its file is named: `hfskin predict --model model.int8.onnx`.
+    In the checkpoint folder it is small: the weights stay in the model.safetensors beside it. In 8 bits it
+    answers a little differently, on some machines faster (docs/benchmark.md); it is used where its file is named:
+    `hfskin predict --model model.int8.onnx`.
     """
     if output is None and not Path(checkpoint).is_dir():
         raise typer.BadParameter("a repository of the Hub needs --output FILE.onnx")

@@ -55,7 +55,9 @@ def measure_training(table: pd.DataFrame, rounds: int, steps: int, threads: int)
         ahead = 1 + 2 * arguments.dataloader_num_workers
         rows = (2 * ahead + steps) * MODERN.batch_size
         drawn = table.sample(rows, random_state=0, replace=rows > len(table)).reset_index(drop=True)
-        data = TrainingDataset(drawn, processor, training_transform(image_size), MODERN.metadata_dropout)
+        data = TrainingDataset(
+            drawn, processor, training_transform(image_size, MODERN.augment), MODERN.metadata_dropout
+        )
         result = {"batch": MODERN.batch_size, "workers": arguments.dataloader_num_workers, "steps": steps, "sizes": {}}
         for name, scale in SCALES.items():
             trainer = _trainer(dataclasses.replace(MODERN, start_scale=scale), arguments, data, processor, table)
