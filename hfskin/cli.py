@@ -116,6 +116,18 @@ def average(
 
 
 @app.command()
+def join(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Of one split and image size; the first one's maps count.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
+) -> None:
+    """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
+    with one_line_errors():
+        from .training.ensembles import join_checkpoints
+
+        typer.echo(f"saved {join_checkpoints(checkpoints, output)}")
+
+
+@app.command()
 def calibrate(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
     data: Annotated[str, typer.Option(help="The data that it was trained on.")],

@@ -51,8 +51,8 @@ def render_folds(report: dict) -> str:
         f"The same kind of training, shorter, in {len(told['folds'])} of five folds: {told['images']:,} pictures, "
         "each answered by a model that never saw its lesion, with age, sex, site: "
         f"BMA {figures['bma']}, macro AUC {figures['auc_macro']}, accuracy {figures['accuracy']}, melanoma sensitivity "
-        f"{figures['melanoma_sensitivity']}, calibration error {figures['ece']}. Each fold: {told['training']}. [More "
-        "of it](docs/cross_validation.md)."
+        f"{figures['melanoma_sensitivity']}, calibration error {figures['ece']}. [How, and more of "
+        "it](docs/cross_validation.md)."
     )
 
 

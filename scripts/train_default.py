@@ -2,7 +2,8 @@
 
     python scripts/train_default.py --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
         --masks ../shared/ham10000/HAM10000_segmentations_lesion_tschandl \\
-        --weights ../shared/weights/tf_efficientnet_lite0.safetensors
+        --weights ../shared/weights/tf_efficientnet_lite0.safetensors \\
+        --partner-weights ../shared/weights/mobilenetv3_small_100.safetensors
 
 A run that was cut off resumes.
 """
@@ -27,6 +28,7 @@ def main(
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Folder of lesion masks, to teach Soft-Attention by.")] = None,
     weights: Annotated[str, typer.Option(help='"timm", or a safetensors file of the ImageNet weights.')] = "timm",
+    partner_weights: Annotated[str, typer.Option(help="The same for the small networks beside it.")] = "timm",
     runs: Annotated[Path, typer.Option(help="Where the runs are kept.")] = ROOT / "runs" / "default",
 ) -> None:
     """Train the embedded checkpoint and replace it."""
@@ -35,7 +37,10 @@ def main(
     from hfskin.training.stages import Stages, train_in_stages
 
     stages = Stages(
-        weights=weights, copies=find_images([copies]) if copies else None, masks=find_masks(masks) if masks else None
+        weights=weights,
+        partner_weights=partner_weights,
+        copies=find_images([copies]) if copies else None,
+        masks=find_masks(masks) if masks else None,
     )
     checkpoint = train_in_stages(make_split(load_ham10000(data), "lesion"), runs, stages)
     on_data = ["--data", str(data), "--split", "lesion"]

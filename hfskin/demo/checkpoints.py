@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Checkpoint:
         return text.CHECKPOINT_LINE.format(
             name=self.name,
             revision=self.revision,
-            backbone=config.backbone,
+            backbone=_networks(config),
             height=height,
             width=width,
             parameters=millions,
@@ -84,6 +85,12 @@ class Checkpoint:
             except EntryNotFoundError:
                 return None
         return path if path.is_file() else None
+
+
+def _networks(config) -> str:
+    """The backbones that answer, in words."""
+    partners = Counter(partner["backbone"] for partner in config.partners)
+    return " and ".join([config.backbone, *(f"{n} times {name}" if n > 1 else name for name, n in partners.items())])
 
 
 class Checkpoints:

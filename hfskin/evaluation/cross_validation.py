@@ -1,5 +1,6 @@
 """Five folds: every picture answered by a model that saw neither it nor another picture of its lesion."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -123,11 +124,11 @@ def describe_training(runs: Sequence[Mapping]) -> str:
         raise ValueError("the folds were trained in different ways; remove the answers of those that are out of date")
     height, width = run["image_size"]
     first, *later = runs_in_order(run)
-    words = (
-        f"{first['backbone']} from {first['backbone_weights']}, {width}x{height}, {first['device']}: {_stage(first)} "
-        "on seven tenths of the lesions"
-    )
-    return "; ".join([words, *(f"then {_stage(stage)}" for stage in later)])
+    words = f"{_origin(first)}, {width}x{height}, {first['device']}: {_stage(first)} on seven tenths of the lesions"
+    told = "; ".join([words, *(f"then {_stage(stage)}" for stage in later)])
+    partners = Counter(f"{_origin(partner)}: {_stage(partner)}" for partner in run.get("partners", ()))
+    beside = [f"beside it, {f'{n} times ' if n > 1 else ''}{how}" for how, n in partners.items()]
+    return "; ".join([told, *beside, *(["together they answer with the mean of their logits"] if beside else [])])
 
 
 def for_card(report: Mapping) -> dict:
@@ -158,6 +159,10 @@ def headlines(result: Mapping) -> dict:
     }
 
 
+def _origin(run: Mapping) -> str:
+    return f"{run['backbone']} from {run['backbone_weights']}"
+
+
 def _stage(run: Mapping) -> str:
     """One run in words: how long, by what it was taught, what it shows and weighs more than it occurs, what it keeps.
 
@@ -184,7 +189,7 @@ def _setting(run: Mapping) -> list[tuple]:
     """The same for folds that were trained in the same way."""
     return [
         (one["backbone"], one["image_size"], one["recipe"], one.get("teachers"), len(one.get("averaged", ())))
-        for one in runs_in_order(run)
+        for one in (*runs_in_order(run), *run.get("partners", ()))
     ]
 
 

@@ -72,8 +72,9 @@ def _render(metrics: dict, config: dict, name: str) -> str:
 
 
 def _commands(history: list[dict]) -> list[str]:
-    """Each once, in the order in which they were run; an average counts the run that the others went on from too."""
-    runs = [one for run in history for one in (run, *(run.get("averaged") or ()))]
+    """Each once, in the order in which they were run; an average counts the run that the others went on from too, an
+    ensemble all its members."""
+    runs = [one for run in history for one in (run, *(run.get("averaged") or ()), *(run.get("partners") or ()))]
     return list(dict.fromkeys(run["command"] for run in runs if run.get("command")))
 
 

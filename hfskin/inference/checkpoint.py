@@ -14,12 +14,13 @@ from transformers.initialization import no_init_weights
 
 from ..hub_access import HubError
 from ..model.backbones import BACKBONES
-from ..model.configuration_hfskin import HfskinConfig
+from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 
 MAX_JSON = 10**6  # bytes
 SIDES = (16, 2048)  # pixels of the network's input
+MAX_PARTNERS = 16
 
 Possible = Callable[[Any], bool]
 Check = tuple[Possible, str]  # and what a value must be, in words
@@ -145,6 +146,15 @@ def _backbone_kwargs(value) -> bool:
     return isinstance(value, dict) and all(isinstance(v, str) or _number(0, 1)(v) for v in value.values())
 
 
+def _partners(value) -> bool:
+    """Each the architecture of a network, whose settings are those of the model's own."""
+    return isinstance(value, list) and len(value) <= MAX_PARTNERS and all(map(_architecture, value))
+
+
+def _architecture(value) -> bool:
+    return isinstance(value, dict) and all(name in ARCHITECTURE and _SETTINGS[name][0](v) for name, v in value.items())
+
+
 _SHARE = _number(0, 1), "a number from 0 to 1"
 _SWITCH = _one_of(True, False), "true or false"
 _SIDE_WORDS = f"of {SIDES[0]} to {SIDES[1]} pixels each"
@@ -159,6 +169,7 @@ _SETTINGS = {
     "metadata_hidden": (_whole(0, 65536), "a whole number from 0 to 65536"),
     "dropout": _SHARE,
     "drop_path_rate": _SHARE,
+    "partners": (_partners, f"a list of at most {MAX_PARTNERS} networks' settings"),
     "temperature": (_number(1e-3, 1e3), "a number from 0.001 to 1000"),
     "malignant_threshold": _optional(_SHARE),
     "malignant_sensitivity": _optional(_SHARE),

@@ -3,13 +3,14 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
+from ..model.configuration_hfskin import HfskinConfig
 from .base import ONNX_FILE, softmax
 from .onnx import NEEDS_EXTRA, OnnxError, OnnxPipeline
 from .onnx_export import export_onnx
@@ -116,8 +117,17 @@ def _kept_in_float(path: Path, pipeline: OnnxPipeline) -> list[str]:
     }
     largest = LARGEST * pipeline.preprocessing.height
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    attention = convolutions[-1:] if pipeline.config.attention_maps else []  # behind the whole backbone
+    attention = _of_attention(convolutions, graph.initializer, pipeline.config)
     return [node.name for node in convolutions if heights.get(node.input[0], 0) > largest or node in attention]
+
+
+def _of_attention(convolutions: list, weights: Iterable, config: HfskinConfig) -> list:
+    """Soft-Attention's convolutions: each behind the whole backbone of its network, which begins with a picture."""
+    of_pictures = {value.name for value in weights if len(value.dims) == 4 and value.dims[1] == 3}
+    begins = [i for i, node in enumerate(convolutions) if node.input[1] in of_pictures]
+    ends = [convolutions[i - 1] for i in (*begins[1:], len(convolutions))]
+    maps = (config.attention_maps, *(partner["attention_maps"] for partner in config.partners))
+    return [end for end, its_maps in zip(ends, maps, strict=True) if its_maps]
 
 
 def _copy_facts(source: Path, target: Path) -> None:

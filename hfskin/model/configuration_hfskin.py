@@ -6,6 +6,12 @@ from transformers import PreTrainedConfig
 
 from .labels import CLASSES
 
+# What makes a network, of the fields of [`HfskinConfig`]; a model's networks have one image size.
+ARCHITECTURE = (
+    "backbone", "backbone_cut", "backbone_kwargs", "attention_maps", "attention_gamma", "pooling", "metadata_hidden",
+    "dropout", "drop_path_rate",
+)  # fmt: skip
+
 
 class HfskinConfig(PreTrainedConfig):
     """Configuration of [`HfskinForImageClassification`].
@@ -24,6 +30,7 @@ class HfskinConfig(PreTrainedConfig):
         metadata_hidden: width of the dense metadata layer, 4096 in the paper; 0 turns the branch off.
         dropout: before the classifier, 0.5 in the paper.
         drop_path_rate: stochastic depth of the backbone while training.
+        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one.
         temperature: logits are divided by it (Guo et al. 2017), set by calibration.
         malignant_threshold: a `malignant_probability` at or above it is called suspicious.
         malignant_sensitivity: the sensitivity that the threshold was chosen for, on validation data.
@@ -46,6 +53,7 @@ class HfskinConfig(PreTrainedConfig):
     metadata_hidden: int = 4096
     dropout: float = 0.5
     drop_path_rate: float = 0.0
+    partners: list[dict] | tuple[dict, ...] = ()
 
     temperature: float = 1.0
     malignant_threshold: float | None = None
@@ -59,5 +67,5 @@ class HfskinConfig(PreTrainedConfig):
         if self.id2label is None:  # type: ignore[has-type]  # transformers' own field
             labels = dict(enumerate(CLASSES))
             self.id2label, self.label2id = labels, {label: index for index, label in labels.items()}
-        self.image_size = list(self.image_size)
+        self.image_size, self.partners = list(self.image_size), list(self.partners)
         super().__post_init__(**kwargs)

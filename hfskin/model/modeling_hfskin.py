@@ -24,7 +24,8 @@ class HfskinOutput(ModelOutput):
         logits (`torch.FloatTensor` of shape `(batch_size, 7)`): divided by the checkpoint's temperature, so their
             softmax is calibrated.
         attentions (`torch.FloatTensor` of shape `(batch_size, K, height, width)`, *optional*): Soft-Attention's maps,
-            each of which sums to 1; absent without the block.
+            each of which sums to 1; absent without the block. These and what follows are the first network's, where
+            others answer with it.
         features (`torch.FloatTensor` of shape `(batch_size, features)`): the backbone's maps of stride 8, of stride 16
             and its last one, average-pooled, one after the other; `image_model.feature_sizes` says how many of each.
         in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`FeatureGate`]; absent
@@ -113,6 +114,9 @@ class HfskinForImageClassification(PreTrainedModel):
         self.gate = None
         if config.gate_components:
             self.gate = FeatureGate(self.image_model.feature_sizes, config.gate_components)
+        self.partners = nn.ModuleList(
+            Partner(HfskinConfig(**partner, image_size=config.image_size)) for partner in config.partners
+        )
         self.post_init()
 
     @classmethod
@@ -152,7 +156,11 @@ class HfskinForImageClassification(PreTrainedModel):
             if metadata is None:
                 metadata = torch.from_numpy(encode_metadata()).to(features).expand(len(features), -1)
             features = torch.cat([features, self.metadata_branch(metadata.to(features.dtype))], dim=1)
-        logits = self.classifier(features) / self.config.temperature
+        logits = self.classifier(features)
+        if self.partners:
+            together = [logits, *(partner(pixel_values, metadata) for partner in self.partners)]
+            logits = torch.stack(together).mean(dim=0)
+        logits = logits / self.config.temperature
         loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
         score = None if self.gate is None or self.training else self.gate(pooled)
         output = HfskinOutput(loss=loss, logits=logits, attentions=maps, features=pooled, in_distribution_score=score)
@@ -166,6 +174,10 @@ class HfskinForImageClassification(PreTrainedModel):
             nn.init.trunc_normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
 
+    def networks(self) -> list["HfskinForImageClassification"]:
+        """This network and its partners'."""
+        return [self, *(partner.network for partner in self.partners)]
+
     def _feature_size(self) -> int:
         """D of the image path; found by arithmetic, since a forward pass is not possible on the meta device."""
         paths = 2 if self.config.attention_maps else 1
@@ -173,3 +185,22 @@ class HfskinForImageClassification(PreTrainedModel):
             return paths * self.image_model.channels
         height, width = map_size(self.config.backbone, self.config.backbone_cut, self.config.image_size)
         return paths * self.image_model.channels * -(-height // 2) * -(-width // 2)
+
+
+class Partner(nn.Module):
+    """Another network that answers with a model: an ensemble (Lakshminarayanan et al. 2017), whose logits are averaged.
+
+    Args:
+        config: of the network. Its pixels are the model's times `scale` plus `shift`, a number per channel, since each
+            backbone has a mean and std of its own.
+    """
+
+    def __init__(self, config: HfskinConfig):
+        super().__init__()
+        self.network = HfskinForImageClassification(config)
+        self.register_buffer("scale", torch.ones(3, 1, 1))
+        self.register_buffer("shift", torch.zeros(3, 1, 1))
+
+    def forward(self, pixel_values: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
+        """(B, 3, H, W) and (B, 19) as the model's -> its own logits (B, 7)."""
+        return self.network(pixel_values * self.scale + self.shift, metadata).logits

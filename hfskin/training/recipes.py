@@ -78,7 +78,13 @@ TEACH = replace(CONTINUE, epochs=3, learning_rate=1e-3, start_scale=1.0, freeze_
 # them (docs/experiments.md) comes back, and what it gave on changed ones mostly stays.
 FINE_TUNE = replace(CONTINUE, epochs=3, augment=0.2, start_scale=1.0)
 
-RECIPES = {"paper": PAPER, "modern": MODERN, "continue": CONTINUE, "teach": TEACH, "fine-tune": FINE_TUNE}
+# A small network that answers beside a model (`hfskin join`): few epochs of mild augmentation; more only made it surer
+# of what it had seen.
+PARTNER = replace(MODERN, epochs=4, augment=0.3, start_scale=1.0, melanoma_weight=1.5)
+
+RECIPES = {
+    "paper": PAPER, "modern": MODERN, "continue": CONTINUE, "teach": TEACH, "fine-tune": FINE_TUNE, "partner": PARTNER,
+}  # fmt: skip
 
 # What the paper compares, as changes to a recipe: metadata with its weighted loss; augmented pictures without either
 # (its Tables 4, 6 and 7); and metadata with two other weightings of the loss. Its formula N / (C N_c) is the plain

@@ -19,7 +19,7 @@ from ..data.transforms import training_transform
 from ..files import write_whole
 from ..memory import keep_freed_memory
 from ..model.backbones import freeze_early_layers, pretrained_weights
-from ..model.configuration_hfskin import HfskinConfig
+from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.labels import CLASSES
 from ..model.modeling_hfskin import HfskinForImageClassification
@@ -33,10 +33,7 @@ from .trainer import HfskinTrainer, validation_metrics
 
 TRAINING_FILE = "training.json"
 FEW_CORES = 2
-# What a recipe says of the model.
-ARCHITECTURE = (
-    "backbone_cut", "pooling", "attention_maps", "attention_gamma", "metadata_hidden", "dropout", "drop_path_rate",
-)  # fmt: skip
+BY_WEIGHTS = ("backbone", "backbone_kwargs")  # of the architecture, what no recipe says
 
 
 def train(
@@ -96,10 +93,11 @@ def train(
     if model.config.pooling == "flatten" and recipe.start_scale < 1:
         raise ValueError("small pictures first are not for a flattened map, which has one size: use a recipe "
                          "with start_scale 1, such as fine-tune")  # fmt: skip
-    if recipe.freeze_early:
-        freeze_early_layers(model.image_model.backbone)
-    if recipe.freeze_backbone:
-        model.image_model.backbone.requires_grad_(False)
+    for network in model.networks():
+        if recipe.freeze_early:
+            freeze_early_layers(network.image_model.backbone)
+        if recipe.freeze_backbone:
+            network.image_model.backbone.requires_grad_(False)
     if masks is not None and (model.image_model.attention is None or not recipe.augment):
         raise ValueError(
             "masks teach Soft-Attention on augmented pictures: this model lacks it, or the recipe does not augment"
@@ -199,9 +197,8 @@ def create_processor(backbone: str, weights: str | None, image_size: tuple[int, 
 
 def create_model(recipe: Recipe, backbone: str, weights: str | None, image_size: tuple[int, int]):
     """A new model with the recipe's head, on a pretrained backbone where `weights` says so."""
-    config = HfskinConfig(
-        backbone=backbone, image_size=image_size, **{name: getattr(recipe, name) for name in ARCHITECTURE}
-    )
+    of_recipe = {name: getattr(recipe, name) for name in ARCHITECTURE if name not in BY_WEIGHTS}
+    config = HfskinConfig(backbone=backbone, image_size=image_size, **of_recipe)
     if weights is None:
         return HfskinForImageClassification(config)
     return HfskinForImageClassification.from_backbone(config, weights)
@@ -210,7 +207,9 @@ def create_model(recipe: Recipe, backbone: str, weights: str | None, image_size:
 def continued_model(recipe: Recipe, start: Path) -> HfskinForImageClassification:
     """A checkpoint's model to train on, with the recipe's regularisation."""
     config = uncalibrated_config(start)
-    config.dropout, config.drop_path_rate = recipe.dropout, recipe.drop_path_rate
+    regularisation = {"dropout": recipe.dropout, "drop_path_rate": recipe.drop_path_rate}
+    config.update(regularisation)
+    config.partners = [partner | regularisation for partner in config.partners]
     return HfskinForImageClassification.from_pretrained(start, config=config, dtype=torch.float32)
 
 

@@ -1,7 +1,7 @@
 """How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
 the mean of its weights and those that it began with; the last but one shows Soft-Attention where the lesion is, the
-last one shows pictures nearly as they are. These are today's recipes; training.json and docs/cross_validation.md tell
-what was done to the checkpoints at hand.
+last one shows pictures nearly as they are. Small networks that are trained beside it answer with it in the end. These
+are today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
 """
 
 import json
@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from .averaging import average_checkpoints
-from .recipes import CONTINUE, FINE_TUNE, MODERN, TEACH, Recipe
+from .ensembles import join_checkpoints
+from .recipes import CONTINUE, FINE_TUNE, MODERN, PARTNER, TEACH, Recipe
 from .run import TRAINING_FILE, is_finished, train
 
 
@@ -26,6 +27,8 @@ class Stages:
         backbone, weights, image_size, copies: see [`train`].
         epochs: of the first run and of each round of `continue` after it.
         masks: lesion masks by image id for `teach`, which is left out without them.
+        partner, partner_weights: backbone of the networks that answer with the model, and what it starts from.
+        partners: how many of them; 0 leaves them out.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -34,12 +37,16 @@ class Stages:
     epochs: tuple[int, ...] = (14, 12)
     copies: Mapping[str, Path] | None = None
     masks: Mapping[str, Path] | None = None
+    partner: str = "mobilenet_v3_small"
+    partner_weights: str = "timm"
+    partners: int = 3
 
 
 def train_in_stages(
     split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0, deadline: float = math.inf
 ) -> Path | None:
-    """Train on a split by the recipes `modern`, `continue`, `teach` and `fine-tune`; what was done in `runs` stays.
+    """Train on a split by the recipes `modern`, `continue`, `teach`, `fine-tune` and `partner`; what was done in `runs`
+    stays.
 
     Args:
         split: from `make_split` or `fold_split`.
@@ -53,18 +60,18 @@ def train_in_stages(
         ValueError: `runs` holds one that was trained in another way.
     """
 
-    def finished(run: Path, recipe: Recipe, backbone: str | None = None, **how) -> bool:
+    def finished(run: Path, recipe: Recipe, backbone: str | None = None, weights: str = "timm", **how) -> bool:
         if _was_trained(run, recipe):
             return True
         if time.monotonic() >= deadline:
             return False
         left = None if deadline == math.inf else (deadline - time.monotonic()) / 60
-        train(split, run, recipe, backbone, stages.weights, stages.image_size, stages.copies, max_minutes=left, **how)
+        train(split, run, recipe, backbone, weights, stages.image_size, stages.copies, max_minutes=left, **how)
         return is_finished(run)
 
     first, *more = stages.epochs
     model = runs / "first"
-    if not finished(model, replace(MODERN, epochs=first), stages.backbone, seed=seed):
+    if not finished(model, replace(MODERN, epochs=first), stages.backbone, stages.weights, seed=seed):
         return None
     rounds = [(replace(CONTINUE, epochs=epochs), None) for epochs in more]
     if stages.masks is not None:
@@ -77,7 +84,14 @@ def train_in_stages(
         if not is_finished(mean):
             average_checkpoints([run, model], mean)
         model = mean
-    return model
+    partners = [runs / f"partner{i}" for i in range(1, stages.partners + 1)]
+    for i, run in enumerate(partners, start=1):
+        if not finished(run, PARTNER, stages.partner, stages.partner_weights, seed=100 * i + seed):
+            return None
+    if not partners:
+        return model
+    joined = runs / "joined"
+    return joined if is_finished(joined) else join_checkpoints([model, *partners], joined)
 
 
 def _was_trained(run: Path, recipe: Recipe) -> bool:

@@ -60,13 +60,17 @@ class Architecture:
         """The whole model, float32."""
         return HfskinForImageClassification.from_pretrained(self.folder, dtype=torch.float32).eval().to(device)
 
-    def bare(self, device: str = "cpu") -> nn.Module:
-        """The same backbone with its own classifier of as many classes: the floor."""
+    def bare(self, device: str = "cpu") -> nn.Sequential:
+        """The same backbone with its own classifier of as many classes: the floor. Those of all networks that answer
+        together, which `_run_bare` runs one after the other."""
         config = self.config
-        kwargs = config.backbone_kwargs
-        if kwargs is None:
-            kwargs = pretrained_weights(config.backbone, None).timm_kwargs
-        return create_network(config.backbone, len(CLASSES), **kwargs).eval().to(device)
+        networks = []
+        for network in (config, *(HfskinConfig(**partner) for partner in config.partners)):
+            kwargs = network.backbone_kwargs
+            if kwargs is None:
+                kwargs = pretrained_weights(network.backbone, None).timm_kwargs
+            networks.append(create_network(network.backbone, len(CLASSES), **kwargs))
+        return nn.Sequential(*networks).eval().to(device)
 
     def onnx(self, threads: int) -> OnnxPipeline:
         """The whole model on ONNX Runtime."""
@@ -99,7 +103,7 @@ def prepare(name: str, graphs: Path, **changes) -> Architecture:
         onnx_beside(folder)
     except OnnxError:
         config = HfskinConfig.from_pretrained(EMBEDDED_CHECKPOINT)
-        values = {"backbone": name, "image_size": [side, side], "backbone_kwargs": None, **changes}
+        values = {"backbone": name, "image_size": [side, side], "backbone_kwargs": None, "partners": [], **changes}
         for key, value in values.items():
             setattr(config, key, value)
         torch.manual_seed(0)
@@ -167,8 +171,8 @@ def _answer_alone(kind: str, architecture: Architecture, batch: int, threads: in
 
 
 @torch.no_grad()
-def _run_bare(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    return network(pixels).cpu()  # waits for the GPU
+def _run_bare(networks: nn.Sequential, pixels: torch.Tensor) -> torch.Tensor:
+    return sum(network(pixels) for network in networks).cpu()  # waits for the GPU
 
 
 @torch.no_grad()  # as transformers' pipelines do

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import nn
 
 from ...data.dataset import TrainingDataset
 from ...data.transforms import training_transform
@@ -94,6 +95,7 @@ class _Steps:
 def _trainer(recipe, arguments, data: TrainingDataset, processor, table: pd.DataFrame) -> HfskinTrainer:
     counts = [max(1, int((table["dx"] == dx).sum())) for dx in CLASSES]
     model = continued_model(recipe, EMBEDDED_CHECKPOINT).to(memory_format=torch.channels_last)
+    model.partners = nn.ModuleList()  # networks that answer together are trained one by one
     return HfskinTrainer(
         model=model,
         args=arguments,

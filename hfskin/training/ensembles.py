@@ -1,0 +1,67 @@
+"""One checkpoint of several that answer together."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..files import write_whole
+from ..model.configuration_hfskin import ARCHITECTURE
+from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.modeling_hfskin import HfskinForImageClassification, Partner
+from .run import TRAINING_FILE, uncalibrated_config
+
+
+def join_checkpoints(folders: Sequence[Path], output: Path) -> Path:
+    """Several checkpoints as one model that answers with the mean of their logits (Lakshminarayanan et al. 2017).
+
+    Networks of different backbones err differently, so together they answer better than each, and in the time of all.
+    The attention maps, the features and so the gate are the first one's. What calibration stored is not taken over:
+    calibrate the result.
+
+    Args:
+        folders: of one image size, and trained on the same split, or what one of them was tested on another has seen.
+
+    Returns:
+        `output`, with the first checkpoint's processor, and its training.json with the others' under "partners".
+
+    Raises:
+        ValueError: fewer than two checkpoints, of different image sizes, or an ensemble among them.
+        OSError: a folder lacks the model, the processor or training.json.
+    """
+    if len(folders) < 2:
+        raise ValueError("an ensemble needs two checkpoints or more")
+    models = [
+        HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
+        for folder in folders
+    ]
+    processors = [HfskinImageProcessor.from_pretrained(folder) for folder in folders]
+    first, *others = models
+    for folder, model in zip(folders, models, strict=True):
+        if model.config.partners:
+            raise ValueError(f"{folder} is an ensemble already; give the checkpoints that it was made of")
+        if model.config.image_size != first.config.image_size:
+            sizes = " and ".join("x".join(map(str, m.config.image_size)) for m in (first, model))
+            raise ValueError(f"{folder} and {folders[0]} take pictures of different sizes, {sizes}")
+    for model, processor in zip(others, processors[1:], strict=True):
+        partner = Partner(model.config)
+        partner.network = model
+        scale, shift = _renormalisation(processors[0], processor)
+        partner.scale.copy_(scale), partner.shift.copy_(shift)
+        first.partners.append(partner)
+        first.config.partners.append({name: getattr(model.config, name) for name in ARCHITECTURE})
+    first.save_pretrained(output)
+    processors[0].save_pretrained(output)
+    facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
+    facts["partners"] = [{key: run[key] for key in run if key != "history"} for run in of_others]
+    write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+    return output
+
+
+def _renormalisation(given: HfskinImageProcessor, wanted: HfskinImageProcessor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift, (3, 1, 1) each, that make pixels of one processor those of another."""
+    (mean, std), (its_mean, its_std) = (
+        (torch.tensor(p.image_mean).view(3, 1, 1), torch.tensor(p.image_std).view(3, 1, 1)) for p in (given, wanted)
+    )
+    return std / its_std, (mean - its_mean) / its_std
