@@ -117,7 +117,8 @@ def measure_again(args: argparse.Namespace) -> None:
     hide_loading_bars()
     report = json.loads(args.output.read_text(encoding="utf-8"))
     report.setdefault("measured_again", {})[args.only] = {"command": command(args), "machine": machine(args)}
-    report[args.only] = PIECES[args.only](args)
+    place = report["networks"] if args.only in report["networks"] else report
+    place[args.only] = PIECES[args.only](args)
     write(report, args.output)
 
 
@@ -156,10 +157,11 @@ def measure_networks(row, args: argparse.Namespace, batches: tuple[int, ...], ro
     from hfskin.evaluation.benchmark.networks import contenders, logits_difference, peak_memories
     from hfskin.evaluation.benchmark.ratios import missed
     from hfskin.evaluation.timing import alternate
+    from hfskin.inference.base import network_names
 
     print(row.name, file=sys.stderr)
     torch.set_num_threads(args.threads)
-    result = {"backbone": row.config.backbone, "image_size": list(row.config.image_size), "seconds": {}}
+    result = {"backbone": network_names(row.config), "image_size": list(row.config.image_size), "seconds": {}}
     for batch in batches:
         runs = contenders(row, batch, args.device, args.threads, compiled)
         turn = TURN if batch == 1 else 0.0
@@ -186,6 +188,13 @@ def profile_of(row, runs: dict, batch: int, args: argparse.Namespace) -> list[di
         inputs = {"pixel_values": pixels.numpy(), "metadata": metadata.numpy()}
         return onnx_profile(row.folder / ONNX_FILE, inputs, args.threads)
     return torch_profile(runs, args.device)
+
+
+def measure_embedded(args: argparse.Namespace) -> dict:
+    """The embedded checkpoint's row."""
+    from hfskin.evaluation.benchmark.networks import EMBEDDED, embedded
+
+    return measure_networks(embedded(), args, BATCHES, args.rounds, EMBEDDED in args.compile.split(","))
 
 
 def measure_pipelines(args: argparse.Namespace) -> dict:
@@ -262,7 +271,13 @@ def measure_training(args: argparse.Namespace) -> dict:
 
 
 # What stands in the report by name.
-PIECES = {"pipelines": measure_pipelines, "keras": measure_keras, "int8": measure_int8, "training": measure_training}
+PIECES = {
+    "embedded": measure_embedded,
+    "pipelines": measure_pipelines,
+    "keras": measure_keras,
+    "int8": measure_int8,
+    "training": measure_training,
+}
 
 
 def few(args: argparse.Namespace) -> int:

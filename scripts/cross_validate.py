@@ -51,8 +51,7 @@ def main(
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
     image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
     epochs: Annotated[str, typer.Option(help="Of the first run and of each round after it, comma-separated.")] = "8,10",
-    partners: Annotated[int, typer.Option(help="Small networks that answer with the model.")] = 3,
-    partner_weights: Annotated[str, typer.Option(help='What they start from: "timm", or a safetensors file.')] = "timm",
+    partner_weights: Annotated[str, typer.Option(help="Likewise, of the small network that answers too.")] = "timm",
     folds: Annotated[str, typer.Option(help="Comma-separated, 0 to 4.")] = "0,1,2,3,4",
     minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the answers.")] = RESULTS,
@@ -66,7 +65,7 @@ def main(
         if data is None:
             raise typer.BadParameter("give --data DIR, --record DIR, or --render")
         how = {"backbone": backbone, "weights": weights, "image_size": image_size}
-        how |= {"partners": partners, "partner_weights": partner_weights}
+        how["partner_weights"] = partner_weights
         how["epochs"] = tuple(map(int, epochs.split(",")))
         run_folds(data, copies, masks, how, folds, minutes, output, runs)
     if (output / "metrics.json").is_file():

@@ -28,7 +28,7 @@ def main(
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Folder of lesion masks, to teach Soft-Attention by.")] = None,
     weights: Annotated[str, typer.Option(help='"timm", or a safetensors file of the ImageNet weights.')] = "timm",
-    partner_weights: Annotated[str, typer.Option(help="The same for the small networks beside it.")] = "timm",
+    partner_weights: Annotated[str, typer.Option(help="Likewise, of the small network that answers too.")] = "timm",
     runs: Annotated[Path, typer.Option(help="Where the runs are kept.")] = ROOT / "runs" / "default",
 ) -> None:
     """Train the embedded checkpoint and replace it."""

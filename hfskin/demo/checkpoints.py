@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from huggingface_hub.errors import EntryNotFoundError
 
 from ..hub_access import HubError, checkpoint_folder, hub_errors
 from ..inference.backend import load
-from ..inference.base import EMBEDDED_CHECKPOINT, LesionPipeline
+from ..inference.base import EMBEDDED_CHECKPOINT, LesionPipeline, network_names
 from ..inference.onnx import OnnxPipeline
 from . import text
 
@@ -70,7 +69,7 @@ class Checkpoint:
         return text.CHECKPOINT_LINE.format(
             name=self.name,
             revision=self.revision,
-            backbone=_networks(config),
+            backbone=network_names(config),
             height=height,
             width=width,
             parameters=millions,
@@ -85,12 +84,6 @@ class Checkpoint:
             except EntryNotFoundError:
                 return None
         return path if path.is_file() else None
-
-
-def _networks(config) -> str:
-    """The backbones that answer, in words."""
-    partners = Counter(partner["backbone"] for partner in config.partners)
-    return " and ".join([config.backbone, *(f"{n} times {name}" if n > 1 else name for name, n in partners.items())])
 
 
 class Checkpoints:

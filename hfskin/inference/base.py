@@ -1,5 +1,6 @@
 """What every pipeline does alike, whatever runs the network: from pictures and patients to predictions."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ EMBEDDED_CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "default"
 ONNX_FILE = "model.onnx"  # in a checkpoint folder that has one: the graph of `hfskin export`
 BATCH_SIZE = 16
 MIRRORS = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
+
+
+def network_names(config: Any) -> str:
+    """The backbones that answer together, as in "efficientnet_lite0 and 2 times mobilenet_v3_small"."""
+    partners = Counter(partner["backbone"] for partner in config.partners)
+    return " and ".join([config.backbone, *(f"{n} times {name}" if n > 1 else name for name, n in partners.items())])
 
 
 class LesionPipeline:

@@ -1,7 +1,7 @@
 """How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
 the mean of its weights and those that it began with; the last but one shows Soft-Attention where the lesion is, the
-last one shows pictures nearly as they are. Small networks that are trained beside it answer with it in the end. These
-are today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
+last one shows pictures nearly as they are. A small network that is trained beside it answers with it in the end.
+These are today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
 """
 
 import json
@@ -27,8 +27,8 @@ class Stages:
         backbone, weights, image_size, copies: see [`train`].
         epochs: of the first run and of each round of `continue` after it.
         masks: lesion masks by image id for `teach`, which is left out without them.
-        partner, partner_weights: backbone of the networks that answer with the model, and what it starts from.
-        partners: how many of them; 0 leaves them out.
+        partner, partner_weights: backbone of a small network that answers with the model, and what it starts from.
+            Further ones added next to nothing.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -39,7 +39,6 @@ class Stages:
     masks: Mapping[str, Path] | None = None
     partner: str = "mobilenet_v3_small"
     partner_weights: str = "timm"
-    partners: int = 3
 
 
 def train_in_stages(
@@ -84,14 +83,10 @@ def train_in_stages(
         if not is_finished(mean):
             average_checkpoints([run, model], mean)
         model = mean
-    partners = [runs / f"partner{i}" for i in range(1, stages.partners + 1)]
-    for i, run in enumerate(partners, start=1):
-        if not finished(run, PARTNER, stages.partner, stages.partner_weights, seed=100 * i + seed):
-            return None
-    if not partners:
-        return model
-    joined = runs / "joined"
-    return joined if is_finished(joined) else join_checkpoints([model, *partners], joined)
+    partner, joined = runs / "partner", runs / "joined"
+    if not finished(partner, PARTNER, stages.partner, stages.partner_weights, seed=100 + seed):
+        return None
+    return joined if is_finished(joined) else join_checkpoints([model, partner], joined)
 
 
 def _was_trained(run: Path, recipe: Recipe) -> bool:

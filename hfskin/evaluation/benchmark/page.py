@@ -21,7 +21,8 @@ misses its bound. Milliseconds are medians, for one picture. Weights are random 
 do not change the time. float32 everywhere.
 """
 CONTENDERS = """\
-- **bare**: the timm backbone with its own classifier of seven classes, under `no_grad`: the floor.
+- **bare**: the timm backbone with its own classifier of seven classes, under `no_grad`: the floor. Of an ensemble, all
+  its backbones, one after the other.
 - **whole**: our model in the published configuration (cut "full", average pooling, 128 metadata units, the gate), eager
   torch under `no_grad`, as the pipeline runs it.
 - **channels_last**: the same in the channels-last layout under `inference_mode`; **compiled**: that with
@@ -31,9 +32,9 @@ CONTENDERS = """\
 """
 PIPELINES = """\
 From picture files to answers: read, decode, crop and resize, network, answer. A list of as many files as the batch
-says; ratios to our pipeline on torch. TimmWrapper has the embedded checkpoint's backbone and input size, without
-attention, metadata and gate; ViT-base has its own {vit}x{vit} (batch 1 alone: it takes seconds for 32). Both are
-transformers' `pipeline("image-classification")`.
+says; ratios to our pipeline on torch. TimmWrapper has the embedded checkpoint's first backbone and input size, without
+attention, metadata, gate and partners; ViT-base has its own {vit}x{vit} (batch 1 alone: it takes seconds for 32). Both
+are transformers' `pipeline("image-classification")`.
 """
 KERAS = """\
 The same graph twice: MobileNetV3-Large, Soft-Attention with 16 maps, flatten, 4096 metadata units, at 224x224. Keras
