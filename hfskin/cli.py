@@ -31,6 +31,7 @@ class RecipeName(StrEnum):
     go_on = "continue"
     teach = "teach"
     fine_tune = "fine-tune"
+    partner = "partner"
 
 
 @app.callback()

@@ -243,7 +243,8 @@ def change(path: Path, **values) -> None:
         ("metadata_hidden", 10**9), ("image_size", [10**6, 10**6]), ("attention_maps", -1), ("temperature", 0),
         ("temperature", True), ("backbone", "../x"), ("backbone_kwargs", {"checkpoint_path": "x.pth"}),
         ("gate_threshold", "low"), ("malignant_threshold", 2), ("model_type", "vit"), ("pooling", None),
-        ("partners", [{"backbone": "../x"}]), ("partners", [{"partners": [{}]}]), ("partners", [{}] * 17),
+        ("partners", [{"backbone": "../x"}]), ("partners", [{"partners": [{}]}]), ("partners", [{}]),
+        ("partners", [{"backbone": "mobilenet_v1"}] * 17),
     ],
 )  # fmt: skip
 def test_an_impossible_setting_is_named(checkpoint, name, value):

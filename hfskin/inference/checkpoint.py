@@ -152,7 +152,9 @@ def _partners(value) -> bool:
 
 
 def _architecture(value) -> bool:
-    return isinstance(value, dict) and all(name in ARCHITECTURE and _SETTINGS[name][0](v) for name, v in value.items())
+    if not isinstance(value, dict) or "backbone" not in value:
+        return False
+    return all(name in ARCHITECTURE and _SETTINGS[name][0](setting) for name, setting in value.items())
 
 
 _SHARE = _number(0, 1), "a number from 0 to 1"

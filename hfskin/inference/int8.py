@@ -126,8 +126,8 @@ def _of_attention(convolutions: list, weights: Iterable, config: HfskinConfig) -
     of_pictures = {value.name for value in weights if len(value.dims) == 4 and value.dims[1] == 3}
     begins = [i for i, node in enumerate(convolutions) if node.input[1] in of_pictures]
     ends = [convolutions[i - 1] for i in (*begins[1:], len(convolutions))]
-    maps = (config.attention_maps, *(partner["attention_maps"] for partner in config.partners))
-    return [end for end, its_maps in zip(ends, maps, strict=True) if its_maps]
+    networks = (config, *(HfskinConfig(**partner) for partner in config.partners))
+    return [end for end, network in zip(ends, networks, strict=True) if network.attention_maps]
 
 
 def _copy_facts(source: Path, target: Path) -> None:

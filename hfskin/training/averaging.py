@@ -9,9 +9,8 @@ from safetensors.torch import load_model
 
 from ..files import write_whole
 from ..model.image_processing_hfskin import HfskinImageProcessor
-from ..model.modeling_hfskin import HfskinForImageClassification
 from .checkpoints import last_complete_checkpoint
-from .run import TRAINING_FILE, uncalibrated_config
+from .run import TRAINING_FILE, uncalibrated_model
 from .trainer import EMA_FILE
 
 
@@ -35,10 +34,7 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     """
     if len(folders) < 2:
         raise ValueError("an average needs two checkpoints or more")
-    models = [
-        HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
-        for folder in folders
-    ]
+    models = [uncalibrated_model(folder) for folder in folders]
     for folder, model in zip(folders, models, strict=True):
         if checkpoint := last_complete_checkpoint(folder / "trainer"):
             load_model(model, Path(checkpoint) / EMA_FILE)

@@ -9,8 +9,8 @@ import torch
 from ..files import write_whole
 from ..model.configuration_hfskin import ARCHITECTURE
 from ..model.image_processing_hfskin import HfskinImageProcessor
-from ..model.modeling_hfskin import HfskinForImageClassification, Partner
-from .run import TRAINING_FILE, uncalibrated_config
+from ..model.modeling_hfskin import Partner
+from .run import TRAINING_FILE, uncalibrated_model
 
 
 def join_checkpoints(folders: Sequence[Path], output: Path) -> Path:
@@ -32,10 +32,7 @@ def join_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     """
     if len(folders) < 2:
         raise ValueError("an ensemble needs two checkpoints or more")
-    models = [
-        HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
-        for folder in folders
-    ]
+    models = [uncalibrated_model(folder) for folder in folders]
     processors = [HfskinImageProcessor.from_pretrained(folder) for folder in folders]
     first, *others = models
     for folder, model in zip(folders, models, strict=True):

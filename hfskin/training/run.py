@@ -223,6 +223,11 @@ def uncalibrated_config(folder: Path) -> HfskinConfig:
     return config
 
 
+def uncalibrated_model(folder: Path) -> HfskinForImageClassification:
+    """A checkpoint's networks in float32, without what calibration had set."""
+    return HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
+
+
 def _facts_of(start: Path | None) -> dict | None:
     """How the checkpoint that a run goes on from was trained."""
     if start is None or not (start / TRAINING_FILE).is_file():

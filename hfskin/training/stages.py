@@ -44,8 +44,8 @@ class Stages:
 def train_in_stages(
     split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0, deadline: float = math.inf
 ) -> Path | None:
-    """Train on a split by the recipes `modern`, `continue`, `teach`, `fine-tune` and `partner`; what was done in `runs`
-    stays.
+    """Train on a split by the recipes `modern`, `continue`, `teach` and `fine-tune`, and join what comes of it with a
+    network of the recipe `partner`. What was done in `runs` stays.
 
     Args:
         split: from `make_split` or `fold_split`.
