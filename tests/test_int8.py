@@ -42,15 +42,15 @@ def test_it_answers_nearly_as_float32_does(quantised, table):
     assert [p.in_distribution for p in found].count(True) >= 24
 
 
-def test_convolutions_of_large_maps_stay_in_float32(quantised):
+def test_convolutions_of_large_maps_and_partners_stay_in_float32(quantised):
     graph = onnx.load(quantised).graph
     made_by = {output: node for node in graph.node for output in node.output}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    in_8_bits = [made_by.get(node.input[1]) is not None for node in convolutions]  # weights from a DequantizeLinear
-    assert not any(in_8_bits[:5])
-    assert all(in_8_bits[5:-1])
-    assert not in_8_bits[-1]  # Soft-Attention's
-    assert len(convolutions) > 40
+    weights_of = {node.name: made_by.get(node.input[1]) for node in convolutions}
+    in_8_bits = [name for name, maker in weights_of.items() if maker is not None]  # a DequantizeLinear
+    # Of the first network's 50, all but five on large maps and Soft-Attention's; of its partner's 53, none.
+    assert in_8_bits == [f"node_conv2d_{i}" for i in range(5, 49)]
+    assert len(convolutions) == 50 + 53
 
 
 def test_a_network_that_answers_otherwise_is_not_written(tiny_checkpoint, data_folder, tmp_path, monkeypatch):
@@ -76,7 +76,7 @@ def test_time_and_accuracy_are_measured_and_rendered(table):
     assert measured["seconds"]["1"].keys() == measured["accepted"].keys() == {"onnx", "int8"}
     assert [measured["parts"][part]["n"] for part in ("val", "test", "both")] == [7, 7, 14]
     assert measured["agreement"] > 0.85
-    assert measured["bytes"] < 6e6
+    assert measured["bytes"] < 10e6
     machine = {"device": "CPU", "threads": 1, "load": 0, "versions": {}}
     page = render({"machine": machine, "finished": True, "command": "COMMAND", "int8": measured})
     assert "## 8-bit integers" in page

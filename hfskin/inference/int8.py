@@ -3,14 +3,13 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from ..model.configuration_hfskin import HfskinConfig
 from .base import ONNX_FILE, softmax
 from .onnx import NEEDS_EXTRA, OnnxError, OnnxPipeline
 from .onnx_export import export_onnx
@@ -33,8 +32,8 @@ def export_int8(folder: Path, pictures: Sequence[Path], output: Path | None = No
     """Write a checkpoint as ONNX with its convolutions in 8 bits (static quantisation, weights by channel).
 
     The convolutions that read the largest maps stay in float32: they have few channels, whose coarse steps all that
-    comes later would inherit. So do Soft-Attention, metadata branch, classifier and gate. The answers differ a little
-    from the checkpoint's, and its thresholds were fitted to those: docs/benchmark.md measures how much.
+    comes later would inherit. So do Soft-Attention, metadata branch, classifier, gate and partners. The answers differ
+    a little from the checkpoint's, and its thresholds were fitted to those: docs/benchmark.md measures how much.
 
     Args:
         folder: the checkpoint.
@@ -108,7 +107,8 @@ def _fold(source: Path, target: Path) -> None:
 
 
 def _kept_in_float(path: Path, pipeline: OnnxPipeline) -> list[str]:
-    """Names of the convolutions that read maps of more than `LARGEST` of the input's height, and Soft-Attention's."""
+    """Names of the convolutions that read maps of more than `LARGEST` of the input's height, of Soft-Attention's, and
+    of the partners': those are small networks, in which 8 bits cost more than they gain."""
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     heights = {
         value.name: shape[2].dim_value
@@ -116,18 +116,23 @@ def _kept_in_float(path: Path, pipeline: OnnxPipeline) -> list[str]:
         if len(shape := value.type.tensor_type.shape.dim) == 4
     }
     largest = LARGEST * pipeline.preprocessing.height
-    convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    attention = _of_attention(convolutions, graph.initializer, pipeline.config)
-    return [node.name for node in convolutions if heights.get(node.input[0], 0) > largest or node in attention]
+    first = _first_network(graph)
+    attention = first[-1:] if pipeline.config.attention_maps else []  # behind the whole backbone
+    in_8_bits = [node.name for node in first if heights.get(node.input[0], 0) <= largest and node not in attention]
+    return [node.name for node in graph.node if node.op_type == "Conv" and node.name not in in_8_bits]
 
 
-def _of_attention(convolutions: list, weights: Iterable, config: HfskinConfig) -> list:
-    """Soft-Attention's convolutions: each behind the whole backbone of its network, which begins with a picture."""
-    of_pictures = {value.name for value in weights if len(value.dims) == 4 and value.dims[1] == 3}
-    begins = [i for i, node in enumerate(convolutions) if node.input[1] in of_pictures]
-    ends = [convolutions[i - 1] for i in (*begins[1:], len(convolutions))]
-    networks = (config, *(HfskinConfig(**partner) for partner in config.partners))
-    return [end for end, network in zip(ends, networks, strict=True) if network.attention_maps]
+def _first_network(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The convolutions, in their order, of the network whose maps and score the model gives: all without partners."""
+    outputs = {value.name for value in graph.output}
+    before = outputs & {"attentions", "in_distribution_score"} or outputs
+    convolutions = []
+    for node in reversed(graph.node):
+        if before.intersection(node.output):
+            before.update(node.input)
+            if node.op_type == "Conv":
+                convolutions.append(node)
+    return convolutions[::-1]
 
 
 def _copy_facts(source: Path, target: Path) -> None:
