@@ -33,8 +33,8 @@ class LesionPipeline:
         config: the checkpoint's calibration: [`HfskinConfig`], or an object with the same fields.
         preprocessing: from an upright RGB picture to the network's input.
         parameters: how many the network has.
-        mirrored: True answers by the mean over the picture and its three mirror images: four passes, and a little
-            better (docs/cross_validation.md).
+        mirrored: True answers by the mean over the picture and its three mirror images: four passes, which are worth
+            what docs/cross_validation.md says.
     """
 
     config: Any
