@@ -64,8 +64,7 @@ def main(
     elif not render:
         if data is None:
             raise typer.BadParameter("give --data DIR, --record DIR, or --render")
-        how = {"backbone": backbone, "weights": weights, "image_size": image_size}
-        how["partner_weights"] = partner_weights
+        how = {"backbone": backbone, "weights": weights, "image_size": image_size, "partner_weights": partner_weights}
         how["epochs"] = tuple(map(int, epochs.split(",")))
         run_folds(data, copies, masks, how, folds, minutes, output, runs)
     if (output / "metrics.json").is_file():

@@ -18,7 +18,7 @@ import hfskin
 from hfskin.cli import app
 from hfskin.inference import backend
 from hfskin.inference.attention import attention_map
-from hfskin.inference.base import EMBEDDED_CHECKPOINT
+from hfskin.inference.base import EMBEDDED_CHECKPOINT, network_names
 from hfskin.inference.onnx import OnnxError, OnnxPipeline
 from hfskin.inference.onnx_export import export_onnx
 
@@ -226,6 +226,17 @@ def test_facts_that_cannot_be_are_one_line(embedded_file, tmp_path, key, value):
     onnx.save(model, tmp_path / "odd.onnx")
     with pytest.raises(OnnxError, match="not written by hfskin"):
         hfskin.load(tmp_path / "odd.onnx")
+
+
+def test_a_file_of_a_version_without_partners_answers(tmp_path, tiny_checkpoint):
+    file = export_onnx(tiny_checkpoint, tmp_path / "older.onnx")
+    model = onnx.load(file)
+    (config,) = (entry for entry in model.metadata_props if entry.key == "config")
+    facts = json.loads(config.value)
+    assert facts.pop("partners") == []
+    config.value = json.dumps(facts)
+    onnx.save(model, file)
+    assert network_names(OnnxPipeline(file).config) == "mobilenet_v3_small"
 
 
 def test_an_export_that_fails_leaves_the_old_file(folder, tmp_path):

@@ -1,6 +1,5 @@
 """Five folds: every picture answered by a model that saw neither it nor another picture of its lesion."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -125,10 +124,10 @@ def describe_training(runs: Sequence[Mapping]) -> str:
     height, width = run["image_size"]
     first, *later = runs_in_order(run)
     words = f"{_origin(first)}, {width}x{height}, {first['device']}: {_stage(first)} on seven tenths of the lesions"
-    told = "; ".join([words, *(f"then {_stage(stage)}" for stage in later)])
-    partners = Counter(f"{_origin(partner)}: {_stage(partner)}" for partner in run.get("partners", ()))
-    beside = [f"beside it, {f'{n} times ' if n > 1 else ''}{how}" for how, n in partners.items()]
-    return "; ".join([told, *beside, *(["together they answer with the mean of their logits"] if beside else [])])
+    beside = [f"beside it, {_origin(partner)}: {_stage(partner)}" for partner in run.get("partners", ())]
+    if beside:
+        beside.append("together they answer with the mean of their logits")
+    return "; ".join([words, *(f"then {_stage(stage)}" for stage in later), *beside])
 
 
 def for_card(report: Mapping) -> dict:

@@ -1,6 +1,5 @@
 """What every pipeline does alike, whatever runs the network: from pictures and patients to predictions."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,8 @@ MIRRORS = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mir
 
 
 def network_names(config: Any) -> str:
-    """The backbones that answer together, as in "efficientnet_lite0 and 2 times mobilenet_v3_small"."""
-    partners = Counter(partner["backbone"] for partner in config.partners)
-    return " and ".join([config.backbone, *(f"{n} times {name}" if n > 1 else name for name, n in partners.items())])
+    """The backbones that answer together, as in "efficientnet_lite0 and mobilenet_v3_small"."""
+    return " and ".join([config.backbone, *(partner["backbone"] for partner in config.partners)])
 
 
 class LesionPipeline:

@@ -108,7 +108,7 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
         needed = {key: facts[key] for key in ("parameters", "checkpoint")}
-        needed["config"] = SimpleNamespace(**facts["config"])
+        needed["config"] = SimpleNamespace(**{"partners": []} | facts["config"])  # older files lack the first
         needed["preprocessing"] = Preprocessing(**facts["preprocessing"])
     except (KeyError, TypeError, ValueError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None

@@ -78,8 +78,7 @@ TEACH = replace(CONTINUE, epochs=3, learning_rate=1e-3, start_scale=1.0, freeze_
 # them (docs/experiments.md) comes back, and what it gave on changed ones mostly stays.
 FINE_TUNE = replace(CONTINUE, epochs=3, augment=0.2, start_scale=1.0)
 
-# A small network that answers beside a model (`hfskin join`): few epochs of mild augmentation; more only made it surer
-# of what it had seen.
+# A small network that answers beside a model (`hfskin join`): few epochs of mild augmentation.
 PARTNER = replace(MODERN, epochs=4, augment=0.3, start_scale=1.0, melanoma_weight=1.5)
 
 RECIPES = {

@@ -18,6 +18,8 @@ from .ensembles import join_checkpoints
 from .recipes import CONTINUE, FINE_TUNE, MODERN, PARTNER, TEACH, Recipe
 from .run import TRAINING_FILE, is_finished, train
 
+PARTNER_BACKBONE = "mobilenet_v3_small"
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -27,8 +29,7 @@ class Stages:
         backbone, weights, image_size, copies: see [`train`].
         epochs: of the first run and of each round of `continue` after it.
         masks: lesion masks by image id for `teach`, which is left out without them.
-        partner, partner_weights: backbone of a small network that answers with the model, and what it starts from.
-            Further ones added next to nothing.
+        partner_weights: of the small network that answers with the model, a `PARTNER_BACKBONE`.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -37,7 +38,6 @@ class Stages:
     epochs: tuple[int, ...] = (14, 12)
     copies: Mapping[str, Path] | None = None
     masks: Mapping[str, Path] | None = None
-    partner: str = "mobilenet_v3_small"
     partner_weights: str = "timm"
 
 
@@ -84,7 +84,7 @@ def train_in_stages(
             average_checkpoints([run, model], mean)
         model = mean
     partner, joined = runs / "partner", runs / "joined"
-    if not finished(partner, PARTNER, stages.partner, stages.partner_weights, seed=100 + seed):
+    if not finished(partner, PARTNER, PARTNER_BACKBONE, stages.partner_weights, seed=100 + seed):
         return None
     return joined if is_finished(joined) else join_checkpoints([model, partner], joined)
 

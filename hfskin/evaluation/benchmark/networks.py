@@ -60,7 +60,7 @@ class Architecture:
         """The whole model, float32."""
         return HfskinForImageClassification.from_pretrained(self.folder, dtype=torch.float32).eval().to(device)
 
-    def bare(self, device: str = "cpu") -> nn.Sequential:
+    def bare(self, device: str = "cpu") -> nn.ModuleList:
         """The same backbone with its own classifier of as many classes: the floor. Those of all networks that answer
         together, which `_run_bare` runs one after the other."""
         config = self.config
@@ -70,7 +70,7 @@ class Architecture:
             if kwargs is None:
                 kwargs = pretrained_weights(network.backbone, None).timm_kwargs
             networks.append(create_network(network.backbone, len(CLASSES), **kwargs))
-        return nn.Sequential(*networks).eval().to(device)
+        return nn.ModuleList(networks).eval().to(device)
 
     def onnx(self, threads: int) -> OnnxPipeline:
         """The whole model on ONNX Runtime."""
@@ -171,7 +171,7 @@ def _answer_alone(kind: str, architecture: Architecture, batch: int, threads: in
 
 
 @torch.no_grad()
-def _run_bare(networks: nn.Sequential, pixels: torch.Tensor) -> torch.Tensor:
+def _run_bare(networks: nn.ModuleList, pixels: torch.Tensor) -> torch.Tensor:
     return sum(network(pixels) for network in networks).cpu()  # waits for the GPU
 
 
