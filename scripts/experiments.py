@@ -6,14 +6,15 @@
 One row a run: the change, the seed, BMA and AUC on validation lesions, minutes. Seed s trains with random seed s and
 validates on tenth 1 + s of the lesions, so that runs of one seed can be compared in pairs; tenth 0, the test part, is
 in none. Rows go to results/experiments.json as they come; a run that stands there is skipped, one that was cut off goes
-on, and after `--minutes` the script stops with a checkpoint.
+on, and after `--minutes` the script stops with a checkpoint. What one change does depends on the recipe that it
+changes, so there is a table for each of them.
 """
 
 import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -24,11 +25,11 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "experiments.json"
 PAGE = ROOT / "docs" / "experiments.md"
 
-BASELINE = "modern"
-BEFORE = {"sampling_power": 0.0}  # the modern recipe as it was: what was found here has changed it
-# Changes to it, by name.
+# The recipes that are changed, and what each of them was before what was found here changed it.
+BASELINES: dict[str, dict] = {"modern": {"sampling_power": 0.0}, "partner": {}}
+UNCHANGED = "unchanged"
 EXPERIMENTS: dict[str, dict] = {
-    BASELINE: {},
+    UNCHANGED: {},
     "no Soft-Attention": {"attention_maps": 0},
     "no metadata": {"metadata_hidden": 0, "metadata_dropout": 0.0},
     "neither": {"attention_maps": 0, "metadata_hidden": 0, "metadata_dropout": 0.0},
@@ -37,24 +38,28 @@ EXPERIMENTS: dict[str, dict] = {
     "no augmentation": {"augment": 0.0, "metadata_dropout": 0.0, "start_scale": 1.0},
     "augmentation at 0.2 of its strength": {"augment": 0.2},
     "augmentation at half its strength": {"augment": 0.5},
+    "augmentation at its full strength": {"augment": 1.0},
     "no class weights": {"weight_power": 0.0},
     "square root of the class weights": {"weight_power": 0.5},
     "the paper's class weights": {"weight_power": 1.0},
     "twice melanoma's weight": {"melanoma_weight": 2.0},
+    "classes drawn as they occur": {"sampling_power": 0.0},
     "square-root sampling": {"sampling_power": 0.5},
+    "classes drawn alike": {"sampling_power": 1.0},
     "early layers kept": {"freeze_early": True},
     "no label smoothing": {"label_smoothing": 0.0},
     "no averaged weights": {"ema_decay": 0.0},
     "no stochastic depth": {"drop_path_rate": 0.0},
 }
 # What makes two runs comparable: runs that differ in it stand in tables of their own.
-SETTING = ("backbone", "backbone_weights", "image_size", "epochs")
+SETTING = ("recipe", "backbone", "backbone_weights", "image_size", "epochs")
 
 
 def main(
     data: Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")] = None,
     render: Annotated[bool, typer.Option("--render", help="Only render the page.")] = False,
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
+    recipe: Annotated[Literal["modern", "partner"], typer.Option(help="What is changed.")] = "modern",
     backbone: Annotated[str, typer.Option(help="A name of `hfskin backbones`.")] = "efficientnet_lite0",
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
     image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
@@ -73,12 +78,13 @@ def main(
         from hfskin.data.ham10000 import find_images, load_ham10000
 
         table, others = load_ham10000(data), find_images([copies]) if copies else None
+        setting = (recipe, backbone, weights, image_size, epochs)
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
         for seed in map(int, seeds.split(",")):
             for name in names:
                 left = None if deadline is None else (deadline - time.monotonic()) / 60
                 if left is None or left > 0:
-                    run_one(table, others, name, seed, (backbone, weights, image_size, epochs), left, runs, output)
+                    run_one(table, others, name, seed, setting, left, runs, output)
     if output == RESULTS:
         PAGE.write_text(render_page(read_rows(output)), encoding="utf-8")
         typer.echo(f"wrote {PAGE}")
@@ -87,13 +93,14 @@ def main(
 def run_one(table, copies, name: str, seed: int, setting: tuple, minutes: float | None, runs: Path, output: Path):
     """Train one run, or go on with it, and add its row, unless the row is there."""
     from hfskin.data.splits import lesion_split
-    from hfskin.training.recipes import MODERN
+    from hfskin.training.recipes import RECIPES
     from hfskin.training.run import train
 
-    backbone, weights, image_size, epochs = setting
-    recipe = dataclasses.replace(MODERN, **BEFORE | EXPERIMENTS[name])
+    baseline, backbone, weights, image_size, epochs = setting
+    recipe = dataclasses.replace(RECIPES[baseline], **BASELINES[baseline] | EXPERIMENTS[name])
     recipe = recipe if epochs is None else dataclasses.replace(recipe, epochs=epochs)
-    run = f"{backbone}-{image_size[0]}x{image_size[1]}-{recipe.epochs}epochs-{name.replace(' ', '-')}-seed{seed}"
+    size = f"{image_size[0]}x{image_size[1]}"
+    run = f"{backbone}-{size}-{baseline}-{recipe.epochs}epochs-{name.replace(' ', '-')}-seed{seed}"
     if any(row["run"] == run for row in read_rows(output)):
         typer.echo(f"{run}: done before")
         return
@@ -103,7 +110,7 @@ def run_one(table, copies, name: str, seed: int, setting: tuple, minutes: float 
     if not facts["finished"]:
         typer.echo(f"{run}: cut off by the time limit")
         return
-    row = {"run": run, "change": name, "seed": seed, **measured(facts)}
+    row = {"run": run, "change": name, "seed": seed, "recipe": baseline, **measured(facts)}
     write_rows([*read_rows(output), row], output)
     typer.echo(f"{run}: BMA {row['bma']:.3f}, AUC {row['auc']:.3f}")
 
@@ -112,7 +119,7 @@ def measured(facts: dict) -> dict:
     """A row's figures from training.json: those after the last epoch, which the choice of an epoch does not flatter."""
     last = facts["history"][-1]
     return {
-        **{key: facts[key] for key in (*SETTING, "n_copies") if key != "epochs"},
+        **{key: facts[key] for key in ("backbone", "backbone_weights", "image_size", "n_copies")},
         "epochs": facts["recipe"]["epochs"],
         "bma": last["eval_bma"],
         "auc": last["eval_auc"],
@@ -140,9 +147,9 @@ def render_page(rows: list[dict]) -> str:
         "# What changes to the recipe did\n\nRendered by `python scripts/experiments.py --render` from "
         "results/experiments.json; do not edit. HAM10000, `lesion` split by tenths: seed s validates on tenth 1 + s, "
         "and tenth 0, the test part, is in none. Figures are of the last epoch's averaged weights on about 1,000 "
-        "validation pictures. A difference is the mean over the seeds of the difference to the modern recipe with the "
-        "same seed, with its standard error; one of less than two standard errors says nothing. The recipe has "
-        "square-root sampling since."
+        "validation pictures. A difference is the mean over the seeds of the difference to the unchanged recipe with "
+        "the same seed, with its standard error; one of less than two standard errors says nothing. `modern` is "
+        "measured as it was, and has square-root sampling since."
     ]
     for setting in dict.fromkeys(map(_setting, rows)):
         mine = [row for row in rows if _setting(row) == setting]
@@ -159,13 +166,13 @@ def _title(row: dict) -> str:
     height, width = row["image_size"]
     sharper = ", some training pictures with a sharper copy" if row["n_copies"] else ""
     return (
-        f"## {row['backbone']}, {width}x{height}, {row['epochs']} epochs\n\n"
+        f"## `{row['recipe']}`: {row['backbone']}, {width}x{height}, {row['epochs']} epochs\n\n"
         f"From {row['backbone_weights'] or 'random weights'}{sharper}; {row['device']}."
     )
 
 
 def _means(rows: list[dict]) -> str:
-    baseline = {row["seed"]: row for row in rows if row["change"] == BASELINE}
+    baseline = {row["seed"]: row for row in rows if row["change"] == UNCHANGED}
     lines = []
     for name in EXPERIMENTS:
         mine = [row for row in rows if row["change"] == name]
@@ -174,7 +181,7 @@ def _means(rows: list[dict]) -> str:
         cells = [name, str(len(mine))]
         for key in ("bma", "auc"):
             cells.append(f"{np.mean([row[key] for row in mine]):.3f}")
-            cells.append("" if name == BASELINE else _difference(mine, baseline, key))
+            cells.append("" if name == UNCHANGED else _difference(mine, baseline, key))
         lines.append([*cells, f"{np.mean([row['melanoma_sensitivity'] for row in mine]):.3f}"])
     return markdown_table(["change", "seeds", "BMA", "difference", "AUC", "difference", "melanoma sensitivity"], lines)
 

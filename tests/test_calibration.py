@@ -34,6 +34,14 @@ def test_temperature_recovers_a_known_scale(calibrated, scale):
     assert fit_temperature(logits * scale, labels) == pytest.approx(scale, rel=0.05)
 
 
+def test_confidence_is_right_though_rare_classes_are_said_too_often(calibrated):
+    logits, labels, _ = calibrated
+    weighted = logits + np.linspace(-1, 1, 7)  # as a weighted loss leaves them
+    probabilities = softmax(weighted / fit_temperature(weighted, labels))
+    right = (probabilities.argmax(axis=1) == labels).mean()
+    assert probabilities.max(axis=1).mean() == pytest.approx(right, abs=0.005)
+
+
 def test_ece_is_small_when_calibrated_and_large_when_not(calibrated):
     logits, labels, bootstrap = calibrated
     good = calibration_errors(labels, softmax(logits), bootstrap)

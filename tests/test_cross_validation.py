@@ -172,20 +172,21 @@ def test_what_was_tried_stands_in_the_page(report, tmp_path):
 
 def test_an_experiment_adds_its_row_once(many, tmp_path):
     experiments = script("experiments")
-    output, setting = tmp_path / "rows.json", ("mobilenet_v3_small", None, (32, 48), 1)
-    for name in ("modern", "no Soft-Attention", "modern", "flattened instead of averaged"):
+    output, setting = tmp_path / "rows.json", ("modern", "mobilenet_v3_small", None, (32, 48), 1)
+    for name in ("unchanged", "no Soft-Attention", "unchanged", "flattened instead of averaged"):
         experiments.run_one(many, None, name, 2, setting, None, tmp_path / "runs", output)
     rows = experiments.read_rows(output)
-    assert sorted(row["change"] for row in rows) == ["flattened instead of averaged", "modern", "no Soft-Attention"]
+    assert sorted(row["change"] for row in rows) == ["flattened instead of averaged", "no Soft-Attention", "unchanged"]
     page = experiments.render_page(rows)
-    with_it, without = (next(r for r in rows if r["change"] == c) for c in ("modern", "no Soft-Attention"))
+    with_it, without = (next(r for r in rows if r["change"] == c) for c in ("unchanged", "no Soft-Attention"))
     assert f"| {without['bma']:.3f} | {without['bma'] - with_it['bma']:+.3f} |" in page
 
 
 def test_seeds_stand_in_one_table_though_their_training_parts_differ():
     experiments = script("experiments")
     row = {
-        "change": "modern",
+        "change": "unchanged",
+        "recipe": "modern",
         "backbone": "b",
         "backbone_weights": None,
         "image_size": [3, 4],
@@ -195,8 +196,8 @@ def test_seeds_stand_in_one_table_though_their_training_parts_differ():
     row |= dict.fromkeys(("bma", "auc", "accuracy", "melanoma_sensitivity", "minutes"), 0.5)
     rows = [row | {"seed": seed, "n_copies": n} for seed, n in enumerate((10, 11, 0))]
     page = experiments.render_page(rows)
-    assert page.count("## b, 4x3") == 2  # with copies and without
-    assert "| modern | 2 | 0.500 |" in page
+    assert page.count("## `modern`: b, 4x3") == 2  # with copies and without
+    assert "| unchanged | 2 | 0.500 |" in page
 
 
 def test_the_names_of_all_experiments_can_be_given():

@@ -14,15 +14,22 @@ TEMPERATURES = (0.05, 20.0)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature T > 0 that minimises the negative log-likelihood of softmax(logits / T) (Guo et al. 2017).
+    """The temperature T > 0 by which the probability of the most probable class says best how often that is right.
+
+    The likelihood is that of "right or not" with the greatest of softmax(logits / T) as its probability, not that of
+    all classes (Guo et al. 2017): a weighted loss makes rare classes probable beyond their share, which a single
+    number cannot mend, and must not pay for with its confidence.
 
     Args:
         logits: (N, 7), not yet divided by any temperature.
         labels: (N,).
     """
+    right = logits.argmax(axis=1) == labels
+    tiny = np.finfo(float).eps
 
     def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(softmax(logits / math.exp(log_temperature)), labels)
+        confidence = softmax(logits / math.exp(log_temperature)).max(axis=1).clip(tiny, 1 - tiny)
+        return -np.log(np.where(right, confidence, 1 - confidence)).mean()
 
     fit = minimize_scalar(loss, bounds=[math.log(t) for t in TEMPERATURES], method="bounded")
     return math.exp(fit.x)
