@@ -84,6 +84,7 @@ def metrics():
         },
         "environment": {"python": "3.11.7", "torch": "2.13.0", "device": "CPU, 2 cores", "seconds": 12.0},
         "training": {
+            "backbone": "efficientnet_lite0",
             "backbone_weights": "efficientnet_lite0.safetensors",
             "n_train": 8012,
             "n_val": 1000,
@@ -117,7 +118,7 @@ def test_the_hub_reads_the_front_matter(metrics, config):
     assert data.license == "cc-by-nc-4.0"
     assert data.library_name == "transformers"
     assert data.pipeline_tag == "image-classification"
-    assert data.base_model == "timm/tf_efficientnet_lite0.in1k"
+    assert data.base_model == ["timm/tf_efficientnet_lite0.in1k"]
     assert data.model_name == "org/name"
     assert {result.metric_type: result.metric_value for result in data.eval_results} == {
         "balanced_accuracy": 0.75,
@@ -204,6 +205,14 @@ def test_no_metrics_at_all(config):
     assert "without an evaluation" in card
     assert ModelCard(card).data.eval_results is None
     assert ModelCard(card).data.base_model is None  # nobody said that the weights were pretrained
+
+
+def test_the_weights_of_every_network_are_named(metrics, config):
+    metrics["training"]["partners"] = [{"backbone": "mobilenet_v3_small", "backbone_weights": "w.safetensors"}]
+    both = ["timm/tf_efficientnet_lite0.in1k", "timm/tf_mobilenetv3_small_100.in1k"]
+    card = render_card(metrics, config, "org/name")
+    assert ModelCard(card).data.base_model == both
+    assert f"weights of {', '.join(both)}" in card
 
 
 def test_any_missing_part_leaves_a_card(metrics, config):

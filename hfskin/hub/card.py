@@ -59,7 +59,7 @@ def _render(metrics: dict, config: dict, name: str) -> str:
         source=_source(name),
         metrics=metrics,
         config=config,
-        base_model=base_model(metrics, config),
+        base_models=base_models(metrics),
         split=_split_name(metrics),
         split_is=SPLITS.get(metrics.get("data", {}).get("split"), "not one of hfskin"),
         classes=CLASSES,
@@ -113,7 +113,7 @@ def card_data(metrics: dict, config: dict, name: str) -> ModelCardData:
         license=LICENSE,
         library_name="transformers",
         pipeline_tag="image-classification",
-        base_model=base_model(metrics, config),
+        base_model=base_models(metrics) or None,
         datasets=["HAM10000"],
         metrics=[kind for kind, _ in HEADLINES.values()],
         tags=[
@@ -158,13 +158,15 @@ def eval_results(metrics: dict) -> list[EvalResult]:
     return results
 
 
-def base_model(metrics: dict, config: dict) -> str | None:
-    """The timm model whose weights the backbone started from; None where that is not known."""
-    backbone = BACKBONES.get(config.get("backbone"))
+def base_models(metrics: dict) -> list[str]:
+    """The timm models whose weights the backbones started from, the first network's first; none that is not known."""
     training = metrics.get("training", {})
-    if backbone is None or backbone.pretrained_tag is None or not training.get("backbone_weights"):
-        return None
-    return f"timm/{backbone.timm_id}.{backbone.pretrained_tag}"
+    found = []
+    for run in (training, *training.get("partners", ())):
+        backbone = BACKBONES.get(run.get("backbone"))
+        if backbone is not None and backbone.pretrained_tag is not None and run.get("backbone_weights"):
+            found.append(f"timm/{backbone.timm_id}.{backbone.pretrained_tag}")
+    return found
 
 
 def plain(value):
