@@ -200,7 +200,9 @@ def _runs(rows: list[dict]) -> str:
     for row in sorted(rows, key=lambda row: (list(EXPERIMENTS).index(row["change"]), row["seed"])):
         figures = (f"{row[key]:.3f}" for key in ("bma", "auc", "accuracy", "melanoma_sensitivity"))
         lines.append([row["change"], str(row["seed"]), *figures, f"{row['minutes']:.1f}"])
-    return markdown_table(["change", "seed", "BMA", "AUC", "accuracy", "melanoma sensitivity", "minutes"], lines)
+    return markdown_table(
+        ["change", "seed", "BMA", "AUC", "accuracy", "melanoma sensitivity", "minutes of the last session"], lines
+    )
 
 
 if __name__ == "__main__":
