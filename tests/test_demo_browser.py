@@ -136,14 +136,11 @@ def test_own_picture_with_metadata_gives_the_pipelines_numbers(visit, pipeline, 
     assert answer != unknown
     prediction = pipeline(lesion, 65, "female", "face")
     page.get_by_text(text.OTHERS).click()
-    # What is folded up has no lines until the browser has laid it out.
-    page.wait_for_function(
-        "[...document.querySelectorAll('ol.classes li')].every(row => row.innerText.includes('\\n'))"
+    # Their text, which is there before the browser has laid the rows out, and in one call: an answer may be drawn anew.
+    rows = page.locator("ol.classes li").evaluate_all(
+        "rows => rows.map(row => ['.name', '.share'].map(part => row.querySelector(part).textContent))"
     )
-    rows = page.locator("ol.classes li").all_inner_texts()
-    assert {row.split("\n")[0]: row.split("\n")[1] for row in rows} == {
-        DIAGNOSES[code]: percent(share) for code, share in prediction.probabilities.items()
-    }
+    assert dict(rows) == {DIAGNOSES[code]: percent(share) for code, share in prediction.probabilities.items()}
     assert text.MALIGNANT.format(share=percent(prediction.malignant_probability)) in answer
     assert text.SKIN_NOTE in answer
     assert text.NEXT in answer
