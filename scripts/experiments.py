@@ -14,7 +14,7 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -38,12 +38,10 @@ EXPERIMENTS: dict[str, dict] = {
     "no augmentation": {"augment": 0.0, "metadata_dropout": 0.0, "start_scale": 1.0},
     "augmentation at 0.2 of its strength": {"augment": 0.2},
     "augmentation at half its strength": {"augment": 0.5},
-    "augmentation at its full strength": {"augment": 1.0},
     "no class weights": {"weight_power": 0.0},
     "square root of the class weights": {"weight_power": 0.5},
     "the paper's class weights": {"weight_power": 1.0},
     "twice melanoma's weight": {"melanoma_weight": 2.0},
-    "classes drawn as they occur": {"sampling_power": 0.0},
     "square-root sampling": {"sampling_power": 0.5},
     "classes drawn alike": {"sampling_power": 1.0},
     "early layers kept": {"freeze_early": True},
@@ -59,7 +57,7 @@ def main(
     data: Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")] = None,
     render: Annotated[bool, typer.Option("--render", help="Only render the page.")] = False,
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
-    recipe: Annotated[Literal["modern", "partner"], typer.Option(help="What is changed.")] = "modern",
+    recipe: Annotated[str, typer.Option(help=f"What is changed: {' or '.join(BASELINES)}.")] = "modern",
     backbone: Annotated[str, typer.Option(help="A name of `hfskin backbones`.")] = "efficientnet_lite0",
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
     image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
@@ -74,6 +72,8 @@ def main(
     names = experiments.split(",")
     if unknown := set(names) - set(EXPERIMENTS):
         raise typer.BadParameter(f"unknown experiment {min(unknown)!r}; choose from: {', '.join(EXPERIMENTS)}")
+    if recipe not in BASELINES:
+        raise typer.BadParameter(f"unknown recipe {recipe!r}; choose one of: {', '.join(BASELINES)}")
     if data is not None and not render:
         from hfskin.data.ham10000 import find_images, load_ham10000
 

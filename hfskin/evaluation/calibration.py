@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from sklearn.metrics import log_loss
 
 from ..model.labels import CLASSES, MALIGNANT
 from .bootstrap import LesionBootstrap, interval
@@ -25,11 +26,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         labels: (N,).
     """
     right = logits.argmax(axis=1) == labels
-    tiny = np.finfo(float).eps
 
     def loss(log_temperature: float) -> float:
-        confidence = softmax(logits / math.exp(log_temperature)).max(axis=1).clip(tiny, 1 - tiny)
-        return -np.log(np.where(right, confidence, 1 - confidence)).mean()
+        confidence = softmax(logits / math.exp(log_temperature)).max(axis=1)
+        return log_loss(right, confidence, labels=[False, True])
 
     fit = minimize_scalar(loss, bounds=[math.log(t) for t in TEMPERATURES], method="bounded")
     return math.exp(fit.x)

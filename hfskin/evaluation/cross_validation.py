@@ -175,7 +175,7 @@ def _stage(run: Mapping) -> str:
         words.append(f"augmentation at {strength:g} of its strength" if strength else "no augmentation")
     words += [kept for field, kept in KEPT.items() if recipe.get(field)]
     if teachers := run.get("teachers"):
-        words.append(f"{len(teachers)} teachers")
+        words.append("a teacher" if len(teachers) == 1 else f"{len(teachers)} teachers")
     if run.get("n_masks"):
         words.append("Soft-Attention taught by masks")
     told = f"{recipe['epochs']} epochs ({', '.join(words)})"
