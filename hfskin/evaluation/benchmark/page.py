@@ -24,9 +24,9 @@ CONTENDERS = """\
 - **bare**: the timm backbone with its own classifier of seven classes, under `no_grad`: the floor. Of an ensemble, all
   its backbones, one after the other.
 - **whole**: our model in the published configuration (cut "full", average pooling, 128 metadata units, the gate), eager
-  torch under `no_grad`, as the pipeline runs it.
-- **channels_last**: the same in the channels-last layout under `inference_mode`; **compiled**: that with
-  `torch.compile`.
+  torch under `no_grad`.
+- **channels_last**: the same in the channels-last layout, which the pipeline uses, under `inference_mode`;
+  **compiled**: that with `torch.compile`.
 - **ONNX**: the graph of `hfskin export` on ONNX Runtime, with `hfskin predict`'s session options; Δ is the largest
   difference of a logit from eager torch.
 """
