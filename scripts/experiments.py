@@ -48,6 +48,11 @@ EXPERIMENTS: dict[str, dict] = {
     "no label smoothing": {"label_smoothing": 0.0},
     "no averaged weights": {"ema_decay": 0.0},
     "no stochastic depth": {"drop_path_rate": 0.0},
+    "stochastic depth at 0.2": {"drop_path_rate": 0.2},
+    "stochastic depth at 0.3": {"drop_path_rate": 0.3},
+    "half the learning rate": {"learning_rate": 3e-4},
+    "twice the learning rate": {"learning_rate": 1.2e-3},
+    "metadata left out half the time": {"metadata_dropout": 0.5},
 }
 # What makes two runs comparable: runs that differ in it stand in tables of their own.
 SETTING = ("recipe", "backbone", "backbone_weights", "image_size", "epochs")
