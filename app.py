@@ -6,9 +6,11 @@ Host and port: GRADIO_SERVER_NAME and GRADIO_SERVER_PORT. As an MCP server too: 
 import os
 
 import hfskin_light  # noqa: F401  (first: the page does not wait for torch)
+from hfskin.console import one_line_errors
 from hfskin.demo.ui import build_page, launch_options
 
-page = build_page(os.environ.get("HFSKIN_MODEL") or None)
+with one_line_errors():
+    page = build_page(os.environ.get("HFSKIN_MODEL") or None)
 
 if __name__ == "__main__":
     page.launch(**launch_options())

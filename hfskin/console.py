@@ -13,4 +13,4 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         typer.echo(f"hfskin: {error}", err=True)
-        raise typer.Exit(2) from error
+        raise SystemExit(2) from error  # not typer's Exit: app.py is no command of it

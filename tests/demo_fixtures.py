@@ -77,9 +77,7 @@ def temporary_files(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def page_url(page_checkpoint, temporary_files):
     """The address of app.py, started as a Space starts it, as an MCP server too."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "HFSKIN_MODEL": str(page_checkpoint),
@@ -99,6 +97,12 @@ def page_url(page_checkpoint, temporary_files):
     finally:
         server.terminate()
         server.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:

@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamablehttp_client
 import hfskin
 from hfskin.demo import text, uploads
 from hfskin.demo.answer import answer_html, percent
-from hfskin.demo.batch import rows_html
+from hfskin.demo.batch import look_at_all, rows_html
 from hfskin.demo.card import plots_html, render_card
 from hfskin.demo.checkpoints import Checkpoints, split_revision
 from hfskin.demo.example_lesions import load_examples
@@ -122,6 +122,40 @@ def test_a_batch_row_begins_with_the_verdict_and_names_the_candidates(prediction
     cells = rows_html([row], thresholds, "").split("<td>")[1:]
     assert text.BATCH_FLAG in cells[0]
     assert "melanoma, melanocytic nevus (common mole)" in cells[2]
+
+
+@pytest.mark.parametrize(("label", "suspicious"), [("mel", None), ("mel", False), ("nv", True)])
+def test_a_batch_row_is_flagged_where_a_single_answer_sends_to_a_dermatologist(
+    prediction, thresholds, label, suspicious
+):
+    urgent = replace(prediction, label=label, suspicious=suspicious)
+    assert text.NEXT_SUSPICIOUS in answer_html(urgent, thresholds, None, "")
+    html = rows_html([Row("a.jpg", urgent)], thresholds, "")
+    assert '<tr class="high">' in html
+    assert text.BATCH_FLAG in html
+
+
+def test_a_batch_ends_with_what_to_do(prediction, thresholds):
+    calm = replace(prediction, label="nv", suspicious=False)
+    html = rows_html([Row("a.jpg", calm)], thresholds, "")
+    assert text.BATCH_FLAG not in html
+    assert text.NEXT_OTHER in html.split("</table>")[1]
+
+
+def test_a_batch_says_what_of_pictures_and_table_lies_alone(tiny_checkpoint, tmp_path, thresholds):
+    table = tmp_path / "patients.csv"
+    table.write_text(f"image_id,age\n{LESIONS[0].stem},50\nanother<b>,60\n")
+    archive, notes = make_zip(tmp_path / "a.zip", {"deep/one.jpg": LESIONS[1].read_bytes()}), []
+    files = [str(LESIONS[0]), str(archive)]
+    rows = look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, str(table), note=notes.append)
+    assert [note.partition(":")[0] for note in notes] == ["patients.csv"] * 2
+    assert "1 pictures have no row, such as one" in notes[0]
+    assert "1 rows have no picture, such as another<b>" in notes[1]
+    html = rows_html(rows, thresholds, "", notes)
+    assert "such as one:" in html
+    assert "<b>" not in html
+    assert look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, None, note=notes.append)
+    assert len(notes) == 2, "without a table there is nothing to say"
 
 
 def test_the_answer_says_what_the_patient_changed(prediction, thresholds):
@@ -302,10 +336,35 @@ def test_checkpoint_that_is_none_of_ours_is_refused(tiny_checkpoint, tmp_path):
     for name in ("model.safetensors", "preprocessor_config.json"):
         (tmp_path / name).write_bytes((tiny_checkpoint / name).read_bytes())
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "vit"}))
-    with pytest.raises(HubError, match="'vit', not 'hfskin'"):
+    with pytest.raises(HubError, match='of a "vit" model, not of hfskin'):
         Checkpoints(str(tiny_checkpoint)).get(str(tmp_path))
     with pytest.raises(HubError):
         Checkpoints(str(tiny_checkpoint)).get("no such checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (b"[]", "holds no settings; copy it again"),
+        (b'{"model_type": "hfsk', "damaged or only half there"),
+        (b'{"model_type": "\xff"}', "invalid start byte"),
+        (b"[" * 100_000, "recursion"),
+        (b" " * 1_000_001, "larger than 1 MB; copy it again"),
+    ],
+)
+def test_a_broken_config_is_one_line(tiny_checkpoint, tmp_path, config, message):
+    broken = shutil.copytree(tiny_checkpoint, tmp_path / "broken")
+    (broken / "config.json").write_bytes(config)
+    for ask in (Checkpoints, Checkpoints(str(tiny_checkpoint)).renew):
+        with pytest.raises(HubError, match=message) as raised:
+            ask(str(broken))
+        assert str(raised.value).startswith(f"{broken}: ")
+        assert "\n" not in str(raised.value)
+
+
+def test_an_onnx_file_is_no_checkpoint_for_the_page(tiny_checkpoint):
+    with pytest.raises(HubError, match=r"model\.onnx: an ONNX file; .* give the folder"):
+        Checkpoints(str(tiny_checkpoint)).get("runs/mine/model.onnx")
 
 
 def test_on_a_space_only_listed_checkpoints_are_read(tiny_checkpoint, tmp_path, monkeypatch):

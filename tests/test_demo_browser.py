@@ -315,6 +315,7 @@ def test_batch_of_pictures_a_zip_and_a_table(visit, keep, pipeline, tmp_path):
     page.wait_for_selector("#batch tbody tr")
     assert page.locator("#batch tbody tr").count() == 8
     assert page.locator("#batch tr.failed").count() == 2
+    assert "22 rows have no picture" in page.inner_text("#batch")
     keep(page, "batch")
     with page.expect_download() as download:
         page.get_by_role("link", name=text.BATCH_DOWNLOAD).click()
@@ -444,3 +445,22 @@ def test_the_uploaded_file_is_gone_after_the_visit(visit, temporary_files, tmp_p
             return
         page.wait_for_timeout(200)
     pytest.fail("the file is still there 20 s after the page was closed")
+
+
+def test_files_that_nobody_asked_about_are_gone_after_the_visit(visit, temporary_files, tmp_path):
+    page = visit()
+    page.get_by_role("tab", name=text.TAB_BATCH).click()
+    shutil.copy(LESIONS[6], tmp_path / "unasked.jpg")
+    (tmp_path / "unasked.csv").write_text("image_id,age\nunasked,50\n")
+    page.set_input_files("#batch-files input[type=file]", tmp_path / "unasked.jpg")
+    page.locator("#batch-files", has_text="unasked").wait_for()
+    page.set_input_files("#batch-metadata input[type=file]", tmp_path / "unasked.csv")
+    page.locator("#batch-metadata", has_text="unasked").wait_for()
+    page.wait_for_timeout(2000)
+    assert len(list(temporary_files.rglob("unasked.*"))) == 2
+    page.goto("about:blank")
+    for _ in range(100):
+        if not list(temporary_files.rglob("unasked.*")):
+            return
+        page.wait_for_timeout(200)
+    pytest.fail("the files are still there 20 s after the page was closed")

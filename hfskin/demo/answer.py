@@ -30,9 +30,7 @@ def answer_html(
         ]
     else:
         warnings = [plain(warning) for warning in prediction.warnings]
-        # Without a threshold, or with a high one, the likeliest class alone is reason enough.
-        urgent = prediction.suspicious or prediction.label in MALIGNANT
-        advice = text.NEXT_SUSPICIOUS if urgent else text.NEXT_OTHER
+        advice = text.NEXT_SUSPICIOUS if urgent(prediction) else text.NEXT_OTHER
         next_step = _section(text.NEXT, f"<p>{escape(advice)}</p>")
         verdict, classes = _verdict(prediction, config), _classes(prediction) + _prediction_set(prediction, config)
         classes += _effects(effects or {})
@@ -54,6 +52,12 @@ def failure_html(message: str, title: str = text.FAILED) -> str:
     """Why there is no answer."""
     words = f"<h2>{escape(title)}</h2><p>{escape(message)}</p>"
     return f'<div class="answer"><div class="verdict refused">{words}</div></div>'
+
+
+def urgent(prediction: Prediction) -> bool:
+    """Whether a dermatologist should look soon."""
+    # Without a threshold, or with a high one, the likeliest class alone is reason enough.
+    return bool(prediction.suspicious) or prediction.label in MALIGNANT
 
 
 def percent(share: float) -> str:

@@ -2,16 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..inference.batch import Row, predict_items
+from ..inference.batch import Row, predict_items, unmatched
 from ..inference.formats import FORMATS
 from ..model.labels import DIAGNOSES
 from . import text
-from .answer import percent, plain
+from .answer import percent, plain, urgent
 from .card import data_uri
 from .checkpoints import Checkpoints
 from .uploads import Upload, read_uploaded_patients
@@ -30,6 +30,7 @@ def look_at_all(
     files: list[str] | None,
     metadata: str | None,
     progress: Callable[[int, int], object] = lambda done, total: None,
+    note: Callable[[str], object] = lambda line: None,
 ) -> list[Row]:
     """One row a picture, the refused files last.
 
@@ -38,6 +39,7 @@ def look_at_all(
         files: pictures and zip files.
         metadata: a CSV, or None.
         progress: called with the number of rows done and their total.
+        note: called with each line about what of pictures and CSV lies without the other.
 
     Raises:
         MetadataTableError: the metadata CSV cannot be used.
@@ -47,6 +49,9 @@ def look_at_all(
     pipeline = checkpoints.get(source).pipeline
     patients = read_uploaded_patients(Path(metadata)) if metadata else {}
     upload = Upload([Path(file) for file in files or []], patients)
+    if metadata:
+        for line in unmatched(((name, name) for name in upload.names), patients):
+            note(f"{Path(metadata).name}: {line}")
     rows = []
     for row in _one_by_one(checkpoints, predict_items(pipeline, upload.items(), BATCH_SIZE)):
         rows.append(row)
@@ -61,21 +66,27 @@ def _one_by_one(checkpoints: Checkpoints, rows: Iterator[Row]) -> Iterator[Row]:
         yield row
 
 
-def rows_html(rows: list[Row], config: "HfskinConfig", footer: str) -> str:
-    """What became of the pictures: the counts, the CSV to download (within the page, no file is kept), the table."""
+def rows_html(rows: list[Row], config: "HfskinConfig", footer: str, notes: Iterable[str] = ()) -> str:
+    """What became of the pictures: the counts, the CSV to download (within the page, no file is kept), the table.
+
+    Args:
+        notes: what to say beside the counts, a paragraph each.
+    """
     if not rows:
         return f"<p>{escape(text.BATCH_NONE)}</p>"
     failed = sum(row.prediction is None for row in rows)
     refused = sum(row.prediction is not None and row.prediction.label is None for row in rows)
     done = text.BATCH_DONE.format(answered=len(rows) - failed - refused, refused=refused, failed=failed)
     csv = data_uri("".join(FORMATS["csv"].pieces(rows)).encode(), "hfskin.csv")
+    said = "".join(f"<p>{escape(note)}</p>" for note in notes)
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in text.BATCH_COLUMNS)
     body = "".join(_row_html(row, config) for row in rows)
     return (
-        f'<div class="batch"><p class="done">{escape(done)}</p>'
+        f'<div class="batch"><p class="done">{escape(done)}</p>{said}'
         f'<p><a class="download" download="hfskin.csv" href="{csv}">{escape(text.BATCH_DOWNLOAD)}</a></p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(text.BATCH_TABLE)}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<p>{escape(text.NEXT_OTHER)}</p>"
         f"<p>{escape(f'{text.POPULATION_NOTE} {text.SKIN_NOTE}')}</p><p>{escape(footer)}</p></div>"
     )
 
@@ -87,8 +98,8 @@ def _row_html(row: Row, config: "HfskinConfig") -> str:
     elif p.label is None:
         kind, cells = "refused", (text.BATCH_REFUSED, "", "", "; ".join(p.warnings))
     else:
-        kind = "high" if p.suspicious else "answered"
-        malignant = percent(p.malignant_probability) + (f", {text.BATCH_FLAG}" if p.suspicious else "")
+        kind = "high" if urgent(p) else "answered"
+        malignant = percent(p.malignant_probability) + (f", {text.BATCH_FLAG}" if urgent(p) else "")
         cells = (
             malignant,
             f"{DIAGNOSES[p.label]}, {percent(p.probabilities[p.label])}",

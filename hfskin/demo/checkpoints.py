@@ -1,7 +1,6 @@
 """The checkpoints that a page answers with, and the one thread on which their models run."""
 
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -135,13 +134,17 @@ class Checkpoints:
         return other
 
     def _load(self, source: str, backend: str = "auto") -> Checkpoint:
+        if source.endswith(".onnx"):
+            raise HubError(text.CHECKPOINT_IS_ONNX.format(source=source))
         name, revision = split_revision(source)
         with hub_errors(name, revision):
             folder = checkpoint_folder(name, revision)
-        found = json.loads((folder / "config.json").read_text()).get("model_type")
-        if found != "hfskin":
-            raise HubError(text.CHECKPOINT_NOT_HFSKIN.format(source=source, found=found))
-        return Checkpoint(source, folder, self.run(load, folder, backend=backend, threads=1))
+        try:
+            pipeline = self.run(load, folder, backend=backend, threads=1)
+        except HubError as error:
+            # It names the folder, which for a Hub repository lies in the server's cache and is no visitor's business.
+            raise HubError(str(error).replace(str(folder), source, 1)) from None
+        return Checkpoint(source, folder, pipeline)
 
 
 def split_revision(source: str) -> tuple[str, str | None]:

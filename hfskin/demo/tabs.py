@@ -27,19 +27,32 @@ def batch_tab(checkpoints: Checkpoints, files: SessionFiles, chosen: gr.State) -
     table = gr.HTML(elem_id="batch", js_on_load=None)
     small_print()
 
-    def run(paths, table_path, source, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+    def hold(paths, table_path, request: gr.Request):
         files.hold(request.session_hash, *(paths or []), table_path)
+
+    def run(paths, table_path, source, request: gr.Request, progress=gr.Progress()):  # noqa: B008
+        hold(paths, table_path, request)
+        notes: list[str] = []
 
         def advance(done, total):
             progress((done, total), desc=text.BATCH_PROGRESS.format(done=done, total=total))
 
         try:
-            rows = look_at_all(checkpoints, source, paths, table_path, advance)
+            rows = look_at_all(checkpoints, source, paths, table_path, advance, notes.append)
             checkpoint = checkpoints.get(source)
-            return rows_html(rows, checkpoint.pipeline.config, text.BATCH_BY.format(checkpoint=checkpoint.name))
+            footer = text.BATCH_BY.format(checkpoint=checkpoint.name)
+            return rows_html(rows, checkpoint.pipeline.config, footer, notes)
         except (MetadataTableError, HubError) as error:
             return failure_html(str(error))
 
+    gr.on(
+        [pictures.upload, metadata.upload],
+        hold,
+        [pictures, metadata],
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
     button.click(
         run, [pictures, metadata, chosen], table, concurrency_limit=2, concurrency_id="batch", api_visibility="private"
     ).then(js=scroll_to("batch"))

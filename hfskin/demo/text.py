@@ -64,6 +64,8 @@ ANSWER = "Answer"
 FAILED = "This picture cannot be answered"
 NO_PICTURE = "There is no picture yet. Drop, paste or choose one, or take one of the examples."
 PICTURE_GONE = "The picture was deleted from the server because it had been there for too long. Choose it again."
+ADDRESS = "This page fetches nothing from other addresses. Upload the file itself."
+NOT_OFFERED = "This page does not offer that."
 
 REFUSED = "No diagnosis: this does not look like a dermatoscopic picture of a skin lesion"
 REFUSED_WHY = (
@@ -148,7 +150,7 @@ BATCH_TABLE = "Results, one row a picture"
 BATCH_COLUMNS = ("Picture", "Malignant or a precursor", "Most likely", "Candidates", "Notes")
 BATCH_REFUSED = "No diagnosis: not a dermatoscopic picture"
 BATCH_FAILED = "Could not be read"
-BATCH_FLAG = "suspicious"
+BATCH_FLAG = "show it to a dermatologist soon"
 
 # Batch: why a file of an upload was not looked at; each is preceded by the file's name
 NOT_A_PICTURE = "not a picture; use JPEG, PNG, TIFF, BMP or WebP"
@@ -177,7 +179,9 @@ CHECKPOINT_CHOICE = "Another checkpoint"
 CHECKPOINT_USE = "Use it"
 CHECKPOINT_FAILED = "This checkpoint cannot be used"
 CHECKPOINT_NOT_LISTED = "{source}: this page offers only the checkpoints of its list"
-CHECKPOINT_NOT_HFSKIN = "{source}: its config.json says model type {found!r}, not 'hfskin'"
+CHECKPOINT_IS_ONNX = (
+    "{source}: an ONNX file; the page needs the whole checkpoint, so give the folder that it was exported from"
+)
 COMPARE_NOTHING = "Choose another checkpoint to see both answers side by side."
 COMPARE_NO_PICTURE = "Choose a picture on the tab “Look” first; then both answers stand here side by side."
 COMPARE_TABLE = "Both checkpoints' answers to one picture"

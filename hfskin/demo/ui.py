@@ -14,6 +14,7 @@ from .checkpoints import Checkpoints
 from .components import picture_file, scroll_to
 from .example_lesions import Example, load_examples
 from .look import Question, look, views
+from .server import MIDDLEWARE, Page
 from .session_files import FILE_MINUTES, SessionFiles
 from .tabs import about_tab, batch_tab, compare_tab, small_print
 from .theme import CSS, theme
@@ -42,7 +43,7 @@ def build_page(model: str | None = None) -> gr.Blocks:
     """
     checkpoints, examples, files = Checkpoints(model), load_examples(), SessionFiles()
     warm_up(checkpoints, examples[0])
-    with gr.Blocks(title=text.TITLE, analytics_enabled=False, delete_cache=(60, 60 * (FILE_MINUTES - 1))) as page:
+    with Page(title=text.TITLE, analytics_enabled=False, delete_cache=(60, 60 * (FILE_MINUTES - 1))) as page:
         chosen = gr.State("")
         gr.HTML(f"<h1>{escape(text.TITLE)} <span>{escape(text.SUBTITLE)}</span></h1>", elem_id="head", js_on_load=None)
         gr.HTML(f"<p>{escape(text.NOT_A_DEVICE)}</p>", elem_id="notice", js_on_load=None)
@@ -69,6 +70,7 @@ def launch_options() -> dict:
     return {
         "theme": theme(),
         "css_paths": CSS,
+        "app_kwargs": {"middleware": MIDDLEWARE},
         "max_file_size": MAX_FILE,
         "footer_links": [],
         "run_history": False,  # gradio would keep every picture in the visitor's browser
@@ -139,7 +141,8 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], files: SessionF
             return empty_html(), "", gr.update(visible=False)
         return ask(path, age, sex, site, view, source, index, request)
 
-    def clear(index):
+    def clear(path, index, request: gr.Request):
+        files.hold(request.session_hash, path)  # here too: who leaves at once is never answered
         # While the next answer is on its way, the last one must not stand beside another picture.
         patient = [gr.skip()] * 3 if index is None else ["", "unknown", "unknown"]  # not the example's
         return *patient, None, empty_html(), "", gr.update(visible=False)
@@ -164,7 +167,7 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], files: SessionF
     gr.on([sex.input, site.input, age.blur, view.input, chosen.change], ask_again, **event)
     patient, shown = [age, sex, site, truth], [answer, figure, view]
     at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    own = picture.input(clear, truth, [*patient, *shown], **at_once)
+    own = picture.input(clear, [picture, truth], [*patient, *shown], **at_once)
     own.then(ask_again, **event).then(js=scroll_to("answer"))
     pressed = gallery.click(choose, outputs=[picture, *patient, *shown], **at_once)
     pressed.then(ask_again, **event).then(js=scroll_to("answer"))

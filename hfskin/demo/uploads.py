@@ -24,6 +24,7 @@ class Upload:
         patients: age, sex and site by image id (a file's name without its ending).
 
     Attributes:
+        names: of all pictures, those beyond the limit too.
         refused: one row for each file that is not looked at; complete after `items` has run.
         total: how many items there will be at most.
     """
@@ -37,7 +38,8 @@ class Upload:
                 self._look_into(path)
             else:
                 self._add(path.name, path)
-        for name, *_ in self._found[MAX_PICTURES:]:
+        self.names = [name for name, *_ in self._found]
+        for name in self.names[MAX_PICTURES:]:
             self._refuse(name, text.TOO_MANY.format(pictures=MAX_PICTURES))
         del self._found[MAX_PICTURES:]
         self.total = len(self._found)
