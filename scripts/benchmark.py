@@ -258,11 +258,12 @@ def measure_training(args: argparse.Namespace) -> dict:
     from PIL import Image
 
     from hfskin.data.ham10000 import load_ham10000
+    from hfskin.data.splits import make_split
     from hfskin.evaluation.benchmark import training_speed
     from hfskin.evaluation.benchmark.processes import in_process
 
     print("training", file=sys.stderr)
-    table = load_ham10000(args.data)
+    table = make_split(load_ham10000(args.data), "all")
     with Image.open(table["path"].iloc[0]) as picture:
         width, height = picture.size
     steps = TRAINING_STEPS[args.device]

@@ -1,13 +1,18 @@
+import shutil
+
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
 from hfskin import HfskinImageProcessor, encode_metadata
+from hfskin.data import splits
 from hfskin.data.dataset import LesionDataset, TrainingDataset
-from hfskin.data.ham10000 import DataError, find_masks, load_ham10000, read_table
+from hfskin.data.ham10000 import DataError, find_masks, gaps, load_ham10000, read_table
+from hfskin.data.hub_dataset import build_dataset
 from hfskin.data.splits import check_leaks, folds, lesion_groups, make_split, write_split
 from hfskin.data.transforms import training_transform
+from hfskin.evaluation.cross_validation import fold_split
 from hfskin.model.labels import CLASSES
 
 
@@ -18,6 +23,18 @@ def synthetic_table(n_lesions: int = 400) -> pd.DataFrame:
         for j in range(1 + i % 3):
             rows.append((f"L{i}", f"I{i}_{j}", CLASSES[i % 7], float("nan") if i % 7 == 0 else 50.0))
     return pd.DataFrame(rows, columns=["lesion_id", "image_id", "dx", "age"])
+
+
+@pytest.fixture
+def many(data_folder, tmp_path):
+    """A data folder with 16 lesions a class: every picture of tests/data under four names."""
+    rows = pd.read_csv(data_folder / "HAM10000_metadata.csv", dtype=str)
+    copies = [rows.assign(**{c: rows[c] + f"_{i}" for c in ("image_id", "lesion_id")}) for i in range(4)]
+    pd.concat(copies).to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+    for picture in (data_folder / "images").iterdir():
+        for i in range(4):
+            shutil.copy(picture, tmp_path / f"{picture.stem}_{i}.jpg")
+    return tmp_path
 
 
 def test_published_layout_is_read(table):
@@ -38,6 +55,18 @@ def test_dataverse_tab_and_isic_ground_truth(tmp_path, data_folder):
     assert truth["dx"].tolist() == ["bcc", "mel"]
     assert truth["lesion_id"].tolist() == ["A", "B"]
     assert truth["age"].isna().all()
+
+
+def test_a_picture_without_a_lesion_id_is_a_lesion_of_its_own(tmp_path):
+    (tmp_path / "metadata.csv").write_text("image_id,dx,lesion_id\nA,nv,\nB,nv, \nC,nv,L\nD,nv,L\nE,nv\n")
+    assert read_table(tmp_path / "metadata.csv")["lesion_id"].tolist() == ["A", "B", "L", "L", "E"]
+
+
+@pytest.mark.parametrize("row", ["0.5,0.5,0,0,0,0,0", "1,1,-1,0,0,0,0", "1,1,0,0,0,0,0", "0,0,0,0,0,0,0"])
+def test_a_ground_truth_row_without_one_diagnosis_is_refused(tmp_path, row):
+    (tmp_path / "truth.csv").write_text(f"image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\nA,0,0,1,0,0,0,0\nB,{row}\n")
+    with pytest.raises(DataError, match=r"one 1\.0 and else 0\.0"):
+        read_table(tmp_path / "truth.csv")
 
 
 def test_the_first_image_root_that_holds_an_id_wins(tmp_path, data_folder, table):
@@ -94,6 +123,49 @@ def test_paper_split_drops_missing_ages_and_leaks():
     assert split["age"].notna().all()
     assert set(split["split"]) == {"train", "val"}
     assert check_leaks(split) > 0
+
+
+def test_missing_files_move_no_other_picture_to_another_part(many):
+    """Nor does a lost picture stay in the split."""
+
+    def parts() -> dict[str, dict[str, str]]:
+        table = load_ham10000(many)
+        made = {name: make_split(table, name) for name in ("lesion", "paper", "all")}
+        made |= {f"fold {fold}": fold_split(table, fold) for fold in range(5)}
+        return {name: dict(zip(split["image_id"], split["split"], strict=True)) for name, split in made.items()}
+
+    before = parts()
+    gone = sorted(before["all"])[::9]
+    for image_id in gone:
+        (many / f"{image_id}.jpg").unlink()
+    for name, part in parts().items():
+        assert part == {image_id: before[name][image_id] for image_id in before[name] if image_id not in gone}
+    assert gaps(load_ham10000(many))[0].startswith(f"{len(gone)} rows of the table have no picture")
+
+
+def test_a_data_set_of_the_hub_wants_every_picture(many):
+    """It is split again where it is loaded, from the rows that it has."""
+    assert sum(map(len, build_dataset(load_ham10000(many)).values())) == 112
+    first = load_ham10000(many)["image_id"][0]
+    (many / f"{first}.jpg").unlink()
+    with pytest.raises(DataError, match=f"1 rows of the table have no picture, such as {first}; add"):
+        build_dataset(load_ham10000(many))
+
+
+def test_a_published_split_that_comes_out_otherwise_is_refused(monkeypatch):
+    table = synthetic_table()
+    known = splits._digest(table["image_id"], table["lesion_id"], table["dx"])
+    tenths = splits._digest(table["image_id"], folds(table, 10).astype(str))
+    monkeypatch.setitem(splits.PUBLISHED, known, tenths)
+    make_split(table, "lesion")
+    fold_split(table.sample(frac=1, random_state=0), 3)  # the order of the rows does not matter
+    real = folds
+    monkeypatch.setattr(splits, "folds", lambda table, n, seed: real(table, n, seed + 1))  # another scikit-learn
+    with pytest.raises(DataError, match=r"^scikit-learn .*install scikit-learn 1\.9\.1"):
+        make_split(table, "lesion")
+    with pytest.raises(DataError, match="install scikit-learn"):
+        fold_split(table, 3)
+    make_split(table, "lesion", seed=1)  # not a published one
 
 
 def test_near_duplicates_with_different_lesion_ids_stay_together():

@@ -37,9 +37,23 @@ def test_a_real_mask_lies_over_the_dark_lesion(with_masks):
     row = with_masks.iloc[0]
     with Image.open(row["path"]) as file:
         grey = np.asarray(file.convert("L"))
-    inside = read_mask(MASKS / f"{row['image_id']}_segmentation.png", (0, 0, *grey.shape[::-1]), grey.shape)
+    size = grey.shape[::-1]
+    inside = read_mask(MASKS / f"{row['image_id']}_segmentation.png", size, (0, 0, *size), grey.shape)
     assert 0.02 < inside.mean() < 0.9
     assert grey[inside].mean() < grey[~inside].mean() - 10
+
+
+def test_a_mask_of_another_size_is_cropped_as_its_picture(tmp_path):
+    """The lesion fills the right lower quarter of the picture, and so of the crop around it."""
+    for name, scale in (("same", 1), ("larger", 3), ("smaller", 0.5)):
+        width, height = round(200 * scale), round(150 * scale)
+        mask = Image.new("L", (width, height))
+        mask.paste(255, (width // 2, height // 2, width, height))
+        mask.save(tmp_path / f"{name}.png")
+        inside = read_mask(tmp_path / f"{name}.png", (200, 150), (50, 25, 150, 125), (40, 40))
+        expected = np.zeros((40, 40), dtype=bool)
+        expected[20:, 20:] = True
+        assert (inside == expected).mean() > 0.95, name
 
 
 def test_maps_are_scored_against_masks_and_baselines(embedded, with_masks):

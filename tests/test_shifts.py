@@ -5,7 +5,7 @@ from PIL import Image
 from hfskin.data.splits import make_split
 from hfskin.evaluation.predictions import predict_table
 from hfskin.evaluation.report import evaluate
-from hfskin.evaluation.shifts import SHIFTS, summarise_shifts
+from hfskin.evaluation.shifts import SHIFTS, predict_copies, summarise_shifts
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,20 @@ def test_the_summary_pairs_each_shift_with_the_unchanged_pictures(embedded, few)
     assert summary["mirrored"]["bma"]["value"] == pytest.approx(right.mean())
     assert summary["copies"]["n"] == 1
     assert summary["copies"]["difference"]["value"] == 0  # a copy that is the same file
+
+
+def test_copies_of_pictures_that_are_bytes(embedded, few, tmp_path):
+    """As those of a data set of the Hub are; the copy is squeezed to their aspect."""
+    rows, copies = few[:2], {}
+    for row in rows.itertuples():
+        copies[row.image_id] = tmp_path / f"{row.image_id}.png"
+        with Image.open(row.path) as picture:
+            picture.resize((224, 224)).save(copies[row.image_id])
+    files, read = (
+        predict_copies(embedded.model, embedded.image_processor, table, copies).logits
+        for table in (rows, rows.assign(path=[path.read_bytes() for path in rows["path"]]))
+    )
+    np.testing.assert_array_equal(read, files)
 
 
 def test_the_report_holds_them_only_when_asked(tiny_checkpoint, few):

@@ -19,10 +19,10 @@ class DataError(ValueError):
 
 
 def load_ham10000(folder: str | Path, image_roots: Iterable[str | Path] = ()) -> pd.DataFrame:
-    """The table of a data folder, one row a picture that has a file, with the columns of `COLUMNS` and `path`.
+    """The whole table of a data folder, with the columns of `COLUMNS` and `path`: None where there is no file.
 
     `folder` holds one metadata table (HAM10000's CSV, Dataverse's .tab, or an ISIC ground-truth CSV) and the pictures,
-    in any subfolders.
+    in any subfolders. `make_split` leaves the rows without a file out.
 
     Args:
         image_roots: further folders of pictures; they are searched first, in order, and the first that holds an id
@@ -37,26 +37,27 @@ def load_ham10000(folder: str | Path, image_roots: Iterable[str | Path] = ()) ->
     table = read_table(find_table(folder))
     images = find_images([*image_roots, folder])
     table["path"] = [images.get(image_id) for image_id in table["image_id"]]
-    missing = table["path"].isna()
-    if missing.all():
+    if table["path"].isna().all():
         raise DataError(
             f"{folder}: none of the table's {len(table)} pictures was found; images are named <image_id>.jpg"
         )
-    found = table[~missing].reset_index(drop=True)
-    found.attrs["rows_without_file"] = table.loc[missing, "image_id"].tolist()
     known = set(table["image_id"])
-    found.attrs["files_without_row"] = [name for name in images if name.removesuffix(MASK_SUFFIX) not in known]
-    return found
+    table.attrs["files_without_row"] = [name for name in images if name.removesuffix(MASK_SUFFIX) not in known]
+    return table
 
 
 def gaps(table: pd.DataFrame) -> list[str]:
-    """What [`load_ham10000`] left out, in a line each: rows without a file, and pictures without a row."""
-    kinds = (
-        ("rows_without_file", "rows of the table have no picture"),
-        ("files_without_row", "pictures have no row in the table"),
+    """What is left out of a table of [`load_ham10000`], a line each: rows without a picture, pictures without a row."""
+    left_out = (
+        (rows_without_file(table), "rows of the table have no picture"),
+        (table.attrs.get("files_without_row"), "pictures have no row in the table"),
     )
-    left_out = [(table.attrs.get(kind), text) for kind, text in kinds]
     return [f"{len(names)} {text} and are left out, such as {names[0]}" for names, text in left_out if names]
+
+
+def rows_without_file(table: pd.DataFrame) -> list[str]:
+    """The image ids of the rows of a table of [`load_ham10000`] that have no picture."""
+    return table.loc[table["path"].isna(), "image_id"].tolist()
 
 
 def find_table(folder: Path) -> Path:
@@ -97,8 +98,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{path.name}: column {absent[0]!r} is missing; it has {columns[:200]}")
     for column in COLUMNS:
         if column not in table.columns:
-            # Without lesion ids every picture counts as a lesion of its own.
-            table[column] = table["image_id"] if column == "lesion_id" else ""
+            table[column] = ""
+    # A picture without a lesion id counts as a lesion of its own.
+    table["lesion_id"] = table["lesion_id"].mask(table["lesion_id"].str.strip() == "", table["image_id"])
     doubled = table["image_id"][table["image_id"].duplicated()]
     if len(doubled):
         raise DataError(
@@ -146,7 +148,7 @@ def _from_isic_ground_truth(table: pd.DataFrame, name: str) -> pd.DataFrame:
         scores = table[[c.upper() for c in CLASSES]].astype(float)
     except ValueError as error:
         raise DataError(f"{name}: a column of a class holds no number ({str(error)[:200]})") from None
-    if not (scores.sum(axis=1) == 1).all():
+    if not (scores.isin((0, 1)).all(axis=1) & (scores.sum(axis=1) == 1)).all():
         raise DataError(f"{name}: a ground-truth row must have one 1.0 and else 0.0")
     columns = {"image_id": table["image"], "dx": scores.idxmax(axis=1).str.lower()}
     kept = [c for c in COLUMNS if c in table.columns and c not in columns]

@@ -11,7 +11,7 @@ from huggingface_hub import DatasetCardData
 
 from ..hub_access import HubError, check_name, hub_errors, no_repository
 from ..model.labels import CLASSES, DIAGNOSES
-from .ham10000 import COLUMNS, DataError, load_ham10000
+from .ham10000 import COLUMNS, DataError, load_ham10000, rows_without_file
 from .splits import make_split
 
 HUB_PREFIX = "hub:"
@@ -67,7 +67,17 @@ def load_hub_dataset(repo_id: str, revision: str | None = None) -> pd.DataFrame:
 
 
 def build_dataset(table: pd.DataFrame, seed: int = 0) -> DatasetDict:
-    """The rows of `load_ham10000` in the parts of the `lesion` split; the pictures are read when they are asked for."""
+    """The rows of `load_ham10000` in the parts of the `lesion` split; the pictures are read when they are asked for.
+
+    Raises:
+        DataError: a row has no picture, or see [`make_split`].
+    """
+    if missing := rows_without_file(table):
+        # Whoever loads the data set splits its rows again, and fewer rows fall into other parts.
+        raise DataError(
+            f"{len(missing)} rows of the table have no picture, such as {missing[0]}; add the pictures, or take the "
+            "rows out of the table (it is then split anew)"
+        )
     table = make_split(table.assign(row=range(len(table))), "lesion", seed)
     return DatasetDict({theirs: _to_dataset(table[table["split"] == ours]) for ours, theirs in PARTS.items()})
 

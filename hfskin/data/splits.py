@@ -1,11 +1,13 @@
 """Who is trained on, who is looked at while choosing, who is tested on."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Iterable
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from .ham10000 import DataError
@@ -13,9 +15,17 @@ from .ham10000 import DataError
 SPLITS = ("lesion", "paper", "all")
 N_FOLDS = 10  # the "lesion" split goes by tenths of the lesions: one is the test part, one the validation part
 
+# The tenths that the published models were trained and tested on, as digests: of the table, and of what seed 0 makes of
+# it. Another scikit-learn might shuffle otherwise, and training pictures would be tested on without a word.
+PUBLISHED = {
+    "217a1c39c77e20d33ed71455cfbdd680": "cf6226788d98602d0e48a9a28dc43442",
+}
+
 
 def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
-    """A copy of the table with a column `split`.
+    """A copy of the table with a column `split`, without the rows whose `path` is None.
+
+    The parts depend on the table alone, not on which of its pictures are there.
 
     - "lesion": train/val/test 80/10/10, stratified by diagnosis; all pictures of a lesion, and the 18 known
       near-duplicate pairs with different lesion ids (Abhishek et al. 2024), stay together.
@@ -25,17 +35,20 @@ def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
 
     Raises:
         ValueError: no such split.
-        DataError: too few pictures of a class to split.
+        DataError: too few pictures of a class to split; or see [`lesion_split`].
     """
     if name not in SPLITS:
         raise ValueError(f"unknown split {name!r}; choose one of: {', '.join(SPLITS)}")
+    pictures = _with_files(table)
     if name == "all":
-        return table.assign(split="test")
+        return pictures.assign(split="test")
     try:
         return lesion_split(table, seed=seed) if name == "lesion" else _paper_split(table, seed)
+    except DataError:
+        raise
     except ValueError as error:
         raise DataError(
-            f"cannot split {len(table)} pictures: {error}; a class has too few lesions. To evaluate without a "
+            f"cannot split {len(pictures)} pictures: {error}; a class has too few lesions. To evaluate without a "
             "split, use --split all"
         ) from None
 
@@ -45,17 +58,21 @@ def lesion_split(
 ) -> pd.DataFrame:
     """The "lesion" split with chosen tenths of the lesions (0 to 9) as test and validation part; the rest is train.
 
+    Rows whose `path` is None are left out of it.
+
     Raises:
         ValueError: too few lesions of a class.
-        DataError: a lesion stands in several parts.
+        DataError: a lesion stands in several parts, or HAM10000 falls into other tenths than the published ones.
     """
     fold = folds(table, N_FOLDS, seed)
+    if seed == 0:
+        _check_published(table, fold)
     split = table.assign(
         split=np.select([np.isin(fold, list(test)), np.isin(fold, list(val))], ["test", "val"], "train")
     )
     if leaks := check_leaks(split):
         raise DataError(f"{leaks} lesions stand in several parts of the split; this is a bug, please report it")
-    return split
+    return _with_files(split)
 
 
 def lesion_groups(table: pd.DataFrame) -> pd.Series:
@@ -94,4 +111,24 @@ def folds(table: pd.DataFrame, n: int, seed: int = 0) -> np.ndarray:
 def _paper_split(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     table = table[table["age"].notna()].reset_index(drop=True)
     _, val = train_test_split(table.index, test_size=0.1, stratify=table["dx"], random_state=seed)
-    return table.assign(split=np.where(table.index.isin(val), "val", "train"))
+    return _with_files(table.assign(split=np.where(table.index.isin(val), "val", "train")))
+
+
+def _with_files(table: pd.DataFrame) -> pd.DataFrame:
+    """Comes last: a lesion's part must not change with the files that are there. A bare table (`read_table`) stays."""
+    return table[table["path"].notna()].reset_index(drop=True) if "path" in table else table
+
+
+def _check_published(table: pd.DataFrame, fold: np.ndarray) -> None:
+    published = PUBLISHED.get(_digest(table["image_id"], table["lesion_id"], table["dx"]))
+    if published and _digest(table["image_id"], fold.astype(str)) != published:
+        raise DataError(
+            f"scikit-learn {sklearn.__version__} splits HAM10000 otherwise than it was for the published models, which "
+            "would be tested on pictures they were trained on; install scikit-learn 1.9.1"
+        )
+
+
+def _digest(*columns: Iterable[str]) -> str:
+    """The same whatever the order of the rows."""
+    rows = sorted(zip(*columns, strict=True))
+    return hashlib.blake2b("\n".join(map(" ".join, rows)).encode(), digest_size=16).hexdigest()

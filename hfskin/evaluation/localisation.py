@@ -11,6 +11,7 @@ from ..data.ham10000 import DataError, find_masks
 from ..inference.explain import grad_cam
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.image_processing_hfskin import CropBox
+from ..model.image_reading import read_image
 from .bootstrap import LesionBootstrap, interval
 
 BLOB_WIDTH = 1 / 6  # standard deviation of the centred blob, as a share of each side
@@ -34,6 +35,7 @@ def summarise_localisation(pipeline: SkinLesionPipeline, table: pd.DataFrame, ma
 
     Raises:
         DataError: a mask is missing.
+        ImageError: a picture cannot be read.
     """
     files = find_masks(masks)
     if missing := set(table["image_id"]) - set(files):
@@ -41,13 +43,14 @@ def summarise_localisation(pipeline: SkinLesionPipeline, table: pd.DataFrame, ma
     scores: dict[str, list[tuple[float, float]]] = {}
     for row in tqdm(table.itertuples(), "localise", total=len(table)):
         patient = row.age, row.sex, row.localization
-        prediction = pipeline(row.path, *patient)
-        maps = {"grad_cam": grad_cam(pipeline, row.path, *patient)}
+        picture = read_image(row.path).image
+        prediction = pipeline(picture, *patient)
+        maps = {"grad_cam": grad_cam(pipeline, picture, *patient)}
         shape = maps["grad_cam"].shape
         if prediction.attention is not None:
             maps["soft_attention"] = prediction.attention
         maps |= {"centred_blob": centred_blob(shape), "uniform": np.ones(shape)}
-        inside = read_mask(files[row.image_id], prediction.crop, shape)
+        inside = read_mask(files[row.image_id], picture.size, prediction.crop, shape)
         for name, heat in maps.items():
             scores.setdefault(name, []).append(score_map(heat, inside))
     bootstrap = LesionBootstrap(table["lesion_id"].to_numpy(dtype=str))
@@ -72,10 +75,15 @@ def centred_blob(shape: tuple[int, int]) -> np.ndarray:
     return np.exp(-(y[:, None] ** 2 + x[None] ** 2) / 2)
 
 
-def read_mask(path: Path, crop: CropBox, shape: tuple[int, int]) -> np.ndarray:
+def read_mask(path: Path, size: tuple[int, int], crop: CropBox, shape: tuple[int, int]) -> np.ndarray:
     """The part of a mask that the model saw, at the map's size: bool (H, W).
 
-    `crop` is in pixels of the picture; pictures and masks of HAM10000 have the same size.
+    Args:
+        path: of a mask of the whole picture, at any resolution.
+        size: of the picture, width and height.
+        crop: of the picture, in its pixels.
+        shape: of the map, (H, W).
     """
-    with Image.open(path) as mask:
-        return np.asarray(mask.convert("L").resize(shape[::-1], Image.Resampling.BILINEAR, box=crop)) >= 128
+    with Image.open(path) as file:
+        mask = file.convert("L").resize(size, Image.Resampling.BILINEAR)  # the same again where it has that size
+    return np.asarray(mask.resize(shape[::-1], Image.Resampling.BILINEAR, box=crop)) >= 128

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 
+from ..model.image_reading import read_image
 from .bootstrap import LesionBootstrap, interval
 from .metrics import balanced_accuracies
 from .predictions import Predictions, predict_table
@@ -142,8 +143,7 @@ def predict_copies(model, processor, rows: pd.DataFrame, copies: Mapping[str, Pa
     Args:
         copies: a file for the image id of every row.
     """
-    with Image.open(rows["path"].iloc[0]) as first:
-        size = first.size
+    size = read_image(rows["path"].iloc[0]).image.size
     files = rows.assign(path=[copies[image_id] for image_id in rows["image_id"]])
     return predict_table(model, processor, files, change=lambda image: image.resize(size, Image.Resampling.BICUBIC))
 
