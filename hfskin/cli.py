@@ -85,8 +85,6 @@ def train(
         instead = {"epochs": epochs, "learning_rate": learning_rate}
         chosen = dataclasses.replace(RECIPES[recipe], **{k: v for k, v in instead.items() if v is not None})
         table = _load_table(data, split, images)
-        output.mkdir(parents=True, exist_ok=True)
-        write_split(table, output / "split.csv")
         run(
             table,
             output,
@@ -101,6 +99,7 @@ def train(
             teachers=teacher or (),
             masks=find_masks(masks) if masks else None,
         )
+        write_split(table, output / "split.csv")
         typer.echo(f"saved {output}")
 
 

@@ -18,6 +18,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from scipy import stats
 
 from hfskin.evaluation.markdown import markdown_table
 
@@ -35,7 +36,12 @@ EXPERIMENTS: dict[str, dict] = {
     "neither": {"attention_maps": 0, "metadata_hidden": 0, "metadata_dropout": 0.0},
     "metadata layer of 4096": {"metadata_hidden": 4096},
     "flattened instead of averaged": {"pooling": "flatten", "start_scale": 1.0},
-    "no augmentation": {"augment": 0.0, "metadata_dropout": 0.0, "start_scale": 1.0},
+    # Copies and metadata dropout go with the augmentation.
+    "no augmentation or sharper copies or metadata dropout or progressive resizing": {
+        "augment": 0.0,
+        "metadata_dropout": 0.0,
+        "start_scale": 1.0,
+    },
     "augmentation at 0.2 of its strength": {"augment": 0.2},
     "augmentation at half its strength": {"augment": 0.5},
     "no class weights": {"weight_power": 0.0},
@@ -110,6 +116,7 @@ def run_one(table, copies, name: str, seed: int, setting: tuple, minutes: float 
         typer.echo(f"{run}: done before")
         return
     split = lesion_split(table, test=(0,), val=(1 + seed,))
+    copies = copies if recipe.augment else None
     train(split, runs / run, recipe, backbone, weights, image_size, copies, seed=seed, max_minutes=minutes)
     facts = json.loads((runs / run / "training.json").read_text(encoding="utf-8"))
     if not facts["finished"]:
@@ -153,23 +160,24 @@ def render_page(rows: list[dict]) -> str:
         "results/experiments.json; do not edit. HAM10000, `lesion` split by tenths: seed s validates on tenth 1 + s, "
         "and tenth 0, the test part, is in none. Figures are of the last epoch's averaged weights on about 1,000 "
         "validation pictures. A difference is the mean over the seeds of the difference to the unchanged recipe with "
-        "the same seed, with its standard error; one of less than two standard errors says nothing. `modern` is "
-        "measured as it was, and has square-root sampling since."
+        "the same seed, ± half the width of its 95 % interval by Student's t; a difference smaller than that says "
+        "nothing. `modern` is measured as it was, and has square-root sampling since."
     ]
     for setting in dict.fromkeys(map(_setting, rows)):
         mine = [row for row in rows if _setting(row) == setting]
-        parts += [_title(mine[0]), _means(mine), "Every run:", _runs(mine)]
+        parts += [_title(mine), _means(mine), "Every run:", _runs(mine)]
     return "\n\n".join(parts) + "\n"
 
 
 def _setting(row: dict) -> str:
-    """The same for rows that may be compared. How many pictures have a copy differs with the seed."""
-    return json.dumps([*(row[key] for key in SETTING), row["n_copies"] > 0])
+    """The same for rows that may be compared."""
+    return json.dumps([row[key] for key in SETTING])
 
 
-def _title(row: dict) -> str:
+def _title(rows: list[dict]) -> str:
+    row = rows[0]
     height, width = row["image_size"]
-    sharper = ", some training pictures with a sharper copy" if row["n_copies"] else ""
+    sharper = ", some training pictures with a sharper copy" if any(row["n_copies"] for row in rows) else ""
     return (
         f"## `{row['recipe']}`: {row['backbone']}, {width}x{height}, {row['epochs']} epochs\n\n"
         f"From {row['backbone_weights'] or 'random weights'}{sharper}; {row['device']}."
@@ -192,12 +200,15 @@ def _means(rows: list[dict]) -> str:
 
 
 def _difference(rows: list[dict], baseline: dict[int, dict], key: str) -> str:
-    """Mean and standard error of the paired differences."""
+    """Mean of the paired differences and half the width of its 95 % interval."""
     pairs = [row[key] - baseline[row["seed"]][key] for row in rows if row["seed"] in baseline]
     if not pairs:
         return "–"
-    error = f" ± {np.std(pairs, ddof=1) / len(pairs) ** 0.5:.3f}" if len(pairs) > 1 else ""
-    return f"{np.mean(pairs):+.3f}{error}"
+    if len(pairs) == 1:
+        return f"{pairs[0]:+.3f}"
+    # With two or three seeds the normal distribution's 1.96 would be far too little.
+    half_width = stats.t.ppf(0.975, len(pairs) - 1) * np.std(pairs, ddof=1) / len(pairs) ** 0.5
+    return f"{np.mean(pairs):+.3f} ± {half_width:.3f}"
 
 
 def _runs(rows: list[dict]) -> str:

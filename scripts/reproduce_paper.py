@@ -102,14 +102,13 @@ def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition
         print(f"{name}: done before")
         return
     if not is_finished(checkpoint):
-        checkpoint.mkdir(parents=True, exist_ok=True)
-        write_split(table, checkpoint / "split.csv")
         weights = find_weights(backbone, args.weights_dir)
         print(f"{name}: training from {weights or 'random weights'}")
         train(
             table, checkpoint, recipe, None if args.start else backbone, weights, (height, width), seed=args.seed,
             max_minutes=minutes, start=args.start,
         )  # fmt: skip
+        write_split(table, checkpoint / "split.csv")
     if not is_finished(checkpoint):
         print(f"{name}: cut off by the time limit")
         return

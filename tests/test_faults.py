@@ -94,14 +94,15 @@ def test_predict_onto_a_small_or_read_only_disk(mount, message, folder, tiny_che
 def test_training_onto_a_disk_that_fills_up_goes_on_later(table, tmp_path):
     rows = table.assign(split=["train" if i % 4 else "val" for i in range(len(table))])
     run, args = tmp_path / "run", ("mobilenet_v3_small", None, (64, 64))
-    train(rows, run, dataclasses.replace(RECIPE, epochs=1), *args)
+    train(rows, tmp_path / "whole", RECIPE, *args)
+    shutil.copytree(tmp_path / "whole", run)
+    shutil.rmtree(run / "trainer" / "checkpoint-6")  # as after the first epoch
     good = (run / "model.safetensors").read_bytes()
     with largest_file(1_500_000), pytest.raises(SaveError, match="the same command goes on"):
         train(rows, run, RECIPE, *args)
     assert (run / "model.safetensors").read_bytes() == good
     assert hfskin.load(run)(rows["path"][0]).label in hfskin.CLASSES
     train(rows, run, RECIPE, *args)
-    train(rows, tmp_path / "whole", RECIPE, *args)
     last = Path("trainer", "checkpoint-6", "model.safetensors")
     assert (run / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
     damage_the_newest(run / "trainer")

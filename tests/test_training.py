@@ -4,6 +4,7 @@ import filecmp
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional as F
 from transformers import TrainerState
+from typer.testing import CliRunner
 
 import hfskin
-from hfskin.cli import RecipeName
+from hfskin.cli import RecipeName, app
 from hfskin.data.ham10000 import find_masks, load_ham10000
 from hfskin.evaluation.localisation import summarise_localisation
 from hfskin.inference.base import EMBEDDED_CHECKPOINT
@@ -31,6 +33,7 @@ from hfskin.training.averaging import average_checkpoints
 from hfskin.training.checkpoints import last_complete_checkpoint
 from hfskin.training.distillation import TEMPERATURE, Teachers
 from hfskin.training.draws import ClassSampling, ReproducibleDraws, class_quotas
+from hfskin.training.identity import IDENTITY_FILE
 from hfskin.training.losses import WeightedCrossEntropy, class_weights
 from hfskin.training.recipes import CONTINUE, MODERN, PAPER, RECIPES, TEACH
 from hfskin.training.run import loss_weights, train
@@ -203,6 +206,18 @@ def test_masks_need_soft_attention_and_augmentation(tiny_checkpoint, split_table
             train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", None, (64, 96), masks={})
 
 
+def test_copies_need_augmentation(split_table, tmp_path, data_folder):
+    with pytest.raises(ValueError, match="this recipe does not augment: leave the copies out"):
+        train(split_table, tmp_path / "run", short(PAPER), "mobilenet_v3_small", None, (64, 96), copies={})
+    assert not (tmp_path / "run").exists()
+    command = ["train", "--data", data_folder, "--split", "all", "--backbone", "mobilenet_v3_small", "--recipe",
+               "paper", "--copies", data_folder / "images", "-o", tmp_path / "run"]  # fmt: skip
+    result = CliRunner().invoke(app, [str(word) for word in command])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("hfskin: copies are mixed in where pictures are augmented")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_a_flattened_map_has_one_size(split_table, tmp_path):
     recipe = short(MODERN, pooling="flatten", start_scale=0.5)
     with pytest.raises(ValueError, match="with start_scale 1, such as fine-tune"):
@@ -284,6 +299,17 @@ def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp
         average_checkpoints([runs[0], tmp_path / "wide"], tmp_path / "mixed")
 
 
+def test_without_averaged_weights_the_last_epochs_own_count(split_table, tiny_checkpoint, tmp_path):
+    runs = [tmp_path / str(seed) for seed in (0, 1)]
+    for seed, run in enumerate(runs):
+        train(split_table, run, short(MODERN, ema_decay=0.0, epochs=2), None, start=tiny_checkpoint, seed=seed)
+    folder = average_checkpoints(runs, tmp_path / "average")
+    ends = [Path(last_complete_checkpoint(run / "trainer")) / "model.safetensors" for run in runs]
+    first, second, mean = (load_file(path) for path in (*ends, folder / "model.safetensors"))
+    for name, tensor in mean.items():
+        torch.testing.assert_close(tensor, ((first[name].double() + second[name].double()) / 2).to(tensor.dtype))
+
+
 def run_to_the_end(data: Path, output: Path) -> None:
     """A short run with everything that is random: order, augmentation, hidden metadata, drop path, averaged weights."""
     table = load_ham10000(data)
@@ -336,6 +362,61 @@ def test_a_run_that_is_stopped_within_an_epoch_goes_on_from_there(tmp_path, spli
     assert not json.loads((parts / "training.json").read_text())["finished"]
     train(split_table, parts, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def everything_in(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_another_run_does_not_go_on_from_these_checkpoints(tmp_path, split_table, tiny_checkpoint):
+    """Whatever differs, and nothing is written. The same run may have more time."""
+    run = tmp_path / "run"
+    same = {
+        "table": split_table,
+        "recipe": short(MODERN),
+        "backbone": "mobilenet_v3_small",
+        "weights": None,
+        "image_size": (64, 64),
+    }
+    train(output=run, **same, max_minutes=0)
+    before = everything_in(run)
+    others = split_table.assign(split=split_table["split"].iloc[::-1].to_numpy())
+    for differs, changes in {
+        "epochs 1 there and 2 here": {"recipe": short(MODERN, epochs=2)},
+        "seed 0 there and 1 here": {"seed": 1},
+        "backbone mobilenet_v3_small there and efficientnet_lite0 here": {"backbone": "efficientnet_lite0"},
+        "backbone_weights None there and other.safetensors here": {"weights": "other.safetensors"},
+        f"backbone_weights None there and {tiny_checkpoint.name} here": {"backbone": None, "start": tiny_checkpoint},
+        r"image_size \[64, 64\] there and \[64, 96\] here": {"image_size": (64, 96)},
+        "split_hash": {"table": others},
+        "n_copies 0 there and 21 here": {"copies": split_table.set_index("image_id")["path"].to_dict()},
+        "n_masks 0 there": {"masks": find_masks(MASKS)},
+        "teachers": {"teachers": [tiny_checkpoint]},
+    }.items():
+        with pytest.raises(ValueError, match=f"{differs}.*; give another folder or delete this one"):
+            train(output=run, **same | changes)
+    assert everything_in(run) == before
+    train(output=run, **same, max_minutes=60)
+    assert json.loads((run / "training.json").read_text())["finished"]
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path, split_table):
+    """It has no record of how it was started, and where it was killed no training.json either."""
+    run, how = tmp_path / "run", (short(MODERN), "mobilenet_v3_small", None, (64, 64))
+    train(split_table, run, *how, max_minutes=0)
+    (run / IDENTITY_FILE).unlink()
+    (run / "training.json").unlink()
+    train(split_table, run, *how)
+    assert json.loads((run / "training.json").read_text())["finished"]
+    assert (run / IDENTITY_FILE).is_file()
+
+
+def test_without_checkpoints_a_run_starts_anew_however_the_one_before_did(tmp_path, split_table):
+    run, how = tmp_path / "run", ("mobilenet_v3_small", None, (64, 64))
+    train(split_table, run, short(MODERN), *how, max_minutes=0)
+    shutil.rmtree(run / "trainer")
+    train(split_table, run, short(MODERN), *how, seed=1)
+    assert json.loads((run / IDENTITY_FILE).read_text())["seed"] == 1
 
 
 def test_early_stopping_ends_a_run_for_good(tmp_path, split_table):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_model
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from ..files import write_whole
 from ..model.image_processing_hfskin import HfskinImageProcessor
@@ -18,7 +19,8 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     """The mean of the checkpoints' weights (a "model soup", Wortsman et al. 2022), saved as a checkpoint.
 
     Of a run whose Trainer checkpoints are still there, the last epoch counts and not the one that validation chose: on
-    a few pictures of the rare classes that choice is mostly luck, and an average does not need it.
+    a few pictures of the rare classes that choice is mostly luck, and an average does not need it. So the mean of a run
+    and the one that it went on from takes that one's last epoch, though the run began with the epoch that was chosen.
 
     It answers about as well as the models together, in the time of one. That holds for runs that went on from one
     checkpoint; runs from different random heads have no common mean. BatchNorm's statistics are averaged as well.
@@ -37,7 +39,7 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     models = [uncalibrated_model(folder) for folder in folders]
     for folder, model in zip(folders, models, strict=True):
         if checkpoint := last_complete_checkpoint(folder / "trainer"):
-            load_model(model, Path(checkpoint) / EMA_FILE)
+            load_model(model, _weights_of(Path(checkpoint)))
     first, *others = (model.state_dict() for model in models)
     for folder, state in zip(folders[1:], others, strict=True):
         if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in first.items()}:
@@ -53,3 +55,9 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in of_others]
     write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
     return output
+
+
+def _weights_of(checkpoint: Path) -> Path:
+    """The averaged weights of one of Trainer's checkpoints; the weights themselves of a run that averages none."""
+    average = checkpoint / EMA_FILE
+    return average if average.is_file() else checkpoint / SAFE_WEIGHTS_NAME

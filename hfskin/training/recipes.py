@@ -21,7 +21,7 @@ class Recipe:
     label_smoothing: float = 0.0
     augment: float = 0.0  # strength of the augmentation, see data/transforms.py; 0 leaves the pictures as they are
     start_scale: float = 1.0  # progressive resizing: the first epochs see pictures this much smaller
-    metadata_dropout: float = 0.0
+    metadata_dropout: float = 0.0  # where pictures are augmented: how often they come without metadata
     ema_decay: float = 0.0  # exponential moving average of the weights, 0 turns it off
     early_stopping: int = 0  # epochs without a better validation metric, 0 turns it off
     metric: str = "bma"  # of the validation part, chooses the checkpoint

@@ -1,6 +1,5 @@
 """One training run: from a table to a checkpoint folder."""
 
-import dataclasses
 import json
 import os
 import platform
@@ -27,11 +26,11 @@ from .callbacks import StopInTime
 from .checkpoints import STATE_FILE, last_complete_checkpoint, patience_is_spent, save_errors
 from .distillation import Teachers
 from .draws import ClassSampling, ReproducibleDraws, TellEpoch, class_quotas
+from .identity import IDENTITY_FILE, TRAINING_FILE, refuse_another_run, run_identity
 from .losses import WeightedCrossEntropy, class_weights
 from .recipes import Recipe
 from .trainer import HfskinTrainer, validation_metrics
 
-TRAINING_FILE = "training.json"
 FEW_CORES = 2
 BY_WEIGHTS = ("backbone", "backbone_kwargs")  # of the architecture, what no recipe says
 
@@ -52,7 +51,7 @@ def train(
 ) -> Path:
     """Train on the rows of `table` whose split is "train", choose by those whose split is "val".
 
-    Resumes from the newest complete Trainer checkpoint in `output`, if there is one.
+    Resumes from the newest complete Trainer checkpoint in `output`, if there is one and it is of the same run.
 
     Args:
         table: from `make_split`.
@@ -60,7 +59,7 @@ def train(
         output: the checkpoint folder; Trainer's own checkpoints go to `output/trainer`.
         weights: "timm", a safetensors file, or None for random weights.
         image_size: height and width in pixels.
-        copies: further copies of training pictures, see [`TrainingDataset`].
+        copies: further copies of training pictures, see [`TrainingDataset`]; for a recipe that augments.
         max_minutes: stop after the step that passes this time; calling again goes on from there.
         start: a checkpoint of hfskin to go on from, in place of `weights`: its architecture, processor and weights,
             head included. It must have been trained on the same split, or the validation part is not unseen.
@@ -73,13 +72,20 @@ def train(
         where `max_minutes` ended the run.
 
     Raises:
-        ValueError: a class without training pictures; random weights that the recipe would keep; masks
-            for a model without Soft-Attention, or for a recipe that does not augment; small pictures first for a head
-            that takes one size.
+        ValueError: `output` holds a run of another recipe, seed, split, backbone or the like; a class without training
+            pictures; random weights that the recipe would keep; copies or masks for a recipe that does not augment;
+            masks for a model without Soft-Attention; small pictures first for a head that takes one size.
     """
     if (recipe.freeze_early or recipe.freeze_backbone) and start is None and weights is None:
         raise ValueError("this recipe keeps layers as they are, and random ones are of no use: go on from a "
                          "checkpoint, or give pretrained weights")  # fmt: skip
+    if copies is not None and not recipe.augment:
+        raise ValueError("copies are mixed in where pictures are augmented, and this recipe does not augment: leave "
+                         "the copies out, or take another recipe")  # fmt: skip
+    identity = run_identity(
+        table, recipe, backbone, weights, image_size, copies, seed, start=start, teachers=teachers, masks=masks
+    )
+    refuse_another_run(output, identity)
     output.mkdir(parents=True, exist_ok=True)
     set_seed(seed)
     if not torch.cuda.is_available():
@@ -89,7 +95,7 @@ def train(
         model = create_model(recipe, backbone, weights, image_size)
     else:
         processor, model = HfskinImageProcessor.from_pretrained(start), continued_model(recipe, start)
-        backbone, image_size = model.config.backbone, tuple(model.config.image_size)
+        image_size = tuple(model.config.image_size)
     if model.config.pooling == "flatten" and recipe.start_scale < 1:
         raise ValueError("small pictures first are not for a flattened map, which has one size: use a recipe "
                          "with start_scale 1, such as fine-tune")  # fmt: skip
@@ -135,21 +141,12 @@ def train(
     started = time.time()
     with trainer.args.main_process_first(local=False):  # it removes what was cut off
         checkpoint = last_complete_checkpoint(output / "trainer")
+    _write_facts(trainer, output / IDENTITY_FILE, identity)
     if patience_is_spent(checkpoint, recipe.early_stopping):
         trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE_FILE))
     else:
         trainer.train(resume_from_checkpoint=checkpoint)
-    facts = {
-        "backbone": backbone,
-        "backbone_weights": Path(start or weights).name if start or weights else None,
-        "teachers": [folder.name for folder in teachers],
-        "image_size": list(image_size),
-        "recipe": dataclasses.asdict(recipe),
-        "seed": seed,
-        "n_train": len(train_rows),
-        "n_copies": sum(image_id in (copies or {}) for image_id in train_rows["image_id"]),
-        "n_masks": sum(image_id in (masks or {}) for image_id in train_rows["image_id"]),
-        "n_val": len(val_rows),
+    facts = identity | {
         "finished": not (limit and limit.stopped),
         "epochs_done": round(trainer.state.epoch, 2),
         "best": {"metric": recipe.metric, "value": trainer.state.best_metric, "step": trainer.state.best_global_step},
@@ -164,9 +161,7 @@ def train(
         "before": _facts_of(start),
         "history": [entry for entry in trainer.state.log_history if "eval_bma" in entry],
     }
-    if trainer.is_world_process_zero():
-        with save_errors(output):
-            write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+    _write_facts(trainer, output / TRAINING_FILE, facts)
     return output
 
 
@@ -226,6 +221,13 @@ def uncalibrated_config(folder: Path) -> HfskinConfig:
 def uncalibrated_model(folder: Path) -> HfskinForImageClassification:
     """A checkpoint's networks in float32, without what calibration had set."""
     return HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
+
+
+def _write_facts(trainer: HfskinTrainer, path: Path, facts: dict) -> None:
+    """Of several processes the main one writes."""
+    if trainer.is_world_process_zero():
+        with save_errors(path.parent):
+            write_whole(path, json.dumps(facts, indent=1) + "\n")
 
 
 def _facts_of(start: Path | None) -> dict | None:

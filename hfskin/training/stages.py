@@ -1,10 +1,11 @@
 """How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
-the mean of its weights and those that it began with; the last but one shows Soft-Attention where the lesion is, the
-last one shows pictures nearly as they are. A small network that is trained beside it answers with it in the end.
+the mean of its weights and those of what it went on from; of a run, these are the last epoch's (averaging.py), though
+the first round begins with the epoch that validation chose. The last round but one shows Soft-Attention where the
+lesion is, the last one shows pictures nearly as they are. A small network that is trained beside it answers with it in
+the end.
 These are today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
 """
 
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -15,8 +16,9 @@ import pandas as pd
 
 from .averaging import average_checkpoints
 from .ensembles import join_checkpoints
+from .identity import differences, run_identity
 from .recipes import CONTINUE, FINE_TUNE, MODERN, PARTNER, TEACH, Recipe
-from .run import TRAINING_FILE, is_finished, train
+from .run import is_finished, train
 
 PARTNER_BACKBONE = "mobilenet_v3_small"
 
@@ -60,12 +62,16 @@ def train_in_stages(
     """
 
     def finished(run: Path, recipe: Recipe, backbone: str | None = None, weights: str = "timm", **how) -> bool:
-        if _was_trained(run, recipe):
+        given = (recipe, backbone, weights, stages.image_size, stages.copies)
+        if is_finished(run):
+            if found := differences(run, run_identity(split, *given, **how)):
+                raise ValueError(f"{run} was trained in another way: {found}; give another folder for the runs or "
+                                 f"delete {runs}")  # fmt: skip
             return True
         if time.monotonic() >= deadline:
             return False
         left = None if deadline == math.inf else (deadline - time.monotonic()) / 60
-        train(split, run, recipe, backbone, weights, stages.image_size, stages.copies, max_minutes=left, **how)
+        train(split, run, *given, max_minutes=left, **how)
         return is_finished(run)
 
     first, *more = stages.epochs
@@ -87,13 +93,3 @@ def train_in_stages(
     if not finished(partner, PARTNER, PARTNER_BACKBONE, stages.partner_weights, seed=100 + seed):
         return None
     return joined if is_finished(joined) else join_checkpoints([model, partner], joined)
-
-
-def _was_trained(run: Path, recipe: Recipe) -> bool:
-    """Whether a run was trained to its end, by this recipe."""
-    if not is_finished(run):
-        return False
-    stored = json.loads((run / TRAINING_FILE).read_text(encoding="utf-8"))["recipe"]
-    if {key: getattr(recipe, key) for key in stored} != stored:
-        raise ValueError(f"{run} was trained in another way; remove it, or give another folder for the runs")
-    return True
