@@ -180,6 +180,26 @@ def test_a_graph_that_does_not_fit_never_answers(change, folder, tmp_path, lesio
     assert pipeline(lesion_path).probabilities == hfskin.load(changed)(lesion_path).probabilities
 
 
+@pytest.mark.parametrize("settings", ["[]", "[" * 100_000, "{", " " * 2_000_000 + "{}"])
+def test_settings_that_are_none_are_one_line_beside_a_graph_too(settings, folder, tmp_path, lesion_path):
+    changed = shutil.copytree(folder, tmp_path / "changed")
+    (changed / "config.json").write_text(settings)
+    result = CliRunner().invoke(app, ["predict", str(lesion_path), "--model", str(changed)])
+    assert (result.exit_code, len(result.stderr.strip().splitlines())) == (2, 1), result.stderr
+
+
+def test_onnx_runtime_phones_nobody_and_leaves_nothing(folder, tmp_path, lesion_path):
+    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    answer = "import hfskin_light, sys; hfskin_light.load(sys.argv[1])(sys.argv[2])"
+    command = [sys.executable, "-c", answer, str(folder), str(lesion_path)]
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home), "TMPDIR": str(temporary)}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert not [path for path in (*home.rglob("*"), *temporary.rglob("*")) if path.is_file()]
+
+
 def test_what_a_push_rewrites_does_not_matter(folder, tmp_path):
     pushed = shutil.copytree(folder, tmp_path / "pushed")
     hfskin.HfskinConfig.from_pretrained(folder).save_pretrained(pushed)

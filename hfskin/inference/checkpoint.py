@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from transformers.initialization import no_init_weights
 
+from ..files import read_settings
 from ..hub_access import HubError
 from ..model.backbones import BACKBONES
 from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 
-MAX_JSON = 10**6  # bytes
 SIDES = (16, 2048)  # pixels of the network's input
 MAX_PARTNERS = 16
 
@@ -42,14 +42,14 @@ def load_checkpoint(folder: Path, source: str) -> tuple[HfskinForImageClassifica
         processor = _checked(HfskinImageProcessor, _PREPROCESSING, folder / "preprocessor_config.json")
     except json.JSONDecodeError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise HubError(f"{source}: {' '.join(str(error).split())[:400]}") from None
     network.config.name_or_path = str(folder)
     return network.eval(), processor
 
 
 def _read_config(path: Path) -> HfskinConfig:
-    if (found := _read_json(path).get("model_type")) != HfskinConfig.model_type:
+    if (found := read_settings(path).get("model_type")) != HfskinConfig.model_type:
         raise ValueError(f"its config.json is of a {_shown(found)} model, not of hfskin; check the name")
     return _checked(HfskinConfig, _SETTINGS, path)
 
@@ -79,18 +79,9 @@ def _shape(weights: dict[str, torch.Tensor], name: str) -> tuple | None:
     return (weights[name].is_floating_point(), *weights[name].shape) if name in weights else None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > MAX_JSON:
-        raise ValueError(f"its {path.name} is larger than {MAX_JSON // 10**6} MB; copy it again")
-    values = json.loads(path.read_bytes())
-    if not isinstance(values, dict):
-        raise ValueError(f"its {path.name} holds no settings; copy it again")
-    return values
-
-
 def _checked(kind: type, checks: dict[str, Check], path: Path):
     """An object of the settings in a file that have a check, all of which must pass."""
-    values = _read_json(path)
+    values = read_settings(path)
     chosen = {name: values[name] for name in checks if name in values}
     for name, value in chosen.items():
         possible, wanted = checks[name]

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 
+from ..files import read_settings
 from ..model.labels import CLASSES, SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
 from ..model.preprocessing import Preprocessing
@@ -81,12 +82,12 @@ def fingerprint(folder: Path) -> str:
     """SHA-256 over all that decides a checkpoint's answers: weights, configuration, calibration, preprocessing.
 
     Raises:
-        OSError, ValueError: a file is missing or not JSON.
+        OSError, ValueError: a file is missing, or see [`read_settings`].
     """
     with (folder / WEIGHTS_FILE).open("rb") as file:
         digests = [hashlib.file_digest(file, "sha256").hexdigest()]
     for name in ("config.json", "preprocessor_config.json"):
-        facts = json.loads((folder / name).read_text(encoding="utf-8"))
+        facts = read_settings(folder / name)
         digests.append(json.dumps({k: v for k, v in facts.items() if k not in _BOOKKEEPING}, sort_keys=True))
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
