@@ -17,7 +17,15 @@ from typer.testing import CliRunner
 import hfskin
 from hfskin.cli import app
 from hfskin.inference import backend
-from hfskin.inference.batch import Item, Row, find_pictures, predict_items, unmatched
+from hfskin.inference.batch import (
+    Item,
+    MetadataTableError,
+    Row,
+    find_pictures,
+    predict_items,
+    read_patients,
+    unmatched,
+)
 from hfskin.inference.formats import FORMATS
 from hfskin.inference.pipeline import BATCH_SIZE
 from hfskin.inference.row_file import OutputError, RowFile, read_records
@@ -205,6 +213,15 @@ def test_a_folder_that_is_left_early_leaves_no_thread(table):
     assert next(rows).prediction is not None
     rows.close()
     assert threading.active_count() == before
+
+
+def test_titles_of_columns_as_people_write_them(tmp_path):
+    table = tmp_path / "patients.csv"
+    table.write_text("Image_ID, Age ,SEX,anatom_site_general\na.jpg,40,f,torso\n")
+    assert read_patients(table) == {"a": ("40", "f", "torso")}
+    table.write_text("image_id;age;sex\na;40;f\n")
+    with pytest.raises(MetadataTableError, match="commas separate columns"):
+        read_patients(table)
 
 
 def test_pictures_and_patients_that_do_not_fit_are_named():

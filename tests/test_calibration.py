@@ -1,16 +1,19 @@
 """Temperature, calibration error and the malignancy threshold."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from hfskin.evaluation.bootstrap import LesionBootstrap
+from hfskin.evaluation.bootstrap import LesionBootstrap, interval, interval_of_error
 from hfskin.evaluation.calibration import (
     brier_scores,
     calibration_errors,
     class_shares,
     fit_malignant_threshold,
     fit_temperature,
+    is_suspicious,
     malignant_probability,
     negative_log_likelihood,
     reliability,
@@ -32,6 +35,23 @@ def calibrated():
 def test_temperature_recovers_a_known_scale(calibrated, scale):
     logits, labels, _ = calibrated
     assert fit_temperature(logits * scale, labels) == pytest.approx(scale, rel=0.05)
+
+
+@pytest.mark.parametrize("margin", [0.5, 3, 30])
+def test_a_model_that_is_always_right_is_not_made_surer(margin):
+    labels = np.arange(20) % 7
+    logits = margin * np.eye(7)[labels] + 0.01 * np.random.default_rng(0).normal(size=(20, 7))
+    with pytest.warns(UserWarning, match="right on 20 of 20 validation pictures.*more pictures"):
+        assert fit_temperature(logits, labels) == 1.0
+
+
+def test_one_mistake_is_enough_to_tell():
+    logits, labels = 3 * np.eye(7)[np.arange(20) % 7], np.arange(20) % 7
+    labels[0] = 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        temperature = fit_temperature(logits, labels)
+    assert softmax(logits / temperature).max(axis=1) == pytest.approx(19 / 20, abs=0.001)
 
 
 def test_confidence_is_right_though_rare_classes_are_said_too_often(calibrated):
@@ -63,6 +83,22 @@ def test_ece_by_hand():
     assert curve["confidence"][0] is None
 
 
+def test_intervals_of_ece_hold_what_is_true():
+    """The percentile interval of well calibrated answers holds 0 in none of these samples, nor often itself."""
+    rng, held, n = np.random.default_rng(0), 0, 400
+    for seed in range(40):
+        confidence = rng.uniform(0.3, 1, n)
+        probabilities = np.column_stack([confidence, 1 - confidence, *np.zeros((5, n))])
+        probabilities[:, 1:] = ((1 - confidence) / 6)[:, None]
+        labels = (rng.random(n) > confidence - 0.05).astype(int)  # too sure by 0.05
+        errors = calibration_errors(labels, probabilities, LesionBootstrap(np.arange(n), resamples=200, seed=seed))
+        told = interval_of_error(errors)
+        assert 0 <= told["low"] <= told["value"] <= told["high"]
+        assert told["value"] == interval(errors)["value"]
+        held += told["low"] <= 0.05 <= told["high"]
+    assert held >= 32
+
+
 def test_nll_and_brier_agree_with_scikit_learn(calibrated):
     logits, labels, bootstrap = calibrated
     probabilities = softmax(logits)
@@ -86,15 +122,18 @@ def test_malignant_threshold_is_the_highest_that_keeps_the_sensitivity(calibrate
     logits, labels, bootstrap = calibrated
     probabilities = softmax(logits)
     threshold = fit_malignant_threshold(labels, probabilities, sensitivity)
-    assert summarise_malignancy(labels, probabilities, threshold, bootstrap)["sensitivity"]["value"] >= sensitivity
-    higher = np.nextafter(threshold, 1)
-    assert summarise_malignancy(labels, probabilities, higher, bootstrap)["sensitivity"]["value"] < sensitivity
+
+    def found(threshold: float) -> float:
+        return summarise_malignancy(labels, is_suspicious(probabilities, threshold), bootstrap)["sensitivity"]["value"]
+
+    assert found(threshold) >= sensitivity > found(np.nextafter(threshold, 1))
 
 
 def test_malignancy_counts_akiec_bcc_and_mel():
     probabilities = np.eye(7) * 0.93 + 0.01
     assert (malignant_probability(probabilities) > 0.5).tolist() == [True, True, False, False, True, False, False]
-    summary = summarise_malignancy(np.array([0, 1, 2, 3, 5, 4, 6]), probabilities, 0.5, LesionBootstrap(np.arange(7)))
+    suspicious, labels = is_suspicious(probabilities, 0.5), np.array([0, 1, 2, 3, 5, 4, 6])
+    summary = summarise_malignancy(labels, suspicious, LesionBootstrap(np.arange(7)))
     assert (summary["n_malignant"], summary["n_benign"]) == (3, 4)
     assert summary["sensitivity"]["value"] == pytest.approx(2 / 3)
     assert summary["specificity"]["value"] == pytest.approx(3 / 4)

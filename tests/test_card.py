@@ -51,6 +51,7 @@ def results():
 @pytest.fixture
 def metrics():
     group = {"images": 600, "lesions": 450, "bma": measured(0.7), "bma_classes": list(CLASSES)}
+    group |= {"alarm_sensitivity": measured(0.64), "alarm_specificity": measured(0.81)}
     return {
         "schema_version": 1,
         "model": {"parameters": 4567890, "test_time_augmentation": False},
@@ -76,9 +77,15 @@ def metrics():
                     "ece": measured(0.016),
                     "coverage": measured(0.905),
                     "mean_size": measured(1.5),
+                    "alarm_sensitivity": measured(0.94),
+                    "alarm_specificity": measured(0.68),
                     "by_fold": {"bma": {"values": [0.72, 0.74], "mean": 0.73, "sd": 0.014}},
                 }
                 for name in ("with_metadata", "without_metadata", "mirrored")
+            },
+            "by_age": {
+                "with_metadata": {"<30": group},
+                "without_metadata": {"<30": {**group, "alarm_sensitivity": measured(0.88)}},
             },
             "copies": {"n": 5984, "bma": measured(0.72), "unchanged": measured(0.73), "difference": measured(-0.01)},
         },
@@ -93,7 +100,6 @@ def metrics():
             "epochs_done": 20.0,
             "best": {"metric": "bma", "value": 0.77},
             "device": "CPU, 2 cores",
-            "minutes_of_last_session": 121.5,
             "versions": {"torch": "2.13.0"},
             "command": "hfskin train --backbone efficientnet_lite0",
         },
@@ -152,7 +158,9 @@ def test_it_says_what_the_issue_asks_for(metrics, config):
         "| age: &lt;30 | 600 | 450 | 0.700",
         "8,012 pictures to train on",
         "hfskin train --backbone efficientnet_lite0",
-        "121.5 minutes",
+        "| &lt;30 | 600 | 0.640 (0.590 to 0.690) | 0.880 (0.830 to 0.930) |",
+        "0.640 (0.590 to 0.690) | 0.810 (0.760 to 0.860) | – |",
+        "so its figures are a little kind",
         "light skin",
         "Dermatoscopic pictures only",
         "derived from HAM10000",
@@ -171,7 +179,7 @@ def test_a_chain_of_runs_is_told_from_its_beginning(metrics, config):
     card = render_card(metrics, config, "org/name")
     told = [card.index(words) for words in ("First: epochs 14;", "from those weights: epochs 12;", "epochs 20,")]
     assert told == sorted(told)
-    assert "the mean of its weights, those of a run like it and those that they began with" in card
+    assert "the mean of its weights, those of a run like it and those of what they went on from" in card
     assert "```\ntrain first\ntrain second 1\ntrain second 2\ntrain third\n```" in card
 
 
@@ -179,16 +187,22 @@ def test_a_run_with_masks_and_the_mean_of_it_and_its_start_are_told(metrics, con
     metrics["training"] |= {"n_masks": 8011, "averaged": [{"command": "train first", "seed": 0}]}
     card = render_card(metrics, config, "org/name")
     assert "Soft-Attention taught by 8,011 masks" in card
-    assert "the mean of its weights and those that it began with" in card
+    metrics["localisation"] = {"n": 1002, "attention": {"mass": measured(0.7), "pointing": measured(0.9)}}
+    warning = "Soft-Attention was taught by masks to lie on the lesion"
+    assert warning in render_card(metrics, config, "org/name")
+    later = {"n_masks": 0, "before": dict(metrics["training"])}
+    assert warning in render_card(metrics | {"training": metrics["training"] | later}, config, "org/name")
+    assert "the mean of its weights and those of what it went on from" in card
 
 
 def test_every_table_of_results_names_its_split(metrics, config):
     card = render_card(metrics, config, "org/name")
     results = card[card.index("## Results") : card.index("## Training")]
     tables = re.findall(r"(?:^\|.*\n)+", results, flags=re.MULTILINE)
-    assert len(tables) == 5
-    (folds,) = (table for table in tables if "split `lesion`, out of fold" in table)
-    for table in set(tables) - {folds}:
+    assert len(tables) == 6
+    folds = {table for table in tables if "split `lesion`, out of fold" in table}
+    assert len(folds) == 2
+    for table in set(tables) - folds:
         before = results[: results.index(table)].rstrip().splitlines()[-1]
         assert "split `lesion`, part `test`" in (before + table).lower()
 
@@ -259,7 +273,7 @@ def test_strange_characters(metrics, config):
     assert "49" not in body.split("## Results")[1].split("## Calibration")[0]
     rows = [line for line in body.splitlines() if line.startswith("| sex:")]
     assert len(rows) == 1
-    assert len(re.split(r"(?<!\\)\|", rows[0])) == 9
+    assert len(re.split(r"(?<!\\)\|", rows[0])) == 11
 
 
 @pytest.mark.parametrize(

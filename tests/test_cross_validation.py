@@ -86,6 +86,11 @@ def test_out_of_fold_figures_are_those_of_the_answers(many, answers, report):
     best = rows[list(CLASSES)].to_numpy().max(axis=1)
     covered = (true >= 0.1) | (true == best)  # 0.1 is the tiny checkpoint's threshold
     assert report["results"]["with_metadata"]["coverage"]["value"] == pytest.approx(covered.mean())
+    alarms = rows[["mel", "bcc", "akiec"]].sum(axis=1) >= rows["malignant_threshold"]
+    malignant = rows["dx"].isin(["mel", "bcc", "akiec"])
+    told = report["results"]["with_metadata"]["malignancy"]
+    assert told["sensitivity"]["value"] == pytest.approx(alarms[malignant].mean())
+    assert told["specificity"]["value"] == pytest.approx(1 - alarms[~malignant].mean())
     page = script("cross_validate").render_page(report, {})
     assert "112 pictures of 112 lesions" in page
     assert f"| mean ± sd | {report['results']['with_metadata']['by_fold']['bma']['mean']:.3f} ±" in page
@@ -142,7 +147,7 @@ def test_the_training_goes_on_in_rounds_and_where_it_was_cut_off(many, tmp_path)
     told = describe_training([facts, facts])
     assert told.startswith("mobilenet_v3_small from initial.safetensors, 48x32")
     assert "; then 1 epochs (classes drawn as they occur, melanoma weighing 2 times as much, early layers kept)" in told
-    assert "Soft-Attention taught by masks) and the mean with what it began with; then 3 epochs (" in told
+    assert "Soft-Attention taught by masks) and the mean with what it went on from; then 3 epochs (" in told
     assert "augmentation at 0.2 of its strength" in told.split("; ")[3]
     assert told.split("; ")[4:] == [
         "beside it, mobilenet_v3_small from initial.safetensors: 4 epochs (rare classes drawn more often, "
@@ -182,8 +187,21 @@ def test_an_experiment_adds_its_row_once(many, tmp_path):
     assert f"| {without['bma']:.3f} | {without['bma'] - with_it['bma']:+.3f} |" in page
 
 
-def test_seeds_stand_in_one_table_though_their_training_parts_differ():
+def test_without_augmentation_no_copy_is_used(many, copies, tmp_path):
     experiments = script("experiments")
+    output, setting = tmp_path / "rows.json", ("modern", "mobilenet_v3_small", None, (32, 48), 1)
+    names = [name for name, changes in experiments.EXPERIMENTS.items() if changes.get("augment") == 0]
+    for name in ("unchanged", *names):
+        experiments.run_one(many, copies, name, 2, setting, None, tmp_path / "runs", output)
+    found = {row["change"]: row["n_copies"] for row in experiments.read_rows(output)}
+    assert found.pop("unchanged") > 0
+    assert found == dict.fromkeys(names, 0) != {}
+    assert all(row["n_copies"] == 0 for row in experiments.read_rows(experiments.RESULTS) if row["change"] in names)
+
+
+@pytest.fixture
+def row() -> dict:
+    """One of results/experiments.json, without what a test is about."""
     row = {
         "change": "unchanged",
         "recipe": "modern",
@@ -193,11 +211,30 @@ def test_seeds_stand_in_one_table_though_their_training_parts_differ():
         "epochs": 1,
         "device": "d",
     }
-    row |= dict.fromkeys(("bma", "auc", "accuracy", "melanoma_sensitivity", "minutes"), 0.5)
-    rows = [row | {"seed": seed, "n_copies": n} for seed, n in enumerate((10, 11, 0))]
+    return row | dict.fromkeys(("bma", "auc", "accuracy", "melanoma_sensitivity", "minutes"), 0.5)
+
+
+def test_seeds_stand_in_one_table_though_their_training_parts_differ(row):
+    experiments = script("experiments")
+    rows = [row | {"seed": seed, "n_copies": n} for seed, n in enumerate((0, 11, 10))]
     page = experiments.render_page(rows)
-    assert page.count("## `modern`: b, 4x3") == 2  # with copies and without
-    assert "| unchanged | 2 | 0.500 |" in page
+    assert page.count("## `modern`: b, 4x3") == 1
+    assert "From random weights, some training pictures with a sharper copy; d." in page
+    assert "| unchanged | 3 | 0.500 |" in page
+    assert "sharper" not in experiments.render_page(rows[:1])
+
+
+def test_a_difference_stands_with_its_interval_by_students_t(row):
+    """The factors are those of a printed table: 12.706 and 4.303 for one and two degrees of freedom."""
+    experiments = script("experiments")
+    changed = [0.51, 0.52, 0.54]
+    rows = [row | {"seed": s, "n_copies": 0} for s in range(3)]
+    rows += [row | {"seed": s, "n_copies": 0, "change": "no metadata", "bma": b} for s, b in enumerate(changed)]
+    deviations = {2: 0.005 * 2**0.5, 3: (0.0007 / 3) ** 0.5}  # of 0.01, 0.02 and of these and 0.04
+    for n, mean, factor in ((2, 0.015, 12.706), (3, 0.07 / 3, 4.303)):
+        page = experiments.render_page([r for r in rows if r["seed"] < n])
+        assert f" | {mean:+.3f} ± {factor * deviations[n] / n**0.5:.3f} | " in page
+    assert "| no metadata | 1 | 0.510 | +0.010 |" in experiments.render_page([r for r in rows if r["seed"] < 1])
 
 
 def test_the_names_of_all_experiments_can_be_given():

@@ -41,6 +41,11 @@ def test_site_as_people_write_it(value):
     assert parse_site(value) == "lower extremity"
 
 
+@pytest.mark.parametrize(("value", "site"), [("torso", "trunk"), ("head/neck", "unknown"), ("palms/soles", "acral")])
+def test_sites_of_the_isic_archive(value, site):
+    assert parse_site(value) == site
+
+
 @pytest.mark.parametrize(
     ("field", "values", "named"),
     [

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import hfskin
 from hfskin.cli import app
 from hfskin.evaluation.predictions import predict_table
+from hfskin.inference.base import YOUNG_NOTE
 from hfskin.inference.prediction import REFUSAL
 
 
@@ -71,6 +72,11 @@ def test_unknown_metadata_and_small_pictures_are_warned_of(tiny, lesion_path):
     warnings = " ".join(tiny(small, sex="male").warnings)
     assert "age, localization unknown" in warnings
     assert "small (64x48 pixels)" in warnings
+
+
+def test_an_age_by_which_malignant_lesions_are_missed_is_warned_of(tiny, lesion_path):
+    assert YOUNG_NOTE in tiny(lesion_path, age=44).warnings
+    assert not {YOUNG_NOTE} & {*tiny(lesion_path, age="45").warnings, *tiny(lesion_path).warnings}
 
 
 def test_a_refused_picture_gets_no_label(tiny_checkpoint, lesion_path):

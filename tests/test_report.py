@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,12 @@ def test_flips_do_not_care_about_mirror_images(calibrated, split, tmp_path):
     first, second = (predict_table(pipeline.model, pipeline.image_processor, r, flips=True) for r in (row, mirrored))
     np.testing.assert_allclose(first.probabilities, second.probabilities, atol=1e-5)
     np.testing.assert_allclose(first.probabilities.sum(axis=1), 1)
+
+
+def test_masks_without_captum_are_refused_before_anything_is_measured(calibrated, split, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "captum", None)  # as where it is not installed
+    with pytest.raises(ValueError, match=r"needs captum: pip install 'hfskin\[explain\]'"):
+        evaluate(calibrated, split, "lesion", masks=tmp_path)
 
 
 def test_metrics_are_written_whole_or_not_at_all(report, tmp_path):

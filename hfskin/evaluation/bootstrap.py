@@ -53,3 +53,17 @@ def interval(statistic: np.ndarray) -> dict[str, float | None]:
         return {"value": float(value), "low": None, "high": None}
     low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return {"value": float(value), "low": float(low), "high": float(high)}
+
+
+def interval_of_error(statistic: np.ndarray) -> dict[str, float | None]:
+    """As [`interval`], for a sum of absolute values, which chance alone makes greater: the fewer pictures, the more.
+
+    Resampling does so once more, so that a percentile interval lies too high and may leave the value out. The basic
+    bootstrap interval (Davison and Hinkley 1997, section 5.2) takes that off again; it is cut at 0 and widened to the
+    value, which errs upwards.
+    """
+    found = interval(statistic)
+    if found["low"] is None:
+        return found
+    value = found["value"]
+    return {"value": value, "low": max(0.0, 2 * value - found["high"]), "high": max(value, 2 * value - found["low"])}

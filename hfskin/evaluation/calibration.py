@@ -1,13 +1,14 @@
 """Do probabilities mean what they say: temperature, calibration error, and the malignancy threshold."""
 
 import math
+import warnings
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
 from ..model.labels import CLASSES, MALIGNANT
-from .bootstrap import LesionBootstrap, interval
+from .bootstrap import LesionBootstrap, interval, interval_of_error
 from .predictions import softmax
 
 BINS = 15
@@ -21,6 +22,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     all classes (Guo et al. 2017): a weighted loss makes rare classes probable beyond their share, which a single
     number cannot mend, and must not pay for with its confidence.
 
+    A model that is never wrong would be made ever surer: where the least temperature fits best, T is 1, with a warning.
+
     Args:
         logits: (N, 7), not yet divided by any temperature.
         labels: (N,).
@@ -31,7 +34,16 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         confidence = softmax(logits / math.exp(log_temperature)).max(axis=1)
         return log_loss(right, confidence, labels=[False, True])
 
-    fit = minimize_scalar(loss, bounds=[math.log(t) for t in TEMPERATURES], method="bounded")
+    least, greatest = (math.log(t) for t in TEMPERATURES)
+    fit = minimize_scalar(loss, bounds=[least, greatest], method="bounded")
+    if loss(least) <= fit.fun:
+        warnings.warn(
+            f"the model is right on {right.sum()} of {len(right)} validation pictures, which no temperature above "
+            f"{TEMPERATURES[0]} fits: its probabilities are left as they are (temperature 1); calibrate it with more "
+            "pictures",
+            stacklevel=2,
+        )
+        return 1.0
     return math.exp(fit.x)
 
 
@@ -71,7 +83,7 @@ def brier_scores(labels: np.ndarray, probabilities: np.ndarray, bootstrap: Lesio
 def summarise_calibration(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap) -> dict:
     """ECE and Brier score with intervals, negative log-likelihood, the reliability curve, and [`class_shares`]."""
     return {
-        "ece": interval(calibration_errors(labels, probabilities, bootstrap)),
+        "ece": interval_of_error(calibration_errors(labels, probabilities, bootstrap)),
         "brier": interval(brier_scores(labels, probabilities, bootstrap)),
         "nll": negative_log_likelihood(probabilities, labels),
         "reliability": reliability(labels, probabilities),
@@ -113,17 +125,19 @@ def fit_malignant_threshold(labels: np.ndarray, probabilities: np.ndarray, sensi
     return float(positives[min(missed, len(positives) - 1)])
 
 
-def summarise_malignancy(
-    labels: np.ndarray, probabilities: np.ndarray, threshold: float, bootstrap: LesionBootstrap
-) -> dict:
-    """Sensitivity and specificity of "malignant probability >= threshold", with n and intervals."""
-    suspicious, malignant = malignant_probability(probabilities) >= threshold, is_malignant(labels)
+def is_suspicious(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
+    """(N, 7) and one threshold, or N -> (N,) bool: the malignant probability reaches it."""
+    return malignant_probability(probabilities) >= threshold
+
+
+def summarise_malignancy(labels: np.ndarray, suspicious: np.ndarray, bootstrap: LesionBootstrap) -> dict:
+    """Sensitivity and specificity of [`is_suspicious`] for the malignant classes together, with n and intervals."""
+    malignant = is_malignant(labels)
     cells = np.stack([malignant & suspicious, malignant, ~malignant & ~suspicious, ~malignant], axis=1)
     found, positives, cleared, negatives = bootstrap.totals(cells.astype(float)).T
     with np.errstate(invalid="ignore"):
         sensitivity, specificity = interval(found / positives), interval(cleared / negatives)
     return {
-        "threshold": threshold,
         "n_malignant": int(malignant.sum()),
         "n_benign": int((~malignant).sum()),
         "sensitivity": sensitivity,

@@ -10,7 +10,7 @@ from ..data.splits import N_FOLDS, lesion_split
 from ..inference.pipeline import load
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap, interval
-from .calibration import summarise_calibration
+from .calibration import is_suspicious, summarise_calibration, summarise_malignancy
 from .conformal import prediction_sets
 from .metrics import balanced_accuracies, summarise
 from .predictions import predict_table
@@ -30,6 +30,7 @@ VIEWS: dict[str, tuple[str, dict]] = {
     MIRRORED: ("_mirrored", {"flips": True}),
 }
 COPY = "_copy"
+SETS, ALARM = "conformal_threshold", "malignant_threshold"
 
 
 def fold_split(table: pd.DataFrame, fold: int, seed: int = 0) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def predict_fold(
     Returns:
         a row a picture: image_id, fold, the probabilities of the classes with what is known of the patient ("nv"), with
         nothing known ("nv_alone"), averaged over the picture and its mirror images ("nv_mirrored") and, where there is
-        one, from its copy ("nv_copy"), and the threshold of the fold's prediction sets.
+        one, from its copy ("nv_copy"), and the thresholds of the fold's prediction sets and of its alarm.
     """
     pipeline = load(checkpoint)
     rows = split[split["split"] == "test"].reset_index(drop=True)
@@ -61,7 +62,7 @@ def predict_fold(
         found = np.full((len(rows), len(CLASSES)), np.nan)
         found[copied] = predict_copies(model, processor, rows[copied].reset_index(drop=True), copies).probabilities
         answers |= _columns(found, COPY)
-    return pd.DataFrame(answers | {"conformal_threshold": pipeline.config.conformal_threshold})
+    return pd.DataFrame(answers | {name: getattr(pipeline.config, name) for name in (SETS, ALARM)})
 
 
 def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
@@ -73,9 +74,10 @@ def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
 
     Returns:
         images, lesions, folds; results "with_metadata", "without_metadata" and "mirrored", each with metrics,
-        calibration, coverage and mean_size of the prediction sets, and by_fold (bma, auc_macro, melanoma_sensitivity: a
-        list each, with their mean and standard deviation); copies: n, their BMA, that of the same pictures as they are
-        ("unchanged") and the difference, None without copies; subgroups.
+        calibration, coverage and mean_size of the prediction sets, malignancy (how often the alarm is right), and
+        by_fold (bma, auc_macro, melanoma_sensitivity: a list each, with their mean and standard deviation); copies: n,
+        their BMA, that of the same pictures as they are ("unchanged") and the difference, None without copies;
+        subgroups "with_metadata" and "without_metadata".
     """
     rows = table.merge(answers, on="image_id", validate="one_to_one")
     labels = np.array([CLASSES.index(dx) for dx in rows["dx"]])
@@ -83,12 +85,13 @@ def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
     results = {}
     for name, (suffix, _) in VIEWS.items():
         probabilities = _probabilities(rows, suffix)
-        sets = prediction_sets(probabilities, rows[["conformal_threshold"]].to_numpy())
+        sets = prediction_sets(probabilities, rows[[SETS]].to_numpy())
         results[name] = {
             "metrics": summarise(labels, probabilities, bootstrap),
             "calibration": summarise_calibration(labels, probabilities, bootstrap),
             "coverage": interval(bootstrap.means(sets[np.arange(len(rows)), labels].astype(float))),
             "mean_size": interval(bootstrap.means(sets.sum(axis=1).astype(float))),
+            "malignancy": summarise_malignancy(labels, is_suspicious(probabilities, rows[ALARM].to_numpy()), bootstrap),
             "by_fold": _by_fold(rows, labels, probabilities),
         }
     return {
@@ -97,7 +100,10 @@ def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
         "folds": sorted(rows["fold"].unique().tolist()),
         "results": results,
         "copies": _summarise_copies(rows, labels) if f"nv{COPY}" in rows else None,
-        "subgroups": summarise_subgroups(rows, labels, _probabilities(rows, "")),
+        "subgroups": {
+            name: summarise_subgroups(rows, labels, _probabilities(rows, VIEWS[name][0]), rows[ALARM].to_numpy())
+            for name in (KNOWN, UNKNOWN)
+        },
     }
 
 
@@ -141,6 +147,7 @@ def for_card(report: Mapping) -> dict:
             **{key: report[key] for key in ("images", "lesions", "folds", "copies")},
             "training": describe_training(report["training"]),
             "results": {name: headlines(report["results"][name]) for name in VIEWS},
+            "by_age": {name: subgroups["age"] for name, subgroups in report["subgroups"].items()},
         }
     except KeyError as error:
         raise ValueError(f"not a report of scripts/cross_validate.py: it lacks {error}") from error
@@ -154,6 +161,8 @@ def headlines(result: Mapping) -> dict:
         "ece": result["calibration"]["ece"],
         "coverage": result["coverage"],
         "mean_size": result["mean_size"],
+        "alarm_sensitivity": result["malignancy"]["sensitivity"],
+        "alarm_specificity": result["malignancy"]["specificity"],
         "by_fold": result["by_fold"],
     }
 
@@ -179,8 +188,8 @@ def _stage(run: Mapping) -> str:
     if run.get("n_masks"):
         words.append("Soft-Attention taught by masks")
     told = f"{recipe['epochs']} epochs ({', '.join(words)})"
-    if others := len(run.get("averaged", ())):  # the last of them is what it began with
-        told += f"{', twice,' if others == 2 else ''} and the mean with what it began with"
+    if others := len(run.get("averaged", ())):  # the last of them is what it went on from
+        told += f"{', twice,' if others == 2 else ''} and the mean with what it went on from"
     return told
 
 

@@ -15,10 +15,11 @@ import transformers
 from .. import __version__
 from ..data.splits import check_leaks
 from ..files import write_whole
+from ..inference.explain import has_grad_cam
 from ..inference.pipeline import load
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap
-from .calibration import summarise_calibration, summarise_malignancy
+from .calibration import is_suspicious, summarise_calibration, summarise_malignancy
 from .conformal import summarise_sets
 from .localisation import summarise_localisation
 from .metrics import roc_curves, summarise
@@ -63,7 +64,7 @@ def evaluate(
         None where they were not asked for); environment. `hfskin evaluate --fold-report` adds cross_validation.
 
     Raises:
-        ValueError: the part has no rows.
+        ValueError: the part has no rows, or masks are given without what Grad-CAM needs.
         DataError: a mask is missing.
         OSError: the checkpoint cannot be loaded.
     """
@@ -71,6 +72,8 @@ def evaluate(
     rows = table[table["split"] == part].reset_index(drop=True)
     if rows.empty:
         raise ValueError(f"the split {split!r} has no part {part!r}, only {', '.join(sorted(table['split'].unique()))}")
+    if masks and not has_grad_cam():  # the last to be measured: it would cost all that was measured before
+        raise ValueError("with masks, Grad-CAM is measured, which needs captum: pip install 'hfskin[explain]'")
     pipeline = load(model)
     network, processor = pipeline.model, pipeline.image_processor
     config = network.config
@@ -87,7 +90,7 @@ def evaluate(
             "without_metadata": _results(unknown, config, bootstrap),
         },
         "gate": _gate(network, processor, known, bootstrap),
-        "subgroups": summarise_subgroups(rows, known.labels, known.probabilities),
+        "subgroups": summarise_subgroups(rows, known.labels, known.probabilities, config.malignant_threshold),
         "shifts": summarise_shifts(network, processor, rows, copies) if shifts else None,
         "localisation": summarise_localisation(pipeline, rows, masks) if masks else None,
         "environment": {
@@ -114,8 +117,9 @@ def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> di
         sets = summarise_sets(labels, probabilities, config.conformal_threshold, bootstrap)
         conformal = {"wanted_coverage": config.conformal_coverage, **sets}
     if config.malignant_threshold is not None:
-        found = summarise_malignancy(labels, probabilities, config.malignant_threshold, bootstrap)
-        malignancy = {"wanted_sensitivity": config.malignant_sensitivity, **found}
+        found = summarise_malignancy(labels, is_suspicious(probabilities, config.malignant_threshold), bootstrap)
+        wanted = {"threshold": config.malignant_threshold, "wanted_sensitivity": config.malignant_sensitivity}
+        malignancy = {**wanted, **found}
     return {
         "metrics": summarise(labels, probabilities, bootstrap),
         "calibration": {

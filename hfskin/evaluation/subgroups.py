@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ..model.labels import CLASSES, SEXES, SITES, UNKNOWN
-from .bootstrap import LesionBootstrap, interval
-from .calibration import calibration_errors
+from .bootstrap import LesionBootstrap, interval, interval_of_error
+from .calibration import calibration_errors, is_malignant, is_suspicious, summarise_malignancy
 from .metrics import class_rates, confusion_matrices, mean_over_classes
 
 AGE_BANDS = {"<30": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60, 75), ">=75": (75, np.inf)}  # years
@@ -15,12 +15,16 @@ AGE_BANDS = {"<30": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60,
 # Below these a number says more about chance than about the model, and None is given in its place.
 MIN_LESIONS_OF_A_CLASS = 5
 MIN_CLASSES = 3
-MIN_MELANOMAS = 10  # lesions
-MIN_PICTURES_FOR_ECE = 100
+MIN_MELANOMAS = 10  # lesions; of malignant and of benign ones too
+MIN_PICTURES_FOR_ECE = 200
+NOTHING = np.full(1, np.nan)
 
 
-def summarise_subgroups(table: pd.DataFrame, labels: np.ndarray, probabilities: np.ndarray) -> dict:
-    """BMA, melanoma sensitivity and ECE with intervals, by "sex", "age" and "localization", then by group.
+def summarise_subgroups(
+    table: pd.DataFrame, labels: np.ndarray, probabilities: np.ndarray, threshold: float | np.ndarray | None
+) -> dict:
+    """BMA, melanoma sensitivity, ECE and how often the alarm is right, with intervals, by "sex", "age" and
+    "localization", then by group.
 
     Groups differ in the classes they hold, so each says over which of them its BMA is the mean: those with at least
     `MIN_LESIONS_OF_A_CLASS` lesions. Groups without pictures are left out.
@@ -29,11 +33,15 @@ def summarise_subgroups(table: pd.DataFrame, labels: np.ndarray, probabilities: 
         table: the N rows that were predicted, with lesion_id, sex, age, localization.
         labels: (N,).
         probabilities: (N, 7).
+        threshold: a malignant probability of as much is called suspicious; one for all, (N,), or None without one.
     """
+    suspicious = None if threshold is None else is_suspicious(probabilities, threshold)
     result: dict[str, dict] = {"sex": {}, "age": {}, "localization": {}}
     for field, group, rows in _groups(table):
         if rows.any():
-            result[field][group] = _summarise(table["lesion_id"].to_numpy(str)[rows], labels[rows], probabilities[rows])
+            ids = table["lesion_id"].to_numpy(str)[rows]
+            result[field][group] = _summarise(ids, labels[rows], probabilities[rows])
+            result[field][group] |= _alarm(ids, labels[rows], None if suspicious is None else suspicious[rows])
     return result
 
 
@@ -60,13 +68,23 @@ def _summarise(lesion_ids: np.ndarray, labels: np.ndarray, probabilities: np.nda
     kept = [c for c, n in enumerate(lesions) if n >= MIN_LESIONS_OF_A_CLASS]
     mel = CLASSES.index("mel")
     ece = calibration_errors(labels, probabilities, bootstrap)
-    nothing = np.full(1, np.nan)
     return {
         "images": len(labels),
         "lesions": bootstrap.n_lesions,
         "melanomas": lesions[mel],
-        "bma": interval(mean_over_classes(recalls[:, kept]) if len(kept) >= MIN_CLASSES else nothing),
+        "bma": interval(mean_over_classes(recalls[:, kept]) if len(kept) >= MIN_CLASSES else NOTHING),
         "bma_classes": [CLASSES[c] for c in kept],
-        "melanoma_sensitivity": interval(recalls[:, mel] if lesions[mel] >= MIN_MELANOMAS else nothing),
-        "ece": interval(ece if len(labels) >= MIN_PICTURES_FOR_ECE else nothing),
+        "melanoma_sensitivity": interval(recalls[:, mel] if lesions[mel] >= MIN_MELANOMAS else NOTHING),
+        "ece": interval_of_error(ece if len(labels) >= MIN_PICTURES_FOR_ECE else NOTHING),
     }
+
+
+def _alarm(lesion_ids: np.ndarray, labels: np.ndarray, suspicious: np.ndarray | None) -> dict:
+    """How many malignant pictures are called suspicious, and how many benign ones are not."""
+    malignant = is_malignant(labels)
+    found = {} if suspicious is None else summarise_malignancy(labels, suspicious, LesionBootstrap(lesion_ids))
+    enough = {
+        "sensitivity": len(np.unique(lesion_ids[malignant])) >= MIN_MELANOMAS,
+        "specificity": len(np.unique(lesion_ids[~malignant])) >= MIN_MELANOMAS,
+    }
+    return {f"alarm_{k}": found[k] if found and enough[k] else interval(NOTHING) for k in enough}

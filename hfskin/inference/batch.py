@@ -88,10 +88,10 @@ def read_patients(path: Path) -> dict[str, Patient]:
 
 
 def _patients(rows: Iterator[list[str]], name: str) -> dict[str, Patient]:
-    header = next(rows, [])
+    header = [title.strip().lower() for title in next(rows, [])]
     column = {field: next((header.index(n) for n in names if n in header), None) for field, names in _COLUMNS.items()}
     if column["image"] is None:
-        raise MetadataTableError(f"{name}: no column named {' or '.join(_COLUMNS['image'])}")
+        raise MetadataTableError(f"{name}: no column named {' or '.join(_COLUMNS['image'])}; commas separate columns")
     if all(column[field] is None for field in ("age", "sex", "localization")):
         raise MetadataTableError(f"{name}: has none of the columns age, sex, localization")
     patients: dict[str, Patient] = {}

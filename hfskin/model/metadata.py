@@ -22,6 +22,7 @@ _SITE_SYNONYMS = {
     "belly": "abdomen", "stomach": "abdomen", "head": "face", "genitals": "genital",
     "hands": "hand", "feet": "foot", "palm": "acral", "sole": "acral", "palms/soles": "acral",
     "oral/genital": "genital", "anterior torso": "trunk", "posterior torso": "back", "lateral torso": "trunk",
+    "torso": "trunk", "head/neck": UNKNOWN,  # the archive's; the latter may be any of face, scalp, ear and neck
 }  # fmt: skip
 
 
