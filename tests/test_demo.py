@@ -348,7 +348,7 @@ def test_checkpoint_that_is_none_of_ours_is_refused(tiny_checkpoint, tmp_path):
         (b"[]", "holds no settings; copy it again"),
         (b'{"model_type": "hfsk', "damaged or only half there"),
         (b'{"model_type": "\xff"}', "invalid start byte"),
-        (b"[" * 100_000, "recursion"),
+        (b"[" * 100_000, "nested too deeply"),
         (b" " * 1_000_001, "larger than 1 MB; copy it again"),
     ],
 )
