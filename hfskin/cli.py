@@ -78,7 +78,6 @@ def train(
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
     with one_line_errors():
         from .data.ham10000 import find_images, find_masks
-        from .data.splits import write_split
         from .training.recipes import RECIPES
         from .training.run import train as run
 
@@ -99,7 +98,6 @@ def train(
             teachers=teacher or (),
             masks=find_masks(masks) if masks else None,
         )
-        write_split(table, output / "split.csv")
         typer.echo(f"saved {output}")
 
 

@@ -85,7 +85,6 @@ def run_all(args: argparse.Namespace) -> None:
 
 def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition: str, minutes: float | None) -> None:
     """Train (or go on training), evaluate and write the results of one run, if they are not there yet."""
-    from hfskin.data.splits import write_split
     from hfskin.evaluation.report import evaluate, write_metrics
     from hfskin.model.backbones import backbone_spec
     from hfskin.training.recipes import CONDITIONS, RECIPES
@@ -108,7 +107,6 @@ def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition
             table, checkpoint, recipe, None if args.start else backbone, weights, (height, width), seed=args.seed,
             max_minutes=minutes, start=args.start,
         )  # fmt: skip
-        write_split(table, checkpoint / "split.csv")
     if not is_finished(checkpoint):
         print(f"{name}: cut off by the time limit")
         return

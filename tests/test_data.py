@@ -181,7 +181,7 @@ def test_near_duplicates_with_different_lesion_ids_stay_together():
 
 def test_split_is_written_with_its_ids(tmp_path):
     split = make_split(synthetic_table(), "lesion")
-    write_split(split, tmp_path / "split.csv")
+    write_split(split, tmp_path)
     assert pd.read_csv(tmp_path / "split.csv").columns.tolist() == ["image_id", "lesion_id", "dx", "split"]
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from hfskin import HfskinConfig, HfskinForImageClassification, HfskinImageProcessor, encode_metadata
+from hfskin.data.splits import SPLIT_FILE
 from hfskin.training.ensembles import join_checkpoints
 from hfskin.training.recipes import FINE_TUNE
 from hfskin.training.run import TRAINING_FILE, continued_model
@@ -20,6 +21,7 @@ def save(folder: Path, seed: int, processor: dict | None = None, **changes) -> P
     size = {"height": config.image_size[0], "width": config.image_size[1]}
     HfskinImageProcessor(size=size, **(processor or {})).save_pretrained(folder)
     (folder / TRAINING_FILE).write_text(json.dumps({"seed": seed, "history": [{"epoch": 1}]}))
+    (folder / SPLIT_FILE).write_text(f"image_id,lesion_id,dx,split\na,{seed},nv,train\n")
     return folder
 
 
@@ -47,6 +49,7 @@ def test_an_ensemble_answers_with_the_mean_of_what_its_members_say_of_the_pictur
     alone = torch.stack([logits(folder, lesion_path, temperature=1.0) for folder in members])
     torch.testing.assert_close(logits(joined, lesion_path), alone.mean(dim=0), atol=1e-4, rtol=1e-4)
     assert alone.std(dim=0).max() > 0.01
+    assert (joined / SPLIT_FILE).read_bytes() == (members[0] / SPLIT_FILE).read_bytes()
 
 
 def test_an_ensemble_tells_how_its_members_were_trained(joined):

@@ -128,7 +128,7 @@ def test_one_commit_holds_everything(hub, client, copy):
     lines = client(push_tiny, copy, "org/all")
     repo = hub.repo("org/all")
     assert len(repo.commits) == 2  # the repository's first, empty one, and ours
-    records = {"README.md", "metrics.json", "training.json", "plots/roc.png"}
+    records = {"README.md", "metrics.json", "training.json", "split.csv", "plots/roc.png"}
     assert set(repo.files) == {".gitattributes"} | CODE | WEIGHTS | records
     assert repo.files["model.safetensors"] == (copy / "model.safetensors").read_bytes()
     assert {line.split()[0] for line in lines[1:]} == set(repo.files) - {".gitattributes"}

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 import hfskin
-from hfskin.data.splits import make_split
+from hfskin.data.ham10000 import DataError
+from hfskin.data.splits import make_split, write_split
 from hfskin.evaluation.calibrate import calibrate_checkpoint
 from hfskin.evaluation.predictions import gate_scores, predict_table
 from hfskin.evaluation.report import evaluate, write_metrics
@@ -163,6 +164,15 @@ def test_flips_do_not_care_about_mirror_images(calibrated, split, tmp_path):
     first, second = (predict_table(pipeline.model, pipeline.image_processor, r, flips=True) for r in (row, mirrored))
     np.testing.assert_allclose(first.probabilities, second.probabilities, atol=1e-5)
     np.testing.assert_allclose(first.probabilities.sum(axis=1), 1)
+
+
+def test_a_checkpoint_is_not_judged_by_what_it_learnt(calibrated, split, tmp_path):
+    folder = shutil.copytree(calibrated, tmp_path / "checkpoint")
+    write_split(split.assign(split=split["split"].replace({"val": "train"})), folder)
+    evaluate(folder, split, "lesion")
+    for judge in (lambda: evaluate(folder, split, "lesion", part="val"), lambda: calibrate_checkpoint(folder, split)):
+        with pytest.raises(DataError, match=r"trained on 7 of these pictures, such as ISIC_\d+ \(its split\.csv\)"):
+            judge()
 
 
 def test_masks_without_captum_are_refused_before_anything_is_measured(calibrated, split, monkeypatch, tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -291,6 +292,8 @@ def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp
     assert any(not torch.equal(mean[name], first[name]) for name in mean)
     assert hfskin.load(folder)(lesion_path).label in hfskin.CLASSES
     assert [run["seed"] for run in json.loads((folder / "training.json").read_text())["averaged"]] == [1]
+    written = pd.read_csv(folder / "split.csv").set_index("image_id")["split"]
+    assert written.to_dict() == split_table.set_index("image_id")["split"].to_dict()
     with pytest.raises(ValueError, match="two checkpoints or more"):
         average_checkpoints(runs[:1], tmp_path / "one")
     wide = short(MODERN, metadata_hidden=8)

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from ..data.dataset import TrainingDataset
+from ..data.splits import refuse_trained_on
 from ..data.transforms import training_transform
 from ..inference.pipeline import load
 from ..model.configuration_hfskin import HfskinConfig
@@ -41,7 +42,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
         The config as stored.
 
     Raises:
-        ValueError: a part is empty, or too small for the gate.
+        ValueError: a part is empty, or too small for the gate, or the checkpoint was trained on validation pictures.
         OSError: the folder lacks the model or the processor.
     """
     folder = Path(folder)
@@ -50,6 +51,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
         raise ValueError(
             f"no rows of split {empty[0]!r}; calibration needs the train and val parts of the training run"
         )
+    refuse_trained_on(folder, parts["val"]["image_id"])
     stored_dtype = HfskinConfig.from_pretrained(folder).dtype or torch.float32
     pipeline = load(folder)
     model, processor = pipeline.model, pipeline.image_processor

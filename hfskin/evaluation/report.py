@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from .. import __version__
-from ..data.splits import check_leaks
+from ..data.splits import check_leaks, refuse_trained_on
 from ..files import write_whole
 from ..inference.explain import has_grad_cam
 from ..inference.pipeline import load
@@ -65,7 +65,7 @@ def evaluate(
 
     Raises:
         ValueError: the part has no rows, or masks are given without what Grad-CAM needs.
-        DataError: a mask is missing.
+        DataError: a mask is missing, or the checkpoint was trained on some of the pictures.
         OSError: the checkpoint cannot be loaded.
     """
     started = time.perf_counter()
@@ -77,6 +77,7 @@ def evaluate(
     pipeline = load(model)
     network, processor = pipeline.model, pipeline.image_processor
     config = network.config
+    refuse_trained_on(Path(config.name_or_path), rows["image_id"])
     known = unknown = predict_table(network, processor, rows, flips=flips)
     if config.metadata_hidden:
         unknown = predict_table(network, processor, rows, use_metadata=False, flips=flips)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, SpaceCardData
 
+from ..data.splits import SPLIT_FILE
 from ..hub_access import HubError, check_name, checkpoint_folder, hub_errors
 from ..inference.base import ONNX_FILE
 from ..inference.checkpoint import load_checkpoint
@@ -17,7 +18,7 @@ from ..model.modeling_hfskin import HfskinForImageClassification
 from .card import METRICS_FILE, TRAINING_FILE, read_metrics, render_card
 
 # Of a checkpoint, besides what loads it.
-RECORDS = (METRICS_FILE, TRAINING_FILE, ONNX_FILE, "split.csv", "*.png", "plots/*.png")
+RECORDS = (METRICS_FILE, TRAINING_FILE, ONNX_FILE, SPLIT_FILE, "*.png", "plots/*.png")
 PACKAGE = Path(__file__).parents[1]
 SPACE_FILES = ("app.py", "hfskin_light.py", "requirements.txt")
 MODEL_VARIABLE = "HFSKIN_MODEL"  # read by app.py

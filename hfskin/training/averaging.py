@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_model
 from transformers.utils import SAFE_WEIGHTS_NAME
 
+from ..data.splits import keep_split
 from ..files import write_whole
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from .checkpoints import last_complete_checkpoint
@@ -54,6 +55,7 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     del facts["best"], facts["history"]
     facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in of_others]
     write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+    keep_split(folders[0], output)
     return output
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from ..data.splits import keep_split
 from ..files import write_whole
 from ..model.configuration_hfskin import ARCHITECTURE
 from ..model.image_processing_hfskin import HfskinImageProcessor
@@ -53,6 +54,7 @@ def join_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
     facts["partners"] = [{key: run[key] for key in run if key != "history"} for run in of_others]
     write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+    keep_split(folders[0], output)
     return output
 
 

@@ -14,6 +14,7 @@ import transformers
 from transformers import EarlyStoppingCallback, TrainerState, TrainingArguments, set_seed
 
 from ..data.dataset import LesionDataset, TrainingDataset
+from ..data.splits import write_split
 from ..data.transforms import training_transform
 from ..files import write_whole
 from ..memory import keep_freed_memory
@@ -142,6 +143,9 @@ def train(
     with trainer.args.main_process_first(local=False):  # it removes what was cut off
         checkpoint = last_complete_checkpoint(output / "trainer")
     _write_facts(trainer, output / IDENTITY_FILE, identity)
+    if trainer.is_world_process_zero():
+        with save_errors(output):
+            write_split(table, output)
     if patience_is_spent(checkpoint, recipe.early_stopping):
         trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE_FILE))
     else:
