@@ -154,8 +154,8 @@ def test_a_data_set_of_the_hub_wants_every_picture(many):
 
 def test_a_published_split_that_comes_out_otherwise_is_refused(monkeypatch):
     table = synthetic_table()
-    known = splits._digest(table["image_id"], table["lesion_id"], table["dx"])
-    tenths = splits._digest(table["image_id"], folds(table, 10).astype(str))
+    known = splits.digest(table["image_id"], table["lesion_id"], table["dx"])
+    tenths = splits.digest(table["image_id"], folds(table, 10).astype(str))
     monkeypatch.setitem(splits.PUBLISHED, known, tenths)
     make_split(table, "lesion")
     fold_split(table.sample(frac=1, random_state=0), 3)  # the order of the rows does not matter

@@ -144,15 +144,15 @@ def _with_files(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_published(table: pd.DataFrame, fold: np.ndarray) -> None:
-    published = PUBLISHED.get(_digest(table["image_id"], table["lesion_id"], table["dx"]))
-    if published and _digest(table["image_id"], fold.astype(str)) != published:
+    published = PUBLISHED.get(digest(table["image_id"], table["lesion_id"], table["dx"]))
+    if published and digest(table["image_id"], fold.astype(str)) != published:
         raise DataError(
             f"scikit-learn {sklearn.__version__} splits HAM10000 otherwise than it was for the published models, which "
             "would be tested on pictures they were trained on; install scikit-learn 1.9.1"
         )
 
 
-def _digest(*columns: Iterable[str]) -> str:
-    """The same whatever the order of the rows."""
+def digest(*columns: Iterable[str]) -> str:
+    """Of the rows of some columns, the same whatever their order."""
     rows = sorted(zip(*columns, strict=True))
     return hashlib.blake2b("\n".join(map(" ".join, rows)).encode(), digest_size=16).hexdigest()

@@ -147,7 +147,13 @@ def for_card(report: Mapping) -> dict:
             **{key: report[key] for key in ("images", "lesions", "folds", "copies")},
             "training": describe_training(report["training"]),
             "results": {name: headlines(report["results"][name]) for name in VIEWS},
-            "by_age": {name: subgroups["age"] for name, subgroups in report["subgroups"].items()},
+            "by_age": {
+                name: {
+                    band: {key: row[key] for key in ("images", "alarm_sensitivity")}
+                    for band, row in groups["age"].items()
+                }
+                for name, groups in report["subgroups"].items()
+            },
         }
     except KeyError as error:
         raise ValueError(f"not a report of scripts/cross_validate.py: it lacks {error}") from error

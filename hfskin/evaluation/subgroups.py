@@ -40,8 +40,8 @@ def summarise_subgroups(
     for field, group, rows in _groups(table):
         if rows.any():
             ids = table["lesion_id"].to_numpy(str)[rows]
-            result[field][group] = _summarise(ids, labels[rows], probabilities[rows])
-            result[field][group] |= _alarm(ids, labels[rows], None if suspicious is None else suspicious[rows])
+            called = None if suspicious is None else suspicious[rows]
+            result[field][group] = _summarise(ids, labels[rows], probabilities[rows], called)
     return result
 
 
@@ -61,13 +61,19 @@ def _groups(table: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
             yield field, name, (column == name).to_numpy()
 
 
-def _summarise(lesion_ids: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> dict:
+def _summarise(
+    lesion_ids: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, suspicious: np.ndarray | None
+) -> dict:
     bootstrap = LesionBootstrap(lesion_ids)
-    lesions = [len(np.unique(lesion_ids[labels == c])) for c in range(len(CLASSES))]
+    lesions = [_count(lesion_ids[labels == c]) for c in range(len(CLASSES))]
     recalls = class_rates(confusion_matrices(labels, probabilities.argmax(axis=1), bootstrap))["sensitivity"]
     kept = [c for c, n in enumerate(lesions) if n >= MIN_LESIONS_OF_A_CLASS]
     mel = CLASSES.index("mel")
     ece = calibration_errors(labels, probabilities, bootstrap)
+    alarm = {} if suspicious is None else summarise_malignancy(labels, suspicious, bootstrap)
+    malignant = is_malignant(labels)
+    judged = {"sensitivity": malignant, "specificity": ~malignant}
+    enough = {rate: alarm and _count(lesion_ids[rows]) >= MIN_MELANOMAS for rate, rows in judged.items()}
     return {
         "images": len(labels),
         "lesions": bootstrap.n_lesions,
@@ -76,15 +82,9 @@ def _summarise(lesion_ids: np.ndarray, labels: np.ndarray, probabilities: np.nda
         "bma_classes": [CLASSES[c] for c in kept],
         "melanoma_sensitivity": interval(recalls[:, mel] if lesions[mel] >= MIN_MELANOMAS else NOTHING),
         "ece": interval_of_error(ece if len(labels) >= MIN_PICTURES_FOR_ECE else NOTHING),
+        **{f"alarm_{rate}": alarm[rate] if enough[rate] else interval(NOTHING) for rate in judged},
     }
 
 
-def _alarm(lesion_ids: np.ndarray, labels: np.ndarray, suspicious: np.ndarray | None) -> dict:
-    """How many malignant pictures are called suspicious, and how many benign ones are not."""
-    malignant = is_malignant(labels)
-    found = {} if suspicious is None else summarise_malignancy(labels, suspicious, LesionBootstrap(lesion_ids))
-    enough = {
-        "sensitivity": len(np.unique(lesion_ids[malignant])) >= MIN_MELANOMAS,
-        "specificity": len(np.unique(lesion_ids[~malignant])) >= MIN_MELANOMAS,
-    }
-    return {f"alarm_{k}": found[k] if found and enough[k] else interval(NOTHING) for k in enough}
+def _count(lesion_ids: np.ndarray) -> int:
+    return len(np.unique(lesion_ids))

@@ -1,13 +1,13 @@
 """What makes two starts of training one run: a start that differs must not go on from the other's checkpoints."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from ..data.splits import digest
 from ..model.configuration_hfskin import HfskinConfig
 from .recipes import Recipe
 
@@ -37,7 +37,8 @@ def run_identity(
     if start is not None:
         config = HfskinConfig.from_pretrained(start)
         backbone, image_size = config.backbone, config.image_size
-    train_ids, val_ids = (sorted(table.loc[table["split"] == part, "image_id"]) for part in ("train", "val"))
+    seen = table[table["split"].isin(["train", "val"])]
+    train_ids = seen.loc[seen["split"] == "train", "image_id"]
     return {
         "backbone": backbone,
         "backbone_weights": Path(start or weights).name if start or weights else None,
@@ -48,8 +49,8 @@ def run_identity(
         "n_train": len(train_ids),
         "n_copies": sum(image_id in (copies or {}) for image_id in train_ids),
         "n_masks": sum(image_id in (masks or {}) for image_id in train_ids),
-        "n_val": len(val_ids),
-        "split_hash": hashlib.sha256(json.dumps([train_ids, val_ids]).encode()).hexdigest()[:16],
+        "n_val": len(seen) - len(train_ids),
+        "split_hash": digest(seen["image_id"], seen["split"]),
     }
 
 
