@@ -44,7 +44,7 @@ class HfskinConfig(PreTrainedConfig):
     keys_to_ignore_at_inference = ["attentions", "features", "in_distribution_score"]  # Trainer gathers logits alone
 
     backbone: str = "efficientnet_lite0"
-    backbone_cut: Literal["paper", "full"] = "paper"
+    backbone_cut: Literal["paper", "full", "block8"] = "paper"
     backbone_kwargs: dict | None = None
     image_size: list[int] | tuple[int, ...] = (144, 192)
     attention_maps: int = 16

@@ -59,7 +59,11 @@ class HfskinModel(nn.Module):
         super().__init__()
         self.channels = backbone_spec(config.backbone).channels[config.backbone_cut]
         self.backbone = create_backbone(
-            config.backbone, config.backbone_cut, config.drop_path_rate, timm_kwargs=config.backbone_kwargs
+            config.backbone,
+            config.backbone_cut,
+            config.drop_path_rate,
+            timm_kwargs=config.backbone_kwargs,
+            image_size=tuple(config.image_size),
         )
         earlier = early_maps(self.backbone)
         for name, _ in earlier:
@@ -128,7 +132,9 @@ class HfskinForImageClassification(PreTrainedModel):
         config.backbone_kwargs = pretrained_weights(config.backbone, weights).timm_kwargs
         model = cls(config)
         args = config.backbone, config.backbone_cut, config.drop_path_rate
-        model.image_model.backbone.load_state_dict(create_backbone(*args, weights=weights).state_dict())
+        size = tuple(config.image_size)
+        backbone = create_backbone(*args, weights=weights, image_size=size)
+        model.image_model.backbone.load_state_dict(backbone.state_dict())
         return model
 
     @classmethod
