@@ -95,7 +95,7 @@ BACKBONES = {
     "efficientnet_lite2": Backbone(
         "tf_efficientnet_lite2", _both(1280), 260, EFFICIENTNET_LITE, "in1k", "apache-2.0", stochastic_depth=True),
     "vit_small_dinov2": Backbone(
-        "vit_small_patch14_dinov2", {"block8": 384, "full": 384}, 224, IMAGENET, "lvd142m", "apache-2.0",
+        "vit_small_patch14_dinov2", {"block8": 384, "full": 384}, 518, IMAGENET, "lvd142m", "apache-2.0",
         stochastic_depth=True, blocks={"block8": 8, "full": 12}),
     "legacy_senet154": Backbone("legacy_senet154", _both(2048), 224, IMAGENET, "in1k", "apache-2.0"),
 }  # fmt: skip
@@ -191,7 +191,8 @@ def pretrained_weights(name: str, weights: str | None) -> PretrainedWeights:
     described = _describe_file(Path(weights)) if weights else None
     if described:
         normalisation = tuple(described["mean"]), tuple(described["std"])
-        return PretrainedWeights(normalisation, described["kwargs"], described["license"].lower())
+        kwargs = {} if spec.blocks else described["kwargs"]  # a transformer's picture size is the configuration's
+        return PretrainedWeights(normalisation, kwargs, described["license"].lower())
     return PretrainedWeights(spec.normalisation, spec.timm_kwargs or {}, spec.license)
 
 

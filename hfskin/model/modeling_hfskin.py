@@ -119,7 +119,7 @@ class HfskinForImageClassification(PreTrainedModel):
         if config.gate_components:
             self.gate = FeatureGate(self.image_model.feature_sizes, config.gate_components)
         self.partners = nn.ModuleList(
-            Partner(HfskinConfig(**partner, image_size=config.image_size)) for partner in config.partners
+            Partner(HfskinConfig(**{"image_size": config.image_size} | partner)) for partner in config.partners
         )
         self.post_init()
 
@@ -198,7 +198,7 @@ class Partner(nn.Module):
 
     Args:
         config: of the network. Its pixels are the model's times `scale` plus `shift`, a number per channel, since each
-            backbone has a mean and std of its own.
+            backbone has a mean and std of its own; they are resized to its own `image_size`.
     """
 
     def __init__(self, config: HfskinConfig):
@@ -209,4 +209,7 @@ class Partner(nn.Module):
 
     def forward(self, pixel_values: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
         """(B, 3, H, W) and (B, 19) as the model's -> its own logits (B, 7)."""
-        return self.network(pixel_values * self.scale + self.shift, metadata).logits
+        pixel_values, size = pixel_values * self.scale + self.shift, tuple(self.network.config.image_size)
+        if tuple(pixel_values.shape[2:]) != size:
+            pixel_values = nn.functional.interpolate(pixel_values, size=size, mode="bilinear", antialias=True)
+        return self.network(pixel_values, metadata).logits

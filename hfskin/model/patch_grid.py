@@ -23,8 +23,8 @@ class PatchGrid(nn.Module):
 
     Attributes:
         window_dropout: share of the windows of 2x2 patches that a training step leaves out (PatchDropout, Liu et al.
-            2022): half of them take half the time. Whole windows, since max pooling then sees what it sees at answering.
-            What is kept is put together to a narrower map.
+            2022): half of them take half the time. Whole windows, since max pooling then sees what it will see when it
+            answers. What is kept is put together to a narrower map.
 
     Raises:
         ValueError: the sides are not multiples of the patch size.
@@ -74,17 +74,20 @@ class PatchGrid(nn.Module):
         windows = windows.unflatten(1, (rows, kept)).unflatten(3, (2, 2, -1))  # (B, rows, kept, 2, 2, C)
         return windows.transpose(2, 3).flatten(1, 4), (2 * rows, 2 * kept)
 
-    def load_timm(self, state: dict[str, torch.Tensor]) -> None:
-        """Take timm's weights: position embeddings for this grid, and the final norm only behind the last block.
+    def load_timm(self, state: dict[str, torch.Tensor], grid: tuple[int, int] | None = None) -> None:
+        """Take timm's weights: position embeddings for this grid, and the final norm only behind the same block.
+
+        Args:
+            grid: rows and columns of the weights' own position embeddings; a square if left out.
 
         Raises:
             ValueError: a weight is missing or of another shape.
         """
-        grid = list(self.grid)
         wanted = self.state_dict()
-        if "pos_embed" in state:
-            resampled = resample_abs_pos_embed(state["pos_embed"].float(), grid, num_prefix_tokens=1)
-            state = {**state, "pos_embed": resampled}
+        if "pos_embed" in state and grid != self.grid:
+            old = None if grid is None else list(grid)
+            positions = resample_abs_pos_embed(state["pos_embed"].float(), list(self.grid), old, num_prefix_tokens=1)
+            state = {**state, "pos_embed": positions}
         if f"blocks.{len(self.blocks)}.norm1.weight" in state:  # the norm was learnt for what comes later
             state = {**state, "norm.weight": wanted["norm.weight"], "norm.bias": wanted["norm.bias"]}
         for name, tensor in wanted.items():

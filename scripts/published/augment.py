@@ -72,7 +72,7 @@ def _hue_turn(n: int, spread: float, device) -> torch.Tensor:
 
 
 def degrade(pictures: torch.Tensor, strength: float) -> torch.Tensor:
-    """A coarser camera, defocus, noise, a round view or a black frame, each of some pictures; (B, 3, H, W) in [0, 1]."""
+    """A coarser camera, noise, a round view or a black frame, each for some pictures; (B, 3, H, W) in [0, 1]."""
     n, device = len(pictures), pictures.device
     height, width = pictures.shape[2:]
     share = 0.45 + 0.5 * torch.rand(()).item()

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 import typer
 from augment import augment
+from hfskin.training.draws import ClassSampling, seed_of
 from pictures import Pictures, load_pictures, mean_colour, resized
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
@@ -30,7 +31,6 @@ from hfskin.model.configuration_hfskin import HfskinConfig
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.labels import CLASSES
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
-from hfskin.training.draws import ClassSampling, seed_of
 from hfskin.training.losses import class_weights
 
 STATE = "state.pt"
@@ -173,7 +173,9 @@ class Trainer:
             scores = self.validate(average, stage)
             speed = steps * self.member.batch_size / (time.monotonic() - started)
             loss = torch.stack(losses).mean().item()
-            self._log(f"stage {number} epoch {epoch + 1}/{stage.epochs}: loss {loss:.3f}, {scores}, {speed:.1f} a second")
+            self._log(
+                f"stage {number} epoch {epoch + 1}/{stage.epochs}: loss {loss:.3f}, {scores}, {speed:.1f} a second"
+            )
             self._save(number, epoch + 1, model, average, optimizer)
         self._fold_window_dropout(average, stage)
         return average
@@ -273,14 +275,17 @@ def _hand_on(smaller: HfskinForImageClassification, larger: HfskinForImageClassi
     backbone = larger.image_model.backbone
     if hasattr(backbone, "load_timm"):
         prefix = "image_model.backbone."
-        backbone.load_timm({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        mine = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        backbone.load_timm(mine, smaller.image_model.backbone.grid)
         state = {k: v for k, v in state.items() if not k.startswith(prefix)}
     larger.load_state_dict(state, strict=False)
 
 
 def _set_rates(optimizer, progress: float, warmup: float) -> None:
     """Linear warm-up, then half a cosine; both to the group's own top."""
-    share = progress / warmup if progress < warmup else 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+    share = (
+        progress / warmup if progress < warmup else 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+    )
     for group in optimizer.param_groups:
         group["lr"] = group["top"] * share
 
