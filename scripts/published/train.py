@@ -155,9 +155,9 @@ class Trainer:
         if stage.window_dropout:
             backbone.window_dropout = stage.window_dropout
         optimizer = torch.optim.AdamW(parameter_groups(model, self.member, stage.learning_rate), fused=True)
-        done = self._resume(number, model, average, optimizer)
+        first = self._resume(number, model, average, optimizer)
         steps = len(self.train) // self.member.batch_size
-        for epoch in range(done, stage.epochs):
+        for epoch in range(first, stage.epochs):
             if time.monotonic() > deadline:
                 return None
             started, losses = time.monotonic(), []
@@ -173,9 +173,8 @@ class Trainer:
             scores = self.validate(average, stage)
             speed = steps * self.member.batch_size / (time.monotonic() - started)
             loss = torch.stack(losses).mean().item()
-            self._log(
-                f"stage {number} epoch {epoch + 1}/{stage.epochs}: loss {loss:.3f}, {scores}, {speed:.1f} a second"
-            )
+            done = f"stage {number} epoch {epoch + 1}/{stage.epochs}"
+            self._log(f"{done}: loss {loss:.3f}, {scores}, {speed:.1f} a second")
             self._save(number, epoch + 1, model, average, optimizer)
         self._fold_window_dropout(average, stage)
         return average
@@ -203,7 +202,7 @@ class Trainer:
         return self.train.pixels[torch.where(sharp, copies, rows)], metadata
 
     def normalised(self, pictures: torch.Tensor) -> torch.Tensor:
-        """[0, 1] -> what the network reads: the mean colour brought to the reference, then the backbone's mean and std."""
+        """[0, 1] -> what the network reads: mean colour brought to the reference, then the backbone's mean and std."""
         gain = (self.reference / mean_colour(pictures).clamp_min(0.05)).clamp(0.5, 2.0)
         return ((pictures * gain[..., None, None]).clamp(0, 1) - self.mean) / self.std
 

@@ -61,7 +61,7 @@ def test_weights_of_one_oblong_grid_fit_another(vit):
 def test_weights_that_do_not_fit_and_sides_that_do_not_divide_are_named(vit):
     state = vit.state_dict()
     del state["blocks.1.attn.qkv.weight"]
-    with pytest.raises(ValueError, match="blocks.1.attn.qkv.weight"):
+    with pytest.raises(ValueError, match=r"blocks\.1\.attn\.qkv\.weight"):
         vit.load_timm(state, vit.grid)
     with pytest.raises(ValueError, match="does not divide into patches of 14 pixels"):
         PatchGrid(VIT, depth=1, image_size=(56, 90))
