@@ -20,12 +20,13 @@ import torch
 import torch.nn.functional as F
 import typer
 from augment import augment
-from hfskin.training.draws import ClassSampling, seed_of
+from hfskin.training.sampling import ClassSampling, seed_of
 from pictures import Pictures, load_pictures, mean_colour, resized
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from hfskin.data.ham10000 import find_images, load_ham10000
-from hfskin.data.splits import make_split, write_split
+from hfskin.checkpoints.history import write_split
+from hfskin.data.splits import make_split
 from hfskin.model.backbones import pretrained_weights
 from hfskin.model.configuration_hfskin import HfskinConfig
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
@@ -44,8 +45,16 @@ class Stage:
     size: tuple[int, int]  # height and width, pixels
     epochs: int
     learning_rate: float  # of the head; the backbone's layers take less and less of it downwards
-    strength: float = 1.0  # of the augmentation
+    strength: float = 1.0  # of the augmentation at first
+    last_strength: float = 0.4  # and in the end: pictures nearly as they are
+    eased_from: float = 0.375  # share of the stage from which it goes from one to the other
     window_dropout: float = 0.0  # see PatchGrid
+
+
+    def strength_at(self, progress: float) -> float:
+        """Of the augmentation, after this share of the stage."""
+        eased = max(0.0, progress - self.eased_from) / (1 - self.eased_from)
+        return self.strength + (self.last_strength - self.strength) * eased
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ MEMBERS = {
         "block8",
         stages=(
             Stage((168, 224), epochs=8, learning_rate=5e-4, window_dropout=0.5),
-            Stage((224, 308), epochs=3, learning_rate=2e-4, strength=0.8, window_dropout=0.5),
+            Stage((224, 308), 3, learning_rate=2e-4, strength=0.4, last_strength=0.2, window_dropout=0.5),
         ),
         layer_decay=0.75,
     ),
@@ -164,9 +173,10 @@ class Trainer:
             model.train()
             for step, rows in enumerate(self._batches(number, epoch)):
                 at = epoch * steps + step
+                progress = at / (steps * stage.epochs)
                 torch.manual_seed(seed_of(self.seed, number, at))
-                _set_rates(optimizer, at / (steps * stage.epochs), self.member.warmup)
-                losses.append(self._step(model, stage, rows, optimizer))
+                _set_rates(optimizer, progress, self.member.warmup)
+                losses.append(self._step(model, stage, rows, optimizer, stage.strength_at(progress)))
                 _update(average, model, min(self.member.ema_decay, (1 + at) / (10 + at)))
                 if at == 20:
                     self._log(f"stage {number}: {20 * len(rows) / (time.monotonic() - started):.1f} pictures a second")
@@ -179,9 +189,9 @@ class Trainer:
         self._fold_window_dropout(average, stage)
         return average
 
-    def _step(self, model, stage: Stage, rows: torch.Tensor, optimizer) -> torch.Tensor:
+    def _step(self, model, stage: Stage, rows: torch.Tensor, optimizer, strength: float) -> torch.Tensor:
         pictures, metadata = self._draw(rows)
-        x = self.normalised(augment(pictures, stage.size, stage.strength))
+        x = self.normalised(augment(pictures, stage.size, strength))
         with torch.autocast(self.device.type, torch.bfloat16):
             logits = model(pixel_values=x, metadata=metadata).logits
         labels = self.train.labels[rows]
