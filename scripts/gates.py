@@ -55,7 +55,7 @@ def main(
 
 def compare(data: Path, model: str | None) -> dict:
     """By gate, what `summarise_gate` measures."""
-    pipeline = hfskin.load(model)
+    pipeline = hfskin.load(model, backend="torch")
     network, processor = pipeline.model, pipeline.image_processor
     table = make_split(load_ham10000(data), "lesion")
     rows = {part: table[table["split"] == part].reset_index(drop=True) for part in ("train", "val", "test")}

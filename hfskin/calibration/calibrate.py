@@ -11,9 +11,9 @@ import torch
 from ..checkpoints.history import refuse_trained_on
 from ..data.dataset import TrainingDataset
 from ..data.transforms import training_transform
+from ..inference.backend import load
 from ..inference.base import softmax
 from ..inference.batch.predictions import predict_dataset, predict_table
-from ..inference.pipeline import load
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
@@ -54,7 +54,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
         )
     refuse_trained_on(folder, parts["val"]["image_id"])
     stored_dtype = HfskinConfig.from_pretrained(folder).dtype or torch.float32
-    pipeline = load(folder)
+    pipeline = load(folder, backend="torch")
     model, processor = pipeline.model, pipeline.image_processor
     config = model.config
     config.temperature, model.gate = 1.0, None

@@ -38,7 +38,6 @@ class RecipeName(StrEnum):
 def main(context: typer.Context) -> None:
     """A machine's second look at a skin lesion. Not a medical device."""
     if context.invoked_subcommand not in LIGHT:
-        from .. import auto  # noqa: F401  (a checkpoint that is saved takes its code along)
         from ..checkpoints.hub import hide_loading_bars
 
         hide_loading_bars()
@@ -186,8 +185,6 @@ def evaluate(
 def backbones() -> None:
     """The table of backbones: the paper's Table 3 beside ours."""
     from scripts.paper.complexity import render_table3, table3
-
-    from .. import __version__  # noqa: F401  (prepares torchvision before timm is imported)
 
     typer.echo(render_table3(table3()))
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E402  (torchvision must be made importable first)
 """Torch data sets of a table from `load_ham10000`."""
 
 import os
@@ -10,9 +11,13 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from ..model.torchvision_import import import_torchvision
+
+import_torchvision()
 from torchvision import tv_tensors
 from torchvision.transforms import v2
-from tqdm.auto import tqdm
 
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.image_reading import read_image

@@ -18,10 +18,10 @@ from ..calibration.thresholds import is_suspicious
 from ..checkpoints.history import refuse_trained_on
 from ..checkpoints.save import write_whole
 from ..data.splits import check_leaks
+from ..inference.backend import load
 from ..inference.base import softmax
 from ..inference.batch.predictions import Predictions, gate_scores, predict_table
 from ..inference.explain import has_grad_cam
-from ..inference.pipeline import load
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap
 from .calibration import summarise_calibration, summarise_malignancy
@@ -77,7 +77,7 @@ def evaluate(
         raise ValueError(f"the split {split!r} has no part {part!r}, only {', '.join(sorted(table['split'].unique()))}")
     if masks and not has_grad_cam():  # the last to be measured: it would cost all that was measured before
         raise ValueError("with masks, Grad-CAM is measured, which needs captum: pip install 'hfskin[explain]'")
-    pipeline = load(model)
+    pipeline = load(model, backend="torch")
     network, processor = pipeline.model, pipeline.image_processor
     config = network.config
     refuse_trained_on(Path(config.name_or_path), rows["image_id"])

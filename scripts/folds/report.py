@@ -15,8 +15,8 @@ from hfskin.evaluation.metrics import balanced_accuracies, summarise
 from hfskin.evaluation.robustness import predict_copies
 from hfskin.evaluation.sets import prediction_sets
 from hfskin.evaluation.subgroups import summarise_subgroups
+from hfskin.inference.backend import load
 from hfskin.inference.batch.predictions import predict_table
-from hfskin.inference.pipeline import load
 from hfskin.model.labels import CLASSES
 
 FOLDS = 5
@@ -53,7 +53,7 @@ def predict_fold(
         nothing known ("nv_alone"), averaged over the picture and its mirror images ("nv_mirrored") and, where there is
         one, from its copy ("nv_copy"), and the thresholds of the fold's prediction sets and of its alarm.
     """
-    pipeline = load(checkpoint)
+    pipeline = load(checkpoint, backend="torch")
     rows = split[split["split"] == "test"].reset_index(drop=True)
     model, processor = pipeline.model, pipeline.image_processor
     answers = {"image_id": rows["image_id"], "fold": fold}
