@@ -1,4 +1,4 @@
-"""The one door to an answer: torch is the reference, ONNX Runtime answers faster on a CPU and does not wait for torch."""
+"""The one door to an answer: torch is the reference; ONNX Runtime answers faster on a CPU and does without torch."""
 
 import logging
 from pathlib import Path

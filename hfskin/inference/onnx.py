@@ -47,6 +47,7 @@ class OnnxPipeline(LesionPipeline):
 
     def __init__(self, path: str | Path, threads: int | None = None):
         self.path, self._threads = Path(path), threads
+        self.folder = self.path.parent
         self.session = _open(Path(path), int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
         facts = _facts(self.session, Path(path))
         self.config, self.preprocessing = facts["config"], facts["preprocessing"]
@@ -91,7 +92,8 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
         needed = {key: facts[key] for key in ("parameters", "checkpoint")}
         needed["config"] = SimpleNamespace(**{"partners": []} | facts["config"])  # older files lack the first
-        needed["preprocessing"] = Preprocessing(**facts["preprocessing"])
+        channels = {name: tuple(facts["preprocessing"][name]) for name in ("mean", "std")}  # lists in JSON
+        needed["preprocessing"] = Preprocessing(**{**facts["preprocessing"], **channels})
     except (KeyError, TypeError, ValueError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:

@@ -45,9 +45,15 @@ class SkinLesionPipeline(LesionPipeline, Pipeline):
         """How many the model has."""
         return self.model.num_parameters()
 
+    @property
+    def folder(self) -> Path:  # type: ignore[override]
+        """Where the model was loaded from."""
+        return Path(self.model.config.name_or_path)
+
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """See [`LesionPipeline.run`]."""
-        outputs = self.forward({"pixel_values": torch.from_numpy(pixel_values), "metadata": torch.from_numpy(metadata)})
+        inputs = {"pixel_values": torch.from_numpy(pixel_values), "metadata": torch.from_numpy(metadata)}
+        outputs = self.forward(inputs)
         return {key: value.float().numpy() for key, value in outputs.items() if value is not None}
 
     def _sanitize_parameters(self, **kwargs):
@@ -55,8 +61,16 @@ class SkinLesionPipeline(LesionPipeline, Pipeline):
             raise unknown_argument(kwargs)
         return {}, {}, {}
 
+    def preprocess(self, inputs: dict[str, Any]):
+        """Of transformers' interface; pictures go by `prepare`."""
+        return self.prepare(**inputs)
+
     def _forward(self, model_inputs: dict[str, Any]):
         return self.model(**model_inputs)
+
+    def postprocess(self, model_outputs):
+        """Of transformers' interface; answers go by `predict_prepared`."""
+        return model_outputs
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:
         """Write a checkpoint folder. transformers would copy this file too, which cannot stand alone."""

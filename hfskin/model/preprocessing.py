@@ -63,7 +63,10 @@ class Preprocessing:
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """An upright RGB picture -> float32 of shape (3, H, W)."""
-        pixels = self.resize(image)
+        return self.normalise(self.resize(image))
+
+    def normalise(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 -> float32, (3, H, W) each: rescaled, with the backbone's mean and std."""
         result = np.empty(pixels.shape, dtype=np.float32)
         for table, channel, out in zip(self._table, pixels, result, strict=True):
             np.take(table, channel, out=out, mode="clip")  # "clip" writes to out without a copy; no level is outside

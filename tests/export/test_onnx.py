@@ -34,9 +34,9 @@ pictures, source = sys.argv[2:], sys.argv[1] or None
 pipeline = hfskin.load(source, device="cpu")
 answers = []
 for patient in {PATIENTS!r}:
-    rows = [pipeline.preprocess({{"image": p, "patient": tuple(patient.values()) or (None,) * 3}}) for p in pictures]
+    rows = [pipeline.prepare(p, **patient) for p in pictures]
     for row, prediction in zip(rows, pipeline.predict_prepared(rows)):
-        logits = pipeline.run(row["pixel_values"][None], row["metadata"][None])["logits"][0]
+        logits = pipeline.run(row.pixel_values[None], row.metadata[None])["logits"][0]
         answers.append([logits.tolist(), prediction.to_dict(), prediction.attention.tolist()])
 print(json.dumps([[name for name in {HEAVY!r} if name in sys.modules], answers]))
 """
@@ -81,8 +81,8 @@ def test_without_torch_the_answers_are_torchs(source, embedded, embedded_file, t
     assert len(answers) == len(expected) == 56
     for (logits, found, attention), (picture, patient) in zip(answers, expected, strict=True):
         prediction = embedded(picture, **patient)
-        row = embedded.preprocess({"image": picture, "patient": tuple(patient.values()) or (None,) * 3})
-        reference = embedded.run(row["pixel_values"][None], row["metadata"][None])["logits"][0]
+        row = embedded.prepare(picture, **patient)
+        reference = embedded.run(row.pixel_values[None], row.metadata[None])["logits"][0]
         np.testing.assert_allclose(logits, reference, atol=1e-4)
         np.testing.assert_allclose(attention, prediction.attention, atol=1e-4)
         assert_same(found, json.loads(json.dumps(prediction.to_dict())), 1e-4)
@@ -120,8 +120,8 @@ def test_load_takes_the_file_and_any_batch(embedded, embedded_file, table):
     assert isinstance(pipeline, OnnxPipeline)
     assert pipeline.parameters == embedded.parameters
     pictures = list(table["path"]) + list(table["path"][:5])
-    rows = [pipeline.preprocess({"image": picture, "patient": (30, "f", "foot")}) for picture in pictures]
-    pixels, metadata = (np.stack([row[key] for row in rows]) for key in ("pixel_values", "metadata"))
+    rows = [pipeline.prepare(picture, 30, "f", "foot") for picture in pictures]
+    pixels, metadata = (np.stack([getattr(row, key) for row in rows]) for key in ("pixel_values", "metadata"))
     for batch in (1, 5, 33):
         found, expected = (p.run(pixels[:batch], metadata[:batch])["logits"] for p in (pipeline, embedded))
         assert found.shape == (batch, 7)
