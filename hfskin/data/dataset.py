@@ -110,7 +110,8 @@ class TrainingDataset(Dataset):
             picture = self.transform(picture)
         else:
             picture, sample["lesion"] = self.transform(picture, self._mask(index, picture.shape[1:]))
-        sample["pixel_values"] = torch.from_numpy(self.preprocessing.normalise(picture.numpy()))
+        pixels = self.preprocessing.balance(picture.numpy())
+        sample["pixel_values"] = torch.from_numpy(self.preprocessing.normalise(pixels))
         sample["metadata"] = torch.from_numpy(self._metadata(index))
         return sample
 

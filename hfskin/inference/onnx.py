@@ -92,9 +92,9 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
         needed = {key: facts[key] for key in ("parameters", "checkpoint")}
         needed["config"] = SimpleNamespace(**{"partners": []} | facts["config"])  # older files lack the first
-        channels = {name: tuple(facts["preprocessing"][name]) for name in ("mean", "std")}  # lists in JSON
-        needed["preprocessing"] = Preprocessing(**{**facts["preprocessing"], **channels})
-    except (KeyError, TypeError, ValueError, RecursionError):
+        given = facts["preprocessing"].items()
+        needed["preprocessing"] = Preprocessing(**{k: tuple(v) if isinstance(v, list) else v for k, v in given})
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
         raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")
