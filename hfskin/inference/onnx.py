@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -92,8 +93,8 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
         needed = {key: facts[key] for key in ("parameters", "checkpoint")}
         needed["config"] = SimpleNamespace(**{"partners": []} | facts["config"])  # older files lack the first
-        given = facts["preprocessing"].items()
-        needed["preprocessing"] = Preprocessing(**{k: tuple(v) if isinstance(v, list) else v for k, v in given})
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["preprocessing"].items()}
+        needed["preprocessing"] = Preprocessing(**given)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
