@@ -25,8 +25,8 @@ from hfskin.demo import text, uploads
 from hfskin.demo.ui import build_page, launch_options
 from hfskin.hub_access import HubError
 from hfskin.inference.batch import MetadataTableError
-from hfskin.model.image_checks import orientation
 from hfskin.model.image_reading import MAX_BYTES, ImageError, read_image
+from hfskin.model.tiff_tags import orientation
 
 ROOT = Path(__file__).parent.parent
 LESIONS = sorted((ROOT / "tests" / "data" / "images").glob("*.jpg"))
@@ -72,7 +72,7 @@ BOMBS = {
     "tags.tif": OVERLAPPING,
     "below.tif": tiff([(34665, 4, 1, 26)], b"\x84\x03" + OVERLAPPING[10:]),  # the same, in an EXIF directory
     "strips.tif": tiff([(256, 4, 1, 64), (257, 4, 1, 64), (273, 4, STRIPS, 50), (278, 4, 1, 1)], bytes(4 * STRIPS)),
-    "tile.tif": tiff([(256, 4, 1, 64), (257, 4, 1, 64), (322, 4, 1, 30_000), (323, 4, 1, 30_000)]),
+    "tile.tif": tiff([(256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (322, 4, 1, 30_000), (323, 4, 1, 30_000)]),
     "big.tif": b"II+\0\x08\0\0\0" + bytes(100),
     "runs.bmp": BMP_RLE,
     "huge.webp": b"RIFF\x1e\0\0\0WEBPVP8L\x11\0\0\0\x2f" + struct.pack("<I", 15999 | 15999 << 14) + bytes(12),

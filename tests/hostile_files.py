@@ -1,0 +1,137 @@
+"""Files that were made to cost a reader far more than their size: one function a family, of any number of pieces."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+from PIL import Image
+
+SMALL = Image.new("RGB", (64, 64), "brown")
+BLANK = zlib.compress(bytes(2**20), 9)  # a megabyte, in one kilobyte
+
+
+def encoded(image: Image.Image, format: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+JPEG, PNG, GIF, WEBP = (encoded(SMALL, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP"))
+
+
+def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_with(pieces: int, kind: bytes, data: bytes) -> bytes:
+    """A small PNG with so many chunks more."""
+    return PNG[:33] + png_chunk(kind, data) * pieces + PNG[33:]
+
+
+def jpeg_segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def jpeg_with(pieces: int, marker: int, data: bytes) -> bytes:
+    """A small JPEG with so many segments more."""
+    return JPEG[:2] + jpeg_segment(marker, data) * pieces + JPEG[2:]
+
+
+def jpeg_of(frame: int, width: int, height: int, layers: int = 3, scanned: int = 3, scans: int = 1) -> bytes:
+    """A JPEG of any size whose scans hold nothing: the decoder fills it with grey.
+
+    Args:
+        frame: the marker: 0xC0 is baseline, 0xC2 progressive.
+        layers: of the picture.
+        scanned: layers of each scan.
+    """
+    shape = b"\x08" + struct.pack(">HHB", height, width, layers)
+    shape += b"".join(struct.pack("BBB", layer + 1, 0x11, 0) for layer in range(layers))
+    names = b"".join(struct.pack("BB", layer + 1, 0) for layer in range(scanned))
+    scan = jpeg_segment(0xDA, struct.pack("B", scanned) + names + b"\0\x3f\0") + bytes(50)
+    start = JPEG.index(b"\xff\xc0")
+    after = start + 2 + struct.unpack_from(">H", JPEG, start + 2)[0]
+    return JPEG[:start] + jpeg_segment(frame, shape) + JPEG[after : JPEG.index(b"\xff\xda")] + scan * scans + b"\xff\xd9"
+
+
+def tiff(tags: list[tuple[int, int, int, int]], rest: bytes = b"", following: int = 0) -> bytes:
+    """A TIFF file of one directory: tag, type, count, value or offset; `rest` follows it."""
+    entries = b"".join(struct.pack("<HHLL", *tag) for tag in tags)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + struct.pack("<L", following) + rest
+
+
+def tiff_of_strips(strips: int, size: int) -> bytes:
+    """Deflated strips of one row, each of which is the same bytes."""
+    data = zlib.compress(bytes(64 * 3)) + bytes(size)
+    start = 8 + 2 + 12 * 9 + 4
+    tags = [(256, 4, 1, 64), (257, 4, 1, strips), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1),
+            (273, 4, strips, start), (277, 3, 1, 1), (278, 4, 1, 1), (279, 4, strips, start + 4 * strips)]  # fmt: skip
+    where = struct.pack("<L", start + 8 * strips) * strips
+    return tiff(tags, where + struct.pack("<L", len(data)) * strips + data)
+
+
+def tiff_of_pages(pages: int) -> bytes:
+    """Directories of one tag that follow each other."""
+    size = 2 + 12 + 4
+    ends = range(8 + size, 8 + (pages + 1) * size, size)
+    return b"II*\0\x08\0\0\0" + b"".join(struct.pack("<HHHLLL", 1, 256, 4, 1, 64, end) for end in ends)
+
+
+def tiff_of_colours(colours: int) -> bytes:
+    """A palette of so many numbers."""
+    start = 8 + 2 + 12 * 9 + 4
+    tags = [(256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (262, 3, 1, 3), (273, 4, 1, start), (277, 3, 1, 1),
+            (278, 4, 1, 64), (279, 4, 1, 4096), (320, 3, colours, start + 4096)]  # fmt: skip
+    return tiff(tags, bytes(4096 + 2 * colours))
+
+
+def webp_with(pieces: int, kind: bytes, data: bytes) -> bytes:
+    """A small WebP in its extended form with so many chunks more."""
+    head = struct.pack("<4sLB3x", b"VP8X", 10, 0x3C) + struct.pack("<L", 63)[:3] + struct.pack("<L", 63)[:3]
+    body = b"WEBP" + head + WEBP[12:] + (struct.pack("<4sL", kind, len(data)) + data) * pieces
+    return b"RIFF" + struct.pack("<L", len(body)) + body
+
+
+def gif_with(pieces: int) -> bytes:
+    """A GIF with a comment of so many pieces of 255 bytes."""
+    header = 13 + 3 * (2 << (GIF[10] & 7))
+    return GIF[:header] + b"\x21\xfe" + (b"\xff" + bytes(255)) * pieces + b"\0" + GIF[header:]
+
+
+LONG = 65_000  # bytes; a JPEG's segment holds hardly more
+EXIF = b"Exif\0\0II*\0\x08\0\0\0"
+BLOCKS = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0" * 5_000
+BROKEN = BLANK[:-4] + b"oops"  # a checksum that is wrong: all is unpacked, and then thrown away
+# Each costs a reader that believes it more than 2 seconds or 300 MB, or did.
+COSTLY: dict[str, Callable[[], bytes]] = {
+    "profiles.png": lambda: png_with(19_900, b"iCCP", b"x\0\0" + BLANK),
+    "broken_profiles.png": lambda: png_with(19_900, b"iCCP", b"x\0\0" + BROKEN),
+    "packed_texts.png": lambda: png_with(19_900, b"zTXt", b"x\0\0" + BROKEN),
+    "packed_words.png": lambda: png_with(19_900, b"iTXt", b"x\0\1\0\0\0" + BROKEN),
+    "words.png": lambda: png_with(1000, b"iTXt", b"x\0\0\0\0\0" + bytes(60_000) + "\U0001f600".encode()),
+    "exif.png": lambda: png_with(1000, b"eXIf", EXIF[6:] + bytes(LONG)),
+    "own_chunks.png": lambda: png_with(1000, b"abCd", bytes(90_000)),
+    "exif.jpg": lambda: jpeg_with(750, 0xE1, EXIF + bytes(LONG)),
+    "profiles.jpg": lambda: jpeg_with(990, 0xE2, b"ICC_PROFILE\0\1\xff" + bytes(LONG)),
+    "blocks.jpg": lambda: jpeg_with(990, 0xED, BLOCKS),
+    "tables.jpg": lambda: jpeg_with(990, 0xDB, bytes(65 * 1000)),
+    "codes.jpg": lambda: jpeg_with(990, 0xC4, (bytes(17)) * 3800),
+    "frames.jpg": lambda: jpeg_with(990, 0xC0, b"\x08\0\x40\0\x40\3" + b"\1\x11\0" * 21_000),
+    "junk.jpg": lambda: JPEG[:2] + bytes(3 * 10**7) + JPEG[2:],
+    "filling.jpg": lambda: JPEG[:2] + b"\xff" * 3 * 10**7 + JPEG[2:],
+    "restarts.jpg": lambda: JPEG[:2] + b"\xff\xd0" * 10**7 + JPEG[2:],
+    # Pillow steps into what has an unknown marker, and finds the tables there.
+    "hidden.jpg": lambda: jpeg_with(990, 0xF0, jpeg_segment(0xDB, bytes(65 * 990))),
+    "comments.jpg": lambda: jpeg_with(990, 0xFE, bytes(LONG)),
+    "one_layer.jpg": lambda: jpeg_of(0xC0, 12_000, 9_000, scanned=1),
+    "progressive.jpg": lambda: jpeg_of(0xC2, 12_000, 9_000),
+    "scans.jpg": lambda: jpeg_of(0xC0, 8_000, 7_000, scans=30),
+    "strips.tif": lambda: tiff_of_strips(50_000, 3 * 10**7),
+    "pages.tif": lambda: tiff_of_pages(10**6),
+    "colours.tif": lambda: tiff_of_colours(3 * 10**7),
+    "chunks.webp": lambda: webp_with(5 * 10**6, b"abcd", b""),
+    "exif.webp": lambda: webp_with(1, b"EXIF", bytes(9 * 10**7)),
+    "comment.gif": lambda: gif_with(300_000),
+    "short_comment.gif": lambda: gif_with(7_700),
+}  # fmt: skip
