@@ -1,9 +1,11 @@
-"""Files that were made to cost a reader far more than their size: one function a family, of any number of pieces."""
+"""Files that were made to cost a reader far more than their size; a function for each kind, of any number of pieces."""
 
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 from PIL import Image
 
@@ -52,7 +54,9 @@ def jpeg_of(frame: int, width: int, height: int, layers: int = 3, scanned: int =
     scan = jpeg_segment(0xDA, struct.pack("B", scanned) + names + b"\0\x3f\0") + bytes(50)
     start = JPEG.index(b"\xff\xc0")
     after = start + 2 + struct.unpack_from(">H", JPEG, start + 2)[0]
-    return JPEG[:start] + jpeg_segment(frame, shape) + JPEG[after : JPEG.index(b"\xff\xda")] + scan * scans + b"\xff\xd9"
+    return (
+        JPEG[:start] + jpeg_segment(frame, shape) + JPEG[after : JPEG.index(b"\xff\xda")] + scan * scans + b"\xff\xd9"
+    )
 
 
 def tiff(tags: list[tuple[int, int, int, int]], rest: bytes = b"", following: int = 0) -> bytes:
@@ -135,3 +139,43 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     "comment.gif": lambda: gif_with(300_000),
     "short_comment.gif": lambda: gif_with(7_700),
 }  # fmt: skip
+
+
+def zip_of(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method=zipfile.ZIP_DEFLATED) -> Path:
+    """A zip file of these names and contents."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return path
+
+
+def overlapping_zip(path: Path, members: int, size: int) -> Path:
+    """Members that share one run of packed bytes, most of which unpack to nothing (after Fifield 2019)."""
+    packer = zlib.compressobj(wbits=-15)
+    packed = b"\0\0\0\xff\xff" * (size // 5) + packer.compress(b"x") + packer.flush()
+    sizes = struct.pack("<LLL", zlib.crc32(b"x"), len(packed), 1)
+    directory, names = b"", [b"%d.jpg" % i for i in range(members)]
+    head = struct.pack("<4s5H", b"PK\3\4", 20, 0, 8, 0, 0) + sizes
+    files = b"".join(head + struct.pack("<HH", len(name), 0) + name for name in names[:1]) + packed
+    for name in names:
+        directory += struct.pack("<4s6H", b"PK\1\2", 20, 20, 0, 8, 0, 0) + sizes
+        directory += struct.pack("<5HLL", len(name), 0, 0, 0, 0, 0, 0) + name
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, members, members, len(directory), len(files), 0)
+    path.write_bytes(files + directory + end)
+    return path
+
+
+def long_names_zip(path: Path) -> Path:
+    return zip_of(path, *((f"{i:05}{'n' * 60_000}.jpg", b"") for i in range(15)))
+
+
+# Uploads to the Batch tab; each is written to the path that is given.
+COSTLY_UPLOADS: dict[str, Callable[[Path], object]] = {
+    "empty.zip": lambda path: zip_of(path, *((f"{i}.jpg", b"") for i in range(15_000))),
+    "notes.zip": lambda path: zip_of(path, *((f"{i}.txt", b"") for i in range(15_000))),
+    "zeros.zip": lambda path: zip_of(path, *((f"{i}.jpg", bytes(5 * 10**7)) for i in range(300))),
+    "overlapping.zip": lambda path: overlapping_zip(path, 300, 2 * 10**7),
+    "names.zip": long_names_zip,
+    "rows.csv": lambda path: path.write_text("image_id,age\n" + "".join(f"{i}\n" for i in range(10**6))),
+    "columns.csv": lambda path: path.write_text("image_id,age" + "," * 9 * 10**6 + "\n"),
+}

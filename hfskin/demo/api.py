@@ -34,7 +34,7 @@ def add_endpoints(checkpoints: Checkpoints, uploads: SessionFiles) -> None:
             raise gr.Error("image: is missing", print_exception=False)
         uploads.hold(request.session_hash, image)
         try:
-            return as_json(checkpoints.run(checkpoints.get().pipeline, image, age, sex, localization))
+            return as_json(checkpoints.answer(checkpoints.get().pipeline, image, age, sex, localization))
         except (ImageError, MetadataError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 

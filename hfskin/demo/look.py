@@ -69,7 +69,7 @@ def predict(checkpoints: Checkpoints, checkpoint: Checkpoint, question: Question
         raise ImageError(text.NO_PICTURE)
     picture, notes = read_image(question.path)
     patient = question.age, question.sex, question.localization
-    prediction = checkpoints.run(checkpoint.pipeline, picture, *patient)
+    prediction = checkpoints.answer(checkpoint.pipeline, picture, *patient)
     return picture, replace(prediction, warnings=[*notes, *prediction.warnings])
 
 
