@@ -16,7 +16,7 @@ from hostile_files import COSTLY, COSTLY_UPLOADS
 
 from hfskin.demo.uploads import Upload, read_uploaded_patients
 from hfskin.inference.backend import load
-from hfskin.inference.batch import MetadataTableError, predict_items
+from hfskin.inference.batch.items import MetadataTableError, predict_items
 from hfskin.model.image_reading import ImageError, read_image
 
 

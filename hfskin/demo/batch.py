@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..inference.base import LesionPipeline
-from ..inference.batch import Row, predict_items, unmatched
-from ..inference.formats import FORMATS
+from ..inference.batch.formats import FORMATS
+from ..inference.batch.items import Row, predict_items, unmatched
 from ..inference.prediction import Prediction
 from ..model.labels import DIAGNOSES
 from . import text

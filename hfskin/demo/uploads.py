@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from ..inference.batch import IMAGE_SUFFIXES, Item, MetadataTableError, Patient, Row, read_patients
+from ..inference.batch.items import IMAGE_SUFFIXES, Item, MetadataTableError, Patient, Row, read_patients
 from . import text
 
 MAX_FILE = 50 * 10**6  # bytes, of an uploaded file and of an unpacked picture
