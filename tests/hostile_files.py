@@ -1,4 +1,4 @@
-"""Files that were made to cost a reader far more than their size; a function for each kind, of any number of pieces."""
+"""Files that were made to cost a reader far more than their size; each of any number of pieces."""
 
 import io
 import struct
@@ -107,38 +107,39 @@ LONG = 65_000  # bytes; a JPEG's segment holds hardly more
 EXIF = b"Exif\0\0II*\0\x08\0\0\0"
 BLOCKS = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0" * 5_000
 BROKEN = BLANK[:-4] + b"oops"  # a checksum that is wrong: all is unpacked, and then thrown away
-# Each costs a reader that believes it more than 2 seconds or 300 MB, or did.
-COSTLY: dict[str, Callable[[], bytes]] = {
-    "profiles.png": lambda: png_with(19_900, b"iCCP", b"x\0\0" + BLANK),
-    "broken_profiles.png": lambda: png_with(19_900, b"iCCP", b"x\0\0" + BROKEN),
-    "packed_texts.png": lambda: png_with(19_900, b"zTXt", b"x\0\0" + BROKEN),
-    "packed_words.png": lambda: png_with(19_900, b"iTXt", b"x\0\1\0\0\0" + BROKEN),
-    "words.png": lambda: png_with(1000, b"iTXt", b"x\0\0\0\0\0" + bytes(60_000) + "\U0001f600".encode()),
-    "exif.png": lambda: png_with(1000, b"eXIf", EXIF[6:] + bytes(LONG)),
-    "own_chunks.png": lambda: png_with(1000, b"abCd", bytes(90_000)),
-    "exif.jpg": lambda: jpeg_with(750, 0xE1, EXIF + bytes(LONG)),
-    "profiles.jpg": lambda: jpeg_with(990, 0xE2, b"ICC_PROFILE\0\1\xff" + bytes(LONG)),
-    "blocks.jpg": lambda: jpeg_with(990, 0xED, BLOCKS),
-    "tables.jpg": lambda: jpeg_with(990, 0xDB, bytes(65 * 1000)),
-    "codes.jpg": lambda: jpeg_with(990, 0xC4, (bytes(17)) * 3800),
-    "frames.jpg": lambda: jpeg_with(990, 0xC0, b"\x08\0\x40\0\x40\3" + b"\1\x11\0" * 21_000),
-    "junk.jpg": lambda: JPEG[:2] + bytes(3 * 10**7) + JPEG[2:],
-    "filling.jpg": lambda: JPEG[:2] + b"\xff" * 3 * 10**7 + JPEG[2:],
-    "restarts.jpg": lambda: JPEG[:2] + b"\xff\xd0" * 10**7 + JPEG[2:],
+# By name: a picture of so many pieces, and how many of them cost a reader that believes it, or did, more than 2 seconds
+# or 300 MB.
+PICTURES: dict[str, tuple[Callable[[int], bytes], int]] = {
+    "profiles.png": (lambda n: png_with(n, b"iCCP", b"x\0\0" + BLANK), 19_900),
+    "broken_profiles.png": (lambda n: png_with(n, b"iCCP", b"x\0\0" + BROKEN), 19_900),
+    "packed_texts.png": (lambda n: png_with(n, b"zTXt", b"x\0\0" + BROKEN), 19_900),
+    "packed_words.png": (lambda n: png_with(n, b"iTXt", b"x\0\1\0\0\0" + BROKEN), 19_900),
+    "words.png": (lambda n: png_with(n, b"iTXt", b"x\0\0\0\0\0" + bytes(60_000) + "\U0001f600".encode()), 1000),
+    "exif.png": (lambda n: png_with(n, b"eXIf", EXIF[6:] + bytes(LONG)), 1000),
+    "own_chunks.png": (lambda n: png_with(n, b"abCd", bytes(90_000)), 1000),
+    "exif.jpg": (lambda n: jpeg_with(n, 0xE1, EXIF + bytes(LONG)), 750),
+    "profiles.jpg": (lambda n: jpeg_with(n, 0xE2, b"ICC_PROFILE\0\1\xff" + bytes(LONG)), 990),
+    "blocks.jpg": (lambda n: jpeg_with(n, 0xED, BLOCKS), 990),
+    "tables.jpg": (lambda n: jpeg_with(n, 0xDB, bytes(65 * 1000)), 990),
+    "codes.jpg": (lambda n: jpeg_with(n, 0xC4, bytes(17) * 3800), 990),
+    "frames.jpg": (lambda n: jpeg_with(n, 0xC0, b"\x08\0\x40\0\x40\3" + b"\1\x11\0" * 21_000), 990),
+    "junk.jpg": (lambda n: JPEG[:2] + bytes(n) + JPEG[2:], 3 * 10**7),
+    "filling.jpg": (lambda n: JPEG[:2] + b"\xff" * n + JPEG[2:], 3 * 10**7),
+    "restarts.jpg": (lambda n: JPEG[:2] + b"\xff\xd0" * n + JPEG[2:], 10**7),
     # Pillow steps into what has an unknown marker, and finds the tables there.
-    "hidden.jpg": lambda: jpeg_with(990, 0xF0, jpeg_segment(0xDB, bytes(65 * 990))),
-    "comments.jpg": lambda: jpeg_with(990, 0xFE, bytes(LONG)),
-    "one_layer.jpg": lambda: jpeg_of(0xC0, 12_000, 9_000, scanned=1),
-    "progressive.jpg": lambda: jpeg_of(0xC2, 12_000, 9_000),
-    "scans.jpg": lambda: jpeg_of(0xC0, 8_000, 7_000, scans=30),
-    "strips.tif": lambda: tiff_of_strips(50_000, 3 * 10**7),
-    "pages.tif": lambda: tiff_of_pages(10**6),
-    "colours.tif": lambda: tiff_of_colours(3 * 10**7),
-    "chunks.webp": lambda: webp_with(5 * 10**6, b"abcd", b""),
-    "exif.webp": lambda: webp_with(1, b"EXIF", bytes(9 * 10**7)),
-    "comment.gif": lambda: gif_with(300_000),
-    "short_comment.gif": lambda: gif_with(7_700),
-}  # fmt: skip
+    "hidden.jpg": (lambda n: jpeg_with(n, 0xF0, jpeg_segment(0xDB, bytes(65 * 990))), 990),
+    "comments.jpg": (lambda n: jpeg_with(n, 0xFE, bytes(LONG)), 990),
+    "one_layer.jpg": (lambda n: jpeg_of(0xC0, 40 * n, 30 * n, scanned=1), 300),
+    "progressive.jpg": (lambda n: jpeg_of(0xC2, 40 * n, 30 * n), 300),
+    "scans.jpg": (lambda n: jpeg_of(0xC0, 8_000, 7_000, scans=n), 30),
+    "strips.tif": (lambda n: tiff_of_strips(n, 600 * n), 50_000),
+    "pages.tif": (tiff_of_pages, 10**6),
+    "colours.tif": (tiff_of_colours, 3 * 10**7),
+    "chunks.webp": (lambda n: webp_with(n, b"abcd", b""), 5 * 10**6),
+    "exif.webp": (lambda n: webp_with(n, b"EXIF", bytes(10**5)), 900),
+    "comment.gif": (gif_with, 300_000),
+    "short_comment.gif": (gif_with, 7_700),
+}
 
 
 def zip_of(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method=zipfile.ZIP_DEFLATED) -> Path:
@@ -149,33 +150,41 @@ def zip_of(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method=zip
     return path
 
 
-def overlapping_zip(path: Path, members: int, size: int) -> Path:
-    """Members that share one run of packed bytes, most of which unpack to nothing (after Fifield 2019)."""
-    packer = zlib.compressobj(wbits=-15)
-    packed = b"\0\0\0\xff\xff" * (size // 5) + packer.compress(b"x") + packer.flush()
-    sizes = struct.pack("<LLL", zlib.crc32(b"x"), len(packed), 1)
-    directory, names = b"", [b"%d.jpg" % i for i in range(members)]
-    head = struct.pack("<4s5H", b"PK\3\4", 20, 0, 8, 0, 0) + sizes
-    files = b"".join(head + struct.pack("<HH", len(name), 0) + name for name in names[:1]) + packed
-    for name in names:
+def zip_of_one(path: Path, members: int, packed: bytes, unpacked: bytes, shared: bool = False) -> Path:
+    """A zip file of so many pictures, each the same deflated bytes.
+
+    Args:
+        shared: they stand in it once only, for all of them.
+    """
+    sizes = struct.pack("<LLL", zlib.crc32(unpacked), len(packed), len(unpacked))
+    files, directory = bytearray(), b""
+    for name in [b"%d.jpg" % i for i in range(members)]:
+        start = 0 if shared else len(files)
+        if not (shared and files):
+            files += struct.pack("<4s5H", b"PK\3\4", 20, 0, 8, 0, 0) + sizes + struct.pack("<HH", len(name), 0)
+            files += name + packed
         directory += struct.pack("<4s6H", b"PK\1\2", 20, 20, 0, 8, 0, 0) + sizes
-        directory += struct.pack("<5HLL", len(name), 0, 0, 0, 0, 0, 0) + name
+        directory += struct.pack("<5HLL", len(name), 0, 0, 0, 0, 0, start) + name
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, members, members, len(directory), len(files), 0)
     path.write_bytes(files + directory + end)
     return path
 
 
-def long_names_zip(path: Path) -> Path:
-    return zip_of(path, *((f"{i:05}{'n' * 60_000}.jpg", b"") for i in range(15)))
+def deflated(data: bytes, nothing: int = 0) -> bytes:
+    """As in a zip file, behind so many blocks of five bytes that unpack to nothing."""
+    packer = zlib.compressobj(wbits=-15)
+    return b"\0\0\0\xff\xff" * nothing + packer.compress(data) + packer.flush()
 
 
-# Uploads to the Batch tab; each is written to the path that is given.
-COSTLY_UPLOADS: dict[str, Callable[[Path], object]] = {
-    "empty.zip": lambda path: zip_of(path, *((f"{i}.jpg", b"") for i in range(15_000))),
-    "notes.zip": lambda path: zip_of(path, *((f"{i}.txt", b"") for i in range(15_000))),
-    "zeros.zip": lambda path: zip_of(path, *((f"{i}.jpg", bytes(5 * 10**7)) for i in range(300))),
-    "overlapping.zip": lambda path: overlapping_zip(path, 300, 2 * 10**7),
-    "names.zip": long_names_zip,
-    "rows.csv": lambda path: path.write_text("image_id,age\n" + "".join(f"{i}\n" for i in range(10**6))),
-    "columns.csv": lambda path: path.write_text("image_id,age" + "," * 9 * 10**6 + "\n"),
+ZEROS = 5 * 10**7
+# The same for uploads to the Batch tab, which are written to a path.
+UPLOADS: dict[str, tuple[Callable[[Path, int], object], int]] = {
+    "empty.zip": (lambda path, n: zip_of(path, *((f"{i}.jpg", b"") for i in range(n))), 15_000),
+    "notes.zip": (lambda path, n: zip_of(path, *((f"{i}.txt", b"") for i in range(n))), 15_000),
+    "zeros.zip": (lambda path, n: zip_of_one(path, n, deflated(bytes(ZEROS)), bytes(ZEROS)), 300),
+    "nothing.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 10**7 // n), b"x"), 300),
+    "overlapping.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 4 * 10**6), b"x", shared=True), 300),
+    "names.zip": (lambda path, n: zip_of(path, *((f"{i}{'n' * 60_000}.jpg", b"") for i in range(n))), 15),
+    "rows.csv": (lambda path, n: path.write_text("image_id,age\n" + "".join(f"{i}\n" for i in range(n))), 10**6),
+    "columns.csv": (lambda path, n: path.write_text("image_id,age" + "," * n + "\n"), 9 * 10**6),
 }

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from hostile_files import COSTLY, COSTLY_UPLOADS
+from hostile_files import PICTURES, UPLOADS
 
 from hfskin.demo.uploads import Upload, read_uploaded_patients
 from hfskin.inference.backend import load
@@ -58,13 +58,15 @@ def measure(name: str, size: int, read: Callable, *args) -> None:
 def main() -> None:
     pipeline = load(threads=1)
     with tempfile.TemporaryDirectory() as folder:
-        for name in sys.argv[1:] or [*COSTLY, *COSTLY_UPLOADS]:
-            if name in COSTLY:
-                data = COSTLY[name]()
+        for name in sys.argv[1:] or [*PICTURES, *UPLOADS]:
+            if name in PICTURES:
+                make, pieces = PICTURES[name]
+                data = make(pieces)
                 measure(name, len(data), read_picture, data, name)
             else:
-                path = Path(folder, name)
-                COSTLY_UPLOADS[name](path)
+                path = Path(folder) / name
+                write, pieces = UPLOADS[name]
+                write(path, pieces)
                 measure(name, path.stat().st_size, read_upload, path, pipeline)
 
 

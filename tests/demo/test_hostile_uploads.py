@@ -1,11 +1,16 @@
 """Zip files and tables that were made to do harm: a row or a line says why, quickly, in little memory."""
 
 import os
+import statistics
+import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
-from hostile_files import gif_with, zip_of
+from hostile_files import UPLOADS, gif_with, zip_of
 from paths import DATA
 
 from hfskin.demo import text, uploads
@@ -105,3 +110,61 @@ def test_an_uploaded_table_has_a_limit(tmp_path):
     (tmp_path / "m.csv").write_bytes(b"image_id,age\n" + b"a,1\n" * (uploads.MAX_TABLE // 4))
     with pytest.raises(MetadataTableError, match=r"^m.csv: a table of more than 10 MB"):
         uploads.read_uploaded_patients(tmp_path / "m.csv")
+
+
+CLIENTS, QUESTIONS = 8, 6  # of each client
+
+
+def ask(client: httpx.Client, endpoint: str, data: list) -> str:
+    """The whole answer of an endpoint of the page."""
+    event = client.post(f"gradio_api/call/{endpoint}", json={"data": data}).json()["event_id"]
+    return client.get(f"gradio_api/call/{endpoint}/{event}").text
+
+
+def upload(client: httpx.Client, name: str, data: bytes) -> dict:
+    (path,) = client.post("gradio_api/upload", files={"files": (name, data)}).json()
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def seconds_of_answers(page_url: str) -> list[float]:
+    """What each of eight clients waits for each of its answers, one after the other."""
+
+    def visit(number: int) -> list[float]:
+        times = []
+        with httpx.Client(base_url=page_url, trust_env=False, timeout=300) as client:
+            picture = upload(client, f"{number}.jpg", LESIONS[number].read_bytes() + bytes(number))
+            for _ in range(QUESTIONS):
+                started = time.monotonic()
+                assert "probabilities" in ask(client, "predict", [picture, 50, "male", "back"])
+                times.append(time.monotonic() - started)
+        return times
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return [seconds for times in pool.map(visit, range(CLIENTS)) for seconds in times]
+
+
+def test_while_hostile_files_are_refused_nobody_waits_a_second_longer(page_url, tmp_path):
+    seconds_of_answers(page_url)  # warms up
+    alone, done, refusals = seconds_of_answers(page_url), threading.Event(), []
+    with httpx.Client(base_url=page_url, trust_env=False, timeout=300) as client:
+        files = {}
+        for name, (write, pieces) in UPLOADS.items():
+            write(tmp_path / name, pieces)
+            files[name] = upload(client, name, (tmp_path / name).read_bytes())
+
+        def attack() -> None:
+            while not done.is_set():
+                for name, file in files.items():
+                    table = file if name.endswith(".csv") else None
+                    refusals.append(ask(client, "predict_batch", [[], table] if table else [[file], None]))
+
+        attacker = threading.Thread(target=attack)
+        attacker.start()
+        attacked = seconds_of_answers(page_url)
+        done.set()
+        attacker.join()
+    p95 = [statistics.quantiles(times, n=20)[18] for times in (alone, attacked)]
+    print(f"p95 of {CLIENTS} clients: {p95[0]:.2f} s alone, {p95[1]:.2f} s beside {len(refusals)} hostile uploads")
+    assert refusals
+    assert all("error" in refusal for refusal in refusals)
+    assert p95[1] - p95[0] < 1
