@@ -63,19 +63,25 @@ def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
         if not path.is_dir():
             found.append((_printable(path.name), str(path)))
             continue
-        unreadable: list[str] = []
-        below = sorted(
-            os.path.join(folder, file)
-            for folder, _, files in os.walk(path, onerror=lambda error: unreadable.append(error.filename))
-            for file in files
-            if file.lower().endswith(IMAGE_SUFFIXES)
-        )
-        if not below and not unreadable:
+        below = _look_below(path)
+        if not below:
             raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(IMAGE_SUFFIXES)})")
-        for file in below + unreadable:
+        for file in below:
             start = path.parent if file == str(path) else path
             found.append((_printable(Path(file).relative_to(start).as_posix()), file))
     return found
+
+
+def _look_below(path: Path) -> list[str]:
+    """The pictures below a folder, in order, and then what of its folders cannot be read."""
+    unreadable: list[str] = []
+    found = sorted(
+        os.path.join(folder, file)
+        for folder, _, files in os.walk(path, onerror=lambda error: unreadable.append(error.filename))
+        for file in files
+        if file.lower().endswith(IMAGE_SUFFIXES)
+    )
+    return found + unreadable
 
 
 def read_patients(path: Path) -> dict[str, Patient]:
