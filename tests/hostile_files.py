@@ -182,7 +182,7 @@ UPLOADS: dict[str, tuple[Callable[[Path, int], object], int]] = {
     "empty.zip": (lambda path, n: zip_of(path, *((f"{i}.jpg", b"") for i in range(n))), 15_000),
     "notes.zip": (lambda path, n: zip_of(path, *((f"{i}.txt", b"") for i in range(n))), 15_000),
     "zeros.zip": (lambda path, n: zip_of_one(path, n, deflated(bytes(ZEROS)), bytes(ZEROS)), 300),
-    "nothing.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 10**7 // n), b"x"), 300),
+    "nothing.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 9 * 10**6 // n), b"x"), 300),
     "overlapping.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 4 * 10**6), b"x", shared=True), 300),
     "names.zip": (lambda path, n: zip_of(path, *((f"{i}{'n' * 60_000}.jpg", b"") for i in range(n))), 15),
     "rows.csv": (lambda path, n: path.write_text("image_id,age\n" + "".join(f"{i}\n" for i in range(n))), 10**6),
