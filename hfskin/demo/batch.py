@@ -12,6 +12,7 @@ from ..inference.base import LesionPipeline
 from ..inference.batch.formats import FORMATS
 from ..inference.batch.items import Row, predict_items, unmatched
 from ..inference.prediction import Prediction
+from ..inference.prepare import Prepared
 from ..model.labels import DIAGNOSES
 from . import text
 from .answer import percent, plain, urgent
@@ -71,10 +72,10 @@ class _NetworkApart:
     checkpoints: Checkpoints
     pipeline: LesionPipeline
 
-    def preprocess(self, inputs: dict) -> dict:
-        return self.pipeline.preprocess(inputs)
+    def prepare(self, image, *patient) -> Prepared:
+        return self.pipeline.prepare(image, *patient)
 
-    def predict_prepared(self, prepared: list[dict]) -> list[Prediction]:
+    def predict_prepared(self, prepared: list[Prepared]) -> list[Prediction]:
         return self.checkpoints.run(self.pipeline.predict_prepared, prepared)
 
     def on_one_core(self) -> None:

@@ -17,7 +17,6 @@ from ..checkpoints.layout import EMBEDDED_CHECKPOINT
 from ..inference.backend import load
 from ..inference.base import LesionPipeline, network_names
 from ..inference.onnx import OnnxPipeline
-from ..inference.prediction import Prediction
 from . import text
 
 if TYPE_CHECKING:
@@ -113,15 +112,6 @@ class Checkpoints:
     def run(self, function: Callable, *args, **kwargs):
         """The function's result, computed on the model's thread."""
         return self._thread.submit(function, *args, **kwargs).result()
-
-    def answer(self, pipeline: LesionPipeline, image, *patient) -> Prediction:
-        """The pipeline's answer to a picture; of the work, only the network's is done on the model's thread.
-
-        Raises:
-            ImageError, MetadataError: as the pipeline.
-        """
-        prepared = pipeline.preprocess({"image": image, "patient": patient})
-        return self.run(pipeline.predict_prepared, [prepared])[0]
 
     def get(self, source: str = "") -> Checkpoint:
         """A checkpoint: "" (the one at the start), a folder, user/name or user/name@revision.
