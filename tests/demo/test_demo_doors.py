@@ -236,10 +236,10 @@ def good(tried: dict[int, list[str]], own: Path) -> list:
 def test_no_endpoint_answers_to_anything_but_an_upload(web, secret):
     own = upload(web)
     hostile = [p for p in hostile_files(secret, own, secret) if p not in (5, True)]
-    for payload in hostile:
-        for endpoint, data in (("predict", [payload, None, None, None]), ("predict_batch", [[payload], None])):
-            answer = call(web, endpoint, data)
-            assert text.NOT_TAKEN in answer, (endpoint, payload, answer)
+    for i, payload in enumerate(hostile):  # by turns, since the test above tries each with every function
+        endpoint, data = ("predict_batch", [[payload], None]) if i % 2 else ("predict", [payload, None, None, None])
+        answer = call(web, endpoint, data)
+        assert text.NOT_TAKEN in answer, (endpoint, payload, answer)
     for endpoint, data in (
         ("predict", [None, file_data(secret), None, None]),
         ("predict", [file_data(own), None, {"a": [file_data(secret)]}, None]),
