@@ -13,10 +13,19 @@ ARCHITECTURE = (
 )  # fmt: skip
 
 
+# What calibration sets, for the classes and the weights that it saw.
+CALIBRATION = (
+    "temperature", "malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
+    "gate_components", "gate_threshold",
+)  # fmt: skip
+
+
 class HfskinConfig(PreTrainedConfig):
     """Configuration of [`HfskinForImageClassification`].
 
-    The defaults are the paper's head; `training/recipes.py` holds the settings that train better.
+    The defaults are the paper's head; `training/recipes.py` holds the settings that train better. `id2label` says what
+    each logit is, by default the seven `CLASSES`; loading with another one, or with another `num_labels`, is the start
+    of another task, and forgets the calibration.
 
     Args:
         backbone: a name of `backbones.BACKBONES`.
@@ -64,8 +73,33 @@ class HfskinConfig(PreTrainedConfig):
     gate_threshold: float | None = None
 
     def __post_init__(self, **kwargs):
-        if self.id2label is None:  # type: ignore[has-type]  # transformers' own field
-            labels = dict(enumerate(CLASSES))
-            self.id2label, self.label2id = labels, {label: index for index, label in labels.items()}
+        kwargs.setdefault("output_attentions", True)  # they are computed anyway
+        if self.id2label is None and kwargs.get("num_labels") in (None, len(CLASSES)):
+            self.id2label = dict(enumerate(CLASSES))
         self.image_size, self.partners = list(self.image_size), list(self.partners)
         super().__post_init__(**kwargs)
+        self._invert_labels()
+
+    @classmethod
+    def from_dict(cls, config_dict: dict, **kwargs):
+        """As in transformers; with other labels than the dictionary's the calibration is forgotten."""
+        labels = cls(id2label=config_dict.get("id2label")).id2label
+        result = super().from_dict(config_dict, **kwargs)
+        config = result[0] if isinstance(result, tuple) else result
+        config.id2label = {int(index): label for index, label in config.id2label.items()}
+        config._invert_labels()
+        if config.id2label != labels:
+            config.forget_calibration()
+        return result
+
+    def forget_calibration(self) -> None:
+        """Set the fields of `CALIBRATION` to what they are without any; the model then has no gate."""
+        for name in CALIBRATION:
+            setattr(self, name, getattr(type(self), name))
+
+    def of_partner(self, architecture: dict) -> "HfskinConfig":
+        """The configuration of another network that answers with this one, for the same classes."""
+        return type(self)(**architecture, image_size=self.image_size, id2label=self.id2label)
+
+    def _invert_labels(self) -> None:
+        self.label2id = {label: index for index, label in self.id2label.items()}
