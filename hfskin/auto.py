@@ -12,7 +12,12 @@ gc.disable()
 
 import_torchvision()
 
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModel,
+    AutoModelForImageClassification,
+)
 from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING  # noqa: E402
 from transformers.pipelines import PIPELINE_REGISTRY  # noqa: E402
 
@@ -20,18 +25,20 @@ from .checkpoints.hub import hub_errors  # noqa: E402
 from .inference.pipeline import TASK, SkinLesionPipeline, load  # noqa: E402
 from .model.configuration_hfskin import HfskinConfig  # noqa: E402
 from .model.image_processing_hfskin import HfskinImageProcessor  # noqa: E402
-from .model.modeling_hfskin import HfskinForImageClassification, HfskinOutput  # noqa: E402
+from .model.modeling_hfskin import HfskinForImageClassification, HfskinModel, HfskinOutput  # noqa: E402
 
 __all__ = [
     "HfskinConfig",
     "HfskinForImageClassification",
     "HfskinImageProcessor",
+    "HfskinModel",
     "HfskinOutput",
     "SkinLesionPipeline",
     "load",
 ]
 
 AutoConfig.register("hfskin", HfskinConfig)
+AutoModel.register(HfskinConfig, HfskinModel)
 AutoModelForImageClassification.register(HfskinConfig, HfskinForImageClassification)
 AutoImageProcessor.register(
     HfskinConfig, image_processor_classes={"pil": HfskinImageProcessor, "torchvision": HfskinImageProcessor}
@@ -43,6 +50,7 @@ PIPELINE_REGISTRY.register_pipeline(TASK, SkinLesionPipeline, pt_model=AutoModel
 
 # save_pretrained and push_to_hub then copy the code of hfskin/model beside the weights, for trust_remote_code.
 HfskinConfig.register_for_auto_class()
+HfskinModel.register_for_auto_class("AutoModel")
 HfskinForImageClassification.register_for_auto_class("AutoModelForImageClassification")
 HfskinImageProcessor.register_for_auto_class()
 
@@ -69,7 +77,7 @@ def _explain_failures(loadable: type) -> None:
     loadable.from_pretrained = classmethod(explained)  # type: ignore[attr-defined]
 
 
-for _loadable in (HfskinConfig, HfskinForImageClassification, HfskinImageProcessor):
+for _loadable in (HfskinConfig, HfskinModel, HfskinForImageClassification, HfskinImageProcessor):
     _explain_failures(_loadable)
 
 if _collecting:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..model.image_reading import read_image
-from ..model.labels import CLASSES, MALIGNANT
+from ..model.labels import class_names, malignant_classes, shown_classes
 from ..model.metadata import encode_metadata, missing_fields, parse_age
 from ..model.preprocessing import Preprocessing
 from .attention import attention_map
@@ -47,7 +47,7 @@ class LesionPipeline:
         """The network on pictures (B, 3, H, W) and patients (B, 19), float32.
 
         Returns:
-            logits (B, 7) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,).
+            logits (B, C) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,).
         """
         raise NotImplementedError
 
@@ -121,10 +121,11 @@ class LesionPipeline:
         config = self.config
         if not np.isfinite(row["logits"]).all():
             raise ValueError("the network's answer is not a number: its weights are damaged; copy the checkpoint again")
-        probabilities = dict(zip(CLASSES, softmax(row["logits"]).tolist(), strict=True))
+        found = dict(zip(class_names(config), softmax(row["logits"]).tolist(), strict=True))
+        probabilities = {name: found[name] for name in shown_classes(config)}
         best = max(probabilities, key=probabilities.__getitem__)
         threshold = config.conformal_threshold or 0.0
-        malignant = sum(probabilities[c] for c in MALIGNANT)
+        malignant = sum(probabilities[c] for c in malignant_classes(config))
         notes = list(row["warnings"])
         score, accepted = None, None
         if "in_distribution_score" in row:

@@ -15,10 +15,11 @@ class Prediction:
 
     Attributes:
         label: the most probable class, or None where the picture does not look like a lesion.
-        probabilities: calibrated, by class, in the order of `CLASSES`; they sum to 1.
+        probabilities: calibrated, by class, of the seven in the order of `CLASSES`; they sum to 1.
         prediction_set: the classes that cannot be ruled out at the checkpoint's coverage (conformal prediction); never
             empty. Without calibration it holds every class.
-        malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease.
+        malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease; of a
+            checkpoint with other classes, over those that it calls malignant.
         suspicious: whether that sum reaches the checkpoint's threshold; None where it has none.
         in_distribution: False where the picture does not look like the training pictures; None without a gate.
         in_distribution_score: about -1 for a training picture, lower for others; None without a gate.

@@ -39,6 +39,8 @@ class HfskinConfig(PreTrainedConfig):
         metadata_hidden: width of the dense metadata layer, 4096 in the paper; 0 turns the branch off.
         dropout: before the classifier, 0.5 in the paper.
         drop_path_rate: stochastic depth of the backbone while training.
+        malignant_labels: the classes whose probabilities make up `malignant_probability`; None is those of them that
+            `labels.malignant_classes` knows, which of the seven are `MALIGNANT`.
         partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one.
         temperature: logits are divided by it (Guo et al. 2017), set by calibration.
         malignant_threshold: a `malignant_probability` at or above it is called suspicious.
@@ -64,6 +66,7 @@ class HfskinConfig(PreTrainedConfig):
     drop_path_rate: float = 0.0
     partners: list[dict] | tuple[dict, ...] = ()
 
+    malignant_labels: list[str] | tuple[str, ...] | None = None
     temperature: float = 1.0
     malignant_threshold: float | None = None
     malignant_sensitivity: float | None = None
@@ -74,7 +77,8 @@ class HfskinConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         kwargs.setdefault("output_attentions", True)  # they are computed anyway
-        if self.id2label is None and kwargs.get("num_labels") in (None, len(CLASSES)):
+        is_given = self.id2label is not None  # type: ignore[has-type]  # transformers' own field
+        if not is_given and kwargs.get("num_labels") in (None, len(CLASSES)):
             self.id2label = dict(enumerate(CLASSES))
         self.image_size, self.partners = list(self.image_size), list(self.partners)
         super().__post_init__(**kwargs)
@@ -90,7 +94,12 @@ class HfskinConfig(PreTrainedConfig):
         config._invert_labels()
         if config.id2label != labels:
             config.forget_calibration()
+            config.malignant_labels = kwargs.get("malignant_labels")
         return result
+
+    def to_diff_dict(self) -> dict:
+        """As in transformers, with the labels even where they are its own default, LABEL_0 and LABEL_1."""
+        return super().to_diff_dict() | {"id2label": self.id2label, "label2id": self.label2id}
 
     def forget_calibration(self) -> None:
         """Set the fields of `CALIBRATION` to what they are without any; the model then has no gate."""

@@ -21,14 +21,15 @@ class HfskinModelOutput(ModelOutput):
     """What [`HfskinModel`] returns.
 
     Args:
-        last_hidden_state (`torch.FloatTensor` of shape `(batch_size, channels, height, width)`): the backbone's last map.
+        last_hidden_state (`torch.FloatTensor` of shape `(batch_size, channels, height, width)`): the backbone's last
+            map.
         pooler_output (`torch.FloatTensor` of shape `(batch_size, size)`): what the classifier reads of the picture.
         hidden_states (tuple of `torch.FloatTensor`, *optional*): the backbone's maps of stride 8, of stride 16 and its
             last one, each of shape `(batch_size, channels, height, width)`; where they were asked for.
         attentions (`torch.FloatTensor` of shape `(batch_size, K, height, width)`, *optional*): Soft-Attention's maps,
             each of which sums to 1; absent without the block.
         features (`torch.FloatTensor` of shape `(batch_size, features)`): the three maps of `hidden_states`,
-            average-pooled, one after the other; `feature_sizes` of the model says how many of each.
+            average-pooled, one after the other; the model's `feature_sizes` says how many of each.
     """
 
     last_hidden_state: torch.FloatTensor | None = None
@@ -91,6 +92,15 @@ class HfskinPreTrainedModel(PreTrainedModel):
     def from_pretrained(cls, *args, **kwargs):
         """As in transformers, from safetensors alone: a pickled checkpoint can run code."""
         return super().from_pretrained(*args, **{**kwargs, "use_safetensors": True})
+
+    def save_pretrained(self, save_directory, **kwargs) -> None:
+        """As in transformers; whichever class is saved, both can be loaded with the code that goes along."""
+        if self._auto_class is not None:
+            kinds = {"AutoModel": HfskinModel, "AutoModelForImageClassification": HfskinForImageClassification}
+            module = __name__.rpartition(".")[2]
+            classes = {auto: f"{module}.{kind.__name__}" for auto, kind in kinds.items()}
+            self.config.auto_map = (getattr(self.config, "auto_map", None) or {}) | classes
+        super().save_pretrained(save_directory, **kwargs)
 
     def _initialize_weights(self, module: nn.Module, is_custom_code: bool = False) -> None:
         # Of a stranger's code transformers passes over what has no weights of its own, such as a HfskinModel.

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from ...data.dataset import LesionDataset
 from ...model.image_processing_hfskin import HfskinImageProcessor
+from ...model.labels import class_names, shown_classes
 from ...model.modeling_hfskin import HfskinForImageClassification, HfskinOutput
 from ..base import MIRRORS, softmax
 from ..machine import keep_freed_memory
@@ -24,7 +25,7 @@ class Predictions:
     """The model's answers to N pictures, in the order of the table.
 
     Attributes:
-        logits: (N, 7) float64, divided by the checkpoint's temperature.
+        logits: (N, 7) float64, in the order of `CLASSES`, divided by the checkpoint's temperature.
         features: (N, F) float32, see [`HfskinOutput`].
         gate_scores: (N,) float32, or None without a gate.
         labels: (N,) int, indices of `CLASSES`.
@@ -120,6 +121,8 @@ def _forward(model, pixels, metadata, flips):
     logits = outputs[0].logits.double()
     if flips:
         logits = torch.stack([output.logits.double().softmax(dim=-1) for output in outputs]).mean(dim=0).log()
+    classes = class_names(model.config)
+    logits = logits[:, [classes.index(name) for name in shown_classes(model.config)]]
     features = torch.stack([output.features.float() for output in outputs]).mean(dim=0)
     scores = outputs[0].in_distribution_score
     return logits.cpu(), features.cpu(), None if scores is None else scores.float().cpu()
