@@ -168,12 +168,11 @@ class HfskinModel(HfskinPreTrainedModel):
         x = torch.relu(torch.cat(paths, dim=1))
         x = x.mean(dim=(2, 3)) if self.pooling == "avg" else x.flatten(1)
         hidden_states.append(t)
+        told = tuple(hidden_states) if _wanted(output_hidden_states, self.config.output_hidden_states) else None
         return HfskinModelOutput(
             last_hidden_state=t,
             pooler_output=self.dropout(x),
-            hidden_states=tuple(hidden_states)
-            if _wanted(output_hidden_states, self.config.output_hidden_states)
-            else None,
+            hidden_states=told,
             attentions=maps if _wanted(output_attentions, self.config.output_attentions) else None,
             features=torch.cat([kept.mean(dim=(2, 3)) for kept in hidden_states], dim=1),
         )
@@ -190,7 +189,7 @@ class HfskinModel(HfskinPreTrainedModel):
     def _new_backbone(self) -> nn.Module:
         config = self.config
         args = config.backbone, config.backbone_cut, config.drop_path_rate
-        return create_backbone(*args, timm_kwargs=config.backbone_kwargs)
+        return create_backbone(*args, timm_kwargs=config.backbone_kwargs, image_size=tuple(config.image_size))
 
 
 def _wanted(asked: bool | None, default: bool) -> bool:
@@ -226,7 +225,9 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
         config.backbone_kwargs = pretrained_weights(config.backbone, weights).timm_kwargs
         model = cls(config)
         args = config.backbone, config.backbone_cut, config.drop_path_rate
-        model.image_model.backbone.load_state_dict(create_backbone(*args, weights=weights).state_dict())
+        size = tuple(config.image_size)
+        backbone = create_backbone(*args, weights=weights, image_size=size)
+        model.image_model.backbone.load_state_dict(backbone.state_dict())
         return model
 
     @can_return_tuple
@@ -287,7 +288,7 @@ class Partner(nn.Module):
 
     Args:
         config: of the network. Its pixels are the model's times `scale` plus `shift`, a number per channel, since each
-            backbone has a mean and std of its own.
+            backbone has a mean and std of its own; they are resized to its own `image_size`.
     """
 
     def __init__(self, config: HfskinConfig):
@@ -299,7 +300,11 @@ class Partner(nn.Module):
 
     def forward(self, pixel_values: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
         """(B, 3, H, W) and (B, 19) as the model's -> its own logits (B, num_labels)."""
-        return self.network(pixel_values.to(self.scale) * self.scale + self.shift, metadata, return_dict=True).logits
+        pixel_values = pixel_values.to(self.scale) * self.scale + self.shift
+        size = tuple(self.network.config.image_size)
+        if tuple(pixel_values.shape[2:]) != size:
+            pixel_values = nn.functional.interpolate(pixel_values, size=size, mode="bilinear", antialias=True)
+        return self.network(pixel_values, metadata, return_dict=True).logits
 
     def reset_parameters(self) -> None:
         """The model's own pixels."""
