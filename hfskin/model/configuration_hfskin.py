@@ -41,8 +41,8 @@ class HfskinConfig(PreTrainedConfig):
         drop_path_rate: stochastic depth of the backbone while training.
         malignant_labels: the classes whose probabilities make up `malignant_probability`; None is those of them that
             `labels.malignant_classes` knows, which of the seven are `MALIGNANT`.
-        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which has the
-            model's `image_size` where it names none.
+        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which has
+            the model's `image_size` where it names none.
         temperature: logits are divided by it (Guo et al. 2017), set by calibration.
         malignant_threshold: a `malignant_probability` at or above it is called suspicious.
         malignant_sensitivity: the sensitivity that the threshold was chosen for, on validation data.

@@ -189,7 +189,8 @@ class HfskinModel(HfskinPreTrainedModel):
     def _new_backbone(self) -> nn.Module:
         config = self.config
         args = config.backbone, config.backbone_cut, config.drop_path_rate
-        return create_backbone(*args, timm_kwargs=config.backbone_kwargs, image_size=tuple(config.image_size))
+        height, width = config.image_size
+        return create_backbone(*args, timm_kwargs=config.backbone_kwargs, image_size=(height, width))
 
 
 def _wanted(asked: bool | None, default: bool) -> bool:
