@@ -128,7 +128,7 @@ class HfskinModel(HfskinPreTrainedModel):
     def __init__(self, config: HfskinConfig):
         super().__init__(config)
         self.channels = backbone_spec(config.backbone).channels[config.backbone_cut]
-        self.backbone = self._new_backbone()
+        self.backbone = self.new_backbone()
         earlier = early_maps(self.backbone)
         for name, _ in earlier:
             self.backbone.get_submodule(name).register_forward_hook(_keep_map)
@@ -182,15 +182,22 @@ class HfskinModel(HfskinPreTrainedModel):
         mine = dict(self.backbone.named_parameters()) | dict(self.backbone.named_buffers())
         if all(getattr(tensor, "_is_hf_initialized", False) for tensor in mine.values()):
             return
-        new = self._new_backbone()
+        new = self.new_backbone()
         for name, tensor in [*new.named_parameters(), *new.named_buffers()]:
             initialization.copy_(mine[name], tensor)
 
-    def _new_backbone(self) -> nn.Module:
+    def new_backbone(self, weights: str | None = None) -> nn.Module:
+        """Another backbone of this architecture; weights as for `create_backbone`."""
         config = self.config
-        args = config.backbone, config.backbone_cut, config.drop_path_rate
         height, width = config.image_size
-        return create_backbone(*args, timm_kwargs=config.backbone_kwargs, image_size=(height, width))
+        return create_backbone(
+            config.backbone,
+            config.backbone_cut,
+            config.drop_path_rate,
+            weights,
+            config.backbone_kwargs,
+            (height, width),
+        )
 
 
 def _wanted(asked: bool | None, default: bool) -> bool:
@@ -225,10 +232,7 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
         """
         config.backbone_kwargs = pretrained_weights(config.backbone, weights).timm_kwargs
         model = cls(config)
-        args = config.backbone, config.backbone_cut, config.drop_path_rate
-        size = tuple(config.image_size)
-        backbone = create_backbone(*args, weights=weights, image_size=size)
-        model.image_model.backbone.load_state_dict(backbone.state_dict())
+        model.image_model.backbone.load_state_dict(model.image_model.new_backbone(weights).state_dict())
         return model
 
     @can_return_tuple
