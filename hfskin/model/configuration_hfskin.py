@@ -5,6 +5,7 @@ from typing import Literal
 from transformers import PreTrainedConfig
 
 from .labels import CLASSES
+from .surroundings import surroundings
 
 # What makes a network, of the fields of [`HfskinConfig`].
 ARCHITECTURE = (
@@ -53,6 +54,7 @@ class HfskinConfig(PreTrainedConfig):
     """
 
     model_type = "hfskin"
+    _auto_class = "AutoConfig"  # save_pretrained then copies the code of this folder, for trust_remote_code
     keys_to_ignore_at_inference = ["attentions", "features", "in_distribution_score"]  # Trainer gathers logits alone
 
     backbone: str = "efficientnet_lite0"
@@ -113,3 +115,9 @@ class HfskinConfig(PreTrainedConfig):
 
     def _invert_labels(self) -> None:
         self.label2id = {label: index for index, label in self.id2label.items()}
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, **kwargs) -> "HfskinConfig":
+        """As in transformers."""
+        with surroundings.hub_errors(pretrained_model_name_or_path, kwargs.get("revision")):
+            return super().from_pretrained(pretrained_model_name_or_path, **kwargs)

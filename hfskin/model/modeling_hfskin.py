@@ -14,6 +14,7 @@ from .configuration_hfskin import HfskinConfig
 from .gate import FeatureGate
 from .metadata import METADATA_SIZE, encode_metadata
 from .soft_attention import SoftAttention
+from .surroundings import surroundings
 
 
 @dataclass
@@ -89,17 +90,19 @@ class HfskinPreTrainedModel(PreTrainedModel):
     _keys_to_ignore_on_load_unexpected = [r"^gate\."]
 
     @classmethod
-    def from_pretrained(cls, *args, **kwargs):
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
         """As in transformers, from safetensors alone: a pickled checkpoint can run code."""
-        return super().from_pretrained(*args, **{**kwargs, "use_safetensors": True})
+        with surroundings.hub_errors(pretrained_model_name_or_path, kwargs.get("revision")):
+            kwargs["use_safetensors"] = True
+            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
     def save_pretrained(self, save_directory, **kwargs) -> None:
         """As in transformers; whichever class is saved, both can be loaded with the code that goes along."""
-        if self._auto_class is not None:
-            kinds = {"AutoModel": HfskinModel, "AutoModelForImageClassification": HfskinForImageClassification}
-            module = __name__.rpartition(".")[2]
-            classes = {auto: f"{module}.{kind.__name__}" for auto, kind in kinds.items()}
-            self.config.auto_map = (getattr(self.config, "auto_map", None) or {}) | classes
+        module = __name__.rpartition(".")[2]
+        classes = {
+            kind._auto_class: f"{module}.{kind.__name__}" for kind in (HfskinModel, HfskinForImageClassification)
+        }
+        self.config.auto_map = (getattr(self.config, "auto_map", None) or {}) | classes
         super().save_pretrained(save_directory, **kwargs)
 
     def _initialize_weights(self, module: nn.Module, is_custom_code: bool = False) -> None:
@@ -123,6 +126,7 @@ class HfskinModel(HfskinPreTrainedModel):
     dropout before or after the paper's flatten is the same.
     """
 
+    _auto_class = "AutoModel"  # see HfskinConfig
     _keys_to_ignore_on_load_unexpected = [r"^(gate|partners|classifier|metadata_branch)\."]
 
     def __init__(self, config: HfskinConfig):
@@ -210,6 +214,8 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
     Use `from_pretrained` for a checkpoint and `from_backbone` for a new model on a pretrained backbone.
     """
 
+    _auto_class = "AutoModelForImageClassification"
+
     def __init__(self, config: HfskinConfig):
         super().__init__(config)
         self.num_labels = config.num_labels
@@ -234,6 +240,12 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
         model = cls(config)
         model.image_model.backbone.load_state_dict(model.image_model.new_backbone(weights).state_dict())
         return model
+
+    def push_to_hub(self, repo_id: str, **kwargs):
+        """Where hfskin is installed, `hfskin.hub.push_model`: processor, metrics and card go along with the model."""
+        if surroundings.push_model is None:
+            return super().push_to_hub(repo_id, **kwargs)
+        return surroundings.push_model(self, repo_id, **kwargs)
 
     @can_return_tuple
     def forward(
