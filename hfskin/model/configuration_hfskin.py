@@ -55,7 +55,8 @@ class HfskinConfig(PreTrainedConfig):
 
     model_type = "hfskin"
     _auto_class = "AutoConfig"  # save_pretrained then copies the code of this folder, for trust_remote_code
-    keys_to_ignore_at_inference = ["attentions", "features", "in_distribution_score"]  # Trainer gathers logits alone
+    # Trainer gathers logits alone.
+    keys_to_ignore_at_inference = ["hidden_states", "attentions", "features", "in_distribution_score"]
 
     backbone: str = "efficientnet_lite0"
     backbone_cut: Literal["paper", "full", "block8"] = "paper"
