@@ -15,12 +15,14 @@ from transformers.initialization import no_init_weights
 from ..model.backbones import BACKBONES
 from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.labels import class_names, malignant_classes
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .hub import HubError
 from .layout import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE, read_settings
 
 SIDES = (16, 2048)  # pixels of the network's input
 MAX_PARTNERS = 16
+MAX_LABELS, MAX_LABEL = 1000, 100  # classes, and characters of a name
 
 Possible = Callable[[Any], bool]
 Check = tuple[Possible, str]  # and what a value must be, in words
@@ -51,10 +53,7 @@ def load_checkpoint(folder: Path, source: str) -> tuple[HfskinForImageClassifica
 def uncalibrated_config(folder: Path) -> HfskinConfig:
     """A checkpoint's configuration without what calibration had set: its model then has no gate."""
     config = HfskinConfig.from_pretrained(folder)
-    config.temperature, config.gate_components = 1.0, 0
-    for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
-                 "gate_threshold"):  # fmt: skip
-        setattr(config, name, None)
+    config.forget_calibration()
     return config
 
 
@@ -66,7 +65,14 @@ def uncalibrated_model(folder: Path) -> HfskinForImageClassification:
 def _read_config(path: Path) -> HfskinConfig:
     if (found := read_settings(path).get("model_type")) != HfskinConfig.model_type:
         raise ValueError(f"its config.json is of a {_shown(found)} model, not of hfskin; check the name")
-    return _checked(HfskinConfig, _SETTINGS, path)
+    config = _checked(HfskinConfig, _SETTINGS, path)
+    if config.malignant_labels is None and not malignant_classes(config):
+        names = ", ".join(class_names(config))[:200]
+        raise ValueError(
+            f"its config.json does not say which of its classes are malignant ({names}): "
+            'give it "malignant_labels", a list of them, [] where none is'
+        )
+    return config
 
 
 def _read_network(path: Path, config: HfskinConfig) -> HfskinForImageClassification:
@@ -163,6 +169,21 @@ def _architecture(value) -> bool:
     return all(name in ARCHITECTURE and _SETTINGS[name][0](setting) for name, setting in value.items())
 
 
+def _id2label(value) -> bool:
+    """JSON's keys are strings."""
+    if not isinstance(value, dict) or not 2 <= len(value) <= MAX_LABELS:
+        return False
+    return value.keys() == {str(i) for i in range(len(value))} and _labels(list(value.values()))
+
+
+def _labels(value) -> bool:
+    return isinstance(value, list) and len(set(map(str, value))) == len(value) and all(map(_label, value))
+
+
+def _label(value) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_LABEL and value.isprintable()
+
+
 _SHARE = _number(0, 1), "a number from 0 to 1"
 _SWITCH = _one_of(True, False), "true or false"
 _SIDE_WORDS = f"of {SIDES[0]} to {SIDES[1]} pixels each"
@@ -178,6 +199,9 @@ _SETTINGS = {
     "dropout": _SHARE,
     "drop_path_rate": _SHARE,
     "partners": (_partners, f"a list of at most {MAX_PARTNERS} networks' settings"),
+    "id2label": (_id2label, f"two to {MAX_LABELS} different names, by index from 0 on"),
+    "malignant_labels": _optional((_labels, "a list of different names")),
+    "problem_type": _optional((_one_of("single_label_classification"), "single_label_classification")),
     "temperature": (_number(1e-3, 1e3), "a number from 0.001 to 1000"),
     "malignant_threshold": _optional(_SHARE),
     "malignant_sensitivity": _optional(_SHARE),
@@ -193,6 +217,7 @@ _PREPROCESSING = {
     "image_mean": (_channels(-1e3, 1e3), "three numbers"),
     "image_std": (_channels(1e-6, 1e3), "three positive numbers"),
     "colour_reference": _optional((_channels(0, 1), "three numbers from 0 to 1")),
+    "do_resize": (_one_of(True), "true"),
     "do_rescale": _SWITCH,
     "do_normalize": _SWITCH,
 }

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from ..model.labels import CLASSES, SEXES, SITES
+from ..model.labels import SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
 from ..model.preprocessing import Preprocessing
 from .base import LesionPipeline
 
 AT_ONCE = 4  # pictures in ONNX Runtime: what passes between two operators then stays in a CPU's cache
 # What the numbers mean; the same in every file of this version of hfskin.
-LABELS = list(CLASSES)
 METADATA_LAYOUT = {
     "columns": ["age", *(f"sex={name}" for name in SEXES), *(f"localization={name}" for name in SITES)],
     "age_mean": AGE_MEAN,
@@ -90,15 +89,16 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
 def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
     try:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
-        same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
+        same = facts["metadata"] == METADATA_LAYOUT
         needed = {key: facts[key] for key in ("parameters", "checkpoint")}
-        needed["config"] = SimpleNamespace(**{"partners": []} | facts["config"])  # older files lack the first
+        older: dict[str, Any] = {"partners": [], "malignant_labels": None}  # what older files lack
+        needed["config"] = SimpleNamespace(**older | facts["config"], id2label=dict(enumerate(facts["labels"])))
         given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["preprocessing"].items()}
         needed["preprocessing"] = Preprocessing(**given)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
-        raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")
+        raise OnnxError(f"{path}: its metadata are not those of this version; export it again")
     return needed
 
 

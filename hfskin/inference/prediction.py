@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..model.labels import CLASSES
+from ..model.labels import shown_classes
 from ..model.preprocessing import CropBox
 from .attention import attention_map
-from .decisions import is_suspicious, malignant_probability, prediction_sets, softmax
+from .decisions import malignant_columns, malignant_probability, prediction_sets, softmax
 from .prepare import Prepared
 
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
@@ -19,10 +19,11 @@ class Prediction:
 
     Attributes:
         label: the most probable class, or None where the picture does not look like a lesion.
-        probabilities: calibrated, by class, in the order of `CLASSES`; they sum to 1.
+        probabilities: calibrated, by class, of the seven in the order of `CLASSES`; they sum to 1.
         prediction_set: the classes that cannot be ruled out at the checkpoint's coverage (conformal prediction); never
             empty. Without calibration it holds every class.
-        malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease.
+        malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease; of a
+            checkpoint with other classes, over those that it calls malignant.
         suspicious: whether that sum reaches the checkpoint's threshold; None where it has none.
         in_distribution: False where the picture does not look like the training pictures; None without a gate.
         in_distribution_score: about -1 for a training picture, lower for others; None without a gate.
@@ -53,7 +54,7 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Predi
     """What the network gave for one picture -> what is said of it.
 
     Args:
-        outputs: one row of [`LesionPipeline.run`].
+        outputs: one row of [`LesionPipeline.answer`].
         prepared: what it was given.
         config: the checkpoint's calibration.
 
@@ -70,14 +71,15 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Predi
         accepted = score >= config.gate_threshold
     if accepted is False:
         notes.insert(0, REFUSAL)
-    threshold = config.malignant_threshold
+    classes, threshold = shown_classes(config), config.malignant_threshold
+    malignant = float(malignant_probability(probabilities, malignant_columns(config)))
     sets = prediction_sets(probabilities, config.conformal_threshold)
     return Prediction(
-        label=None if accepted is False else CLASSES[int(probabilities.argmax())],
-        probabilities=dict(zip(CLASSES, probabilities.tolist(), strict=True)),
-        prediction_set=[c for c, inside in zip(CLASSES, sets, strict=True) if inside],
-        malignant_probability=float(malignant_probability(probabilities)),
-        suspicious=None if threshold is None else bool(is_suspicious(probabilities, threshold)),
+        label=None if accepted is False else classes[int(probabilities.argmax())],
+        probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
+        prediction_set=[c for c, inside in zip(classes, sets, strict=True) if inside],
+        malignant_probability=malignant,
+        suspicious=None if threshold is None else malignant >= threshold,
         in_distribution=accepted,
         in_distribution_score=score,
         attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),

@@ -38,6 +38,13 @@ class FeatureGate(nn.Module):
         self.register_buffer("spread", torch.ones(components))
         self.register_buffer("residual_spread", torch.ones(1))
 
+    def reset_parameters(self) -> None:
+        """As before `fit`."""
+        for values in (self.mean, self.basis):
+            nn.init.zeros_(values)
+        for spread in (self.spread, self.residual_spread):
+            nn.init.ones_(spread)
+
     @torch.no_grad()
     def fit(self, features: torch.Tensor) -> None:
         """Set the gate from training features of shape (N, D).
