@@ -5,11 +5,16 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ..model.labels import shown_classes
+from ..model.metadata import YOUNG
 from ..model.preprocessing import CropBox
 from .attention import attention_map
 from .decisions import malignant_columns, malignant_probability, prediction_sets, softmax
 from .prepare import Prepared
 
+AGELESS = (
+    f"below {YOUNG} years the answer without the age counts where it is more cautious, as here: with the age, too many "
+    "malignant lesions of the young would be missed"
+)
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
 
 
@@ -69,6 +74,8 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Predi
         score = float(outputs["in_distribution_score"])
     if score is not None and config.gate_threshold is not None:
         accepted = score >= config.gate_threshold
+    if outputs.get("ageless"):
+        notes.append(AGELESS)
     if accepted is False:
         notes.insert(0, REFUSAL)
     classes, threshold = shown_classes(config), config.malignant_threshold
