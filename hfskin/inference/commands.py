@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from tqdm.auto import tqdm
 
 from ..console import one_line_errors
 from ..model.metadata import encode_metadata
+from ..outputs import check_output_file, output_file
+from .base import INT8_FILE, ONNX_FILE
 from .batch import Item, Row, find_pictures, predict_items, read_patients, unmatched
 from .formats import FORMATS
 from .row_file import RowFile
@@ -89,7 +92,9 @@ def predict(
             rows = look(pictures)
             failed = _to_screen(rows if sys.stdout.isatty() else _with_bar(rows, len(pictures)), format)
         else:
-            failed = _to_file(look, pictures, output, format, resume, shard)
+            check_output_file(output, chain([metadata, model], (path for _, path in pictures)))
+            with output_file(shard.path(output)):
+                failed = _to_file(look, pictures, output, format, resume, shard)
     if failed:
         raise typer.Exit(1)
 
@@ -115,7 +120,8 @@ def export(
     """
     if output is None and not Path(checkpoint).is_dir():
         raise typer.BadParameter("a repository of the Hub needs --output FILE.onnx")
-    with one_line_errors():
+    target = output or Path(checkpoint, INT8_FILE if int8 else ONNX_FILE)
+    with one_line_errors(), output_file(target, suffix=".onnx"):
         from ..hub_access import checkpoint_folder, hub_errors
         from .onnx_export import export_onnx
 

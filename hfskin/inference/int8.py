@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from .base import ONNX_FILE, softmax
+from .base import INT8_FILE, ONNX_FILE, softmax
 from .onnx import NEEDS_EXTRA, OnnxError, OnnxPipeline
 from .onnx_export import export_onnx
 
@@ -20,7 +20,6 @@ try:
 except ImportError as error:
     raise OnnxError(NEEDS_EXTRA) from error
 
-INT8_FILE = "model.int8.onnx"
 PICTURES = 300  # that the ranges of the activations are read from
 LARGEST = 1 / 3  # of the picture's height: convolutions that read larger maps stay in float32
 # From float32 on those pictures, at most. Eight bits in all layers of EfficientNet-Lite0 would give more of both.
