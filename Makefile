@@ -28,7 +28,7 @@ coverage: install browser
 
 # An hour of broken and hostile input; the tests hold a short form.
 fuzz: install
-	$(BIN)/python scripts/fuzz.py --minutes 60
+	$(BIN)/python -m scripts.fuzz --minutes 60
 
 # The page is tested in Chromium, with axe-core. Where they cannot be installed, those tests are skipped with a loud line.
 browser:

@@ -8,7 +8,7 @@ from .model.labels import CLASSES, DIAGNOSES, MALIGNANT, SEXES, SITES
 from .model.metadata import MetadataError, encode_metadata
 
 if "hfskin_light" not in sys.modules:  # who imports that first has asked for hfskin without torch
-    from .auto_classes import (
+    from .auto import (
         HfskinConfig,
         HfskinForImageClassification,
         HfskinImageProcessor,
@@ -42,6 +42,6 @@ def __getattr__(name: str):
     """What hfskin_light left out, when it is asked for after all."""
     if name not in __all__:
         raise AttributeError(f"module 'hfskin' has no attribute {name!r}")
-    from . import auto_classes
+    from . import auto
 
-    return getattr(auto_classes, name)
+    return getattr(auto, name)

@@ -1,6 +1,6 @@
 """Many clients at once on a running page, on loopback: errors, p50 and p95, memory and temporary files.
 
-    python scripts/load_test.py [--clients 16] [--seconds 120]
+    python -m scripts.load_test [--clients 16] [--seconds 120]
 
 It starts app.py (the checkpoint is HFSKIN_MODEL's, default the embedded one). First come answers at rest: the page's
 own with its overlay, in the process, and `/predict` of one client. Then all clients ask `/predict` without a pause, in
@@ -28,7 +28,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 from gradio_client import Client, handle_file
 from PIL import Image
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "hfskin" / "demo" / "examples").glob("*.jpg"))
 WARM_UP = 30  # seconds
 VISIT = 10  # questions

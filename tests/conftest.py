@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 import torch
 from demo_fixtures import browser, page_checkpoint, page_url, temporary_files, text_page  # noqa: F401
+from paths import DATA
 
 import hfskin
 from hfskin.data.ham10000 import load_ham10000
-
-DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture(scope="session")

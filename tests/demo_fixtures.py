@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from paths import ROOT
 from PIL import Image, ImageDraw
 
 import hfskin
-from hfskin.inference.pipeline import EMBEDDED_CHECKPOINT
+from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
 
-ROOT = Path(__file__).parent.parent
 LESIONS = sorted((ROOT / "tests" / "data" / "images").glob("*.jpg"))
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGS = [

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 from hub_server import WRITER, HubServer
+from paths import DATA, ROOT
 
-DATA = Path(__file__).parent / "data"
-MODEL_CODE = Path(__file__).parents[1] / "hfskin" / "model"
+MODEL_CODE = ROOT / "hfskin" / "model"
 SHIM = MODEL_CODE / "torchvision_import.py"
 PICTURE = str(DATA / "images" / "ISIC_0024308.jpg")
 
@@ -104,7 +104,7 @@ def logits(model, processor) -> list[float]:
 
 def message_of(call: Callable, *args, **kwargs) -> str:
     """What a call that must fail with a HubError says."""
-    from hfskin.hub_access import HubError
+    from hfskin.checkpoints.hub import HubError
 
     try:
         call(*args, **kwargs)

@@ -9,7 +9,7 @@ from datasets.exceptions import DatasetNotFoundError
 from datasets.table import embed_table_storage
 from huggingface_hub import DatasetCardData
 
-from ..hub_access import HubError, check_name, hub_errors, no_repository
+from ..checkpoints.hub import HubError, check_name, hub_errors, no_repository
 from ..model.labels import CLASSES, DIAGNOSES
 from .ham10000 import COLUMNS, DataError, load_ham10000, rows_without_file
 from .splits import make_split

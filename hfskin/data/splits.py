@@ -1,10 +1,8 @@
 """Who is trained on, who is looked at while choosing, who is tested on."""
 
 import hashlib
-import shutil
 from collections.abc import Collection, Iterable
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +12,6 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from .ham10000 import DataError
 
 SPLITS = ("lesion", "paper", "all")
-SPLIT_FILE = "split.csv"  # beside a checkpoint
 N_FOLDS = 10  # the "lesion" split goes by tenths of the lesions: one is the test part, one the validation part
 
 # The tenths that the published models were trained and tested on, as digests: of the table, and of what seed 0 makes of
@@ -94,33 +91,6 @@ def check_leaks(table: pd.DataFrame) -> int:
     """How many groups of `lesion_groups` have pictures in more than one part of `split`; 0 is clean."""
     parts = table.groupby(lesion_groups(table))["split"].nunique()
     return int((parts > 1).sum())
-
-
-def write_split(table: pd.DataFrame, checkpoint: Path) -> None:
-    """Write image_id, lesion_id, dx and split as CSV beside a checkpoint."""
-    table[["image_id", "lesion_id", "dx", "split"]].to_csv(checkpoint / SPLIT_FILE, index=False)
-
-
-def keep_split(checkpoint: Path, output: Path) -> None:
-    """Give what is made of a checkpoint its split, if it has one."""
-    if (checkpoint / SPLIT_FILE).is_file():
-        shutil.copyfile(checkpoint / SPLIT_FILE, output / SPLIT_FILE)
-
-
-def refuse_trained_on(checkpoint: Path, image_ids: Iterable[str]) -> None:
-    """Let no checkpoint be judged by what it learnt, as far as the split beside it tells.
-
-    Raises:
-        DataError: some of the pictures were trained on.
-    """
-    if not (checkpoint / SPLIT_FILE).is_file():
-        return
-    split = pd.read_csv(checkpoint / SPLIT_FILE, dtype=str)
-    if learnt := set(split.loc[split["split"] == "train", "image_id"]) & set(image_ids):
-        raise DataError(
-            f"the checkpoint was trained on {len(learnt)} of these pictures, such as {min(learnt)} (its {SPLIT_FILE}); "
-            "name the split that it was trained with"
-        )
 
 
 def folds(table: pd.DataFrame, n: int, seed: int = 0) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from ..inference.batch import MetadataTableError, Row
+from ..inference.batch.items import MetadataTableError, Row
 from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError
 from ..model.labels import DIAGNOSES, SEXES, SITES

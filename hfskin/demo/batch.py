@@ -7,8 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..inference.batch import Row, predict_items, unmatched
-from ..inference.formats import FORMATS
+from ..inference.batch.formats import FORMATS
+from ..inference.batch.items import Row, predict_items, unmatched
 from ..model.labels import DIAGNOSES
 from . import text
 from .answer import percent, plain, urgent

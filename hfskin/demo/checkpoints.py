@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 
-from ..hub_access import HubError, checkpoint_folder, hub_errors
+from ..checkpoints.hub import HubError, checkpoint_folder, hub_errors
+from ..checkpoints.layout import EMBEDDED_CHECKPOINT
 from ..inference.backend import load
-from ..inference.base import EMBEDDED_CHECKPOINT, LesionPipeline, network_names
+from ..inference.base import LesionPipeline, network_names
 from ..inference.onnx import OnnxPipeline
 from . import text
 

@@ -3,7 +3,7 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from ..hub_access import HubError
+from ..checkpoints.hub import HubError
 from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError
 from ..model.labels import CLASSES, DIAGNOSES

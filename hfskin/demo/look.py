@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from ..hub_access import HubError
+from ..checkpoints.hub import HubError
 from ..inference.explain import grad_cam, has_grad_cam
 from ..inference.metadata_effects import metadata_effects
 from ..inference.prediction import Prediction

@@ -2,8 +2,8 @@
 
 import gradio as gr
 
-from ..hub_access import HubError
-from ..inference.batch import MetadataTableError
+from ..checkpoints.hub import HubError
+from ..inference.batch.items import MetadataTableError
 from . import text
 from .answer import failure_html
 from .batch import look_at_all, rows_html

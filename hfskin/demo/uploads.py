@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ..inference.batch import IMAGE_SUFFIXES, Item, MetadataTableError, Patient, Row, read_patients
+from ..inference.batch.items import IMAGE_SUFFIXES, Item, MetadataTableError, Patient, Row, read_patients
 from . import text
 
 MAX_FILE = 50 * 10**6  # bytes, of an uploaded file and of an unpacked picture

@@ -13,20 +13,23 @@ import torch
 import transformers
 
 from .. import __version__
-from ..data.splits import check_leaks, refuse_trained_on
-from ..files import write_whole
+from ..calibration.negatives import negatives
+from ..calibration.thresholds import is_suspicious
+from ..checkpoints.history import refuse_trained_on
+from ..checkpoints.save import write_whole
+from ..data.splits import check_leaks
+from ..inference.base import softmax
+from ..inference.batch.predictions import Predictions, gate_scores, predict_table
 from ..inference.explain import has_grad_cam
 from ..inference.pipeline import load
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap
-from .calibration import is_suspicious, summarise_calibration, summarise_malignancy
-from .conformal import summarise_sets
+from .calibration import summarise_calibration, summarise_malignancy
+from .gate import summarise_gate
 from .localisation import summarise_localisation
 from .metrics import roc_curves, summarise
-from .negatives import negatives
-from .ood import summarise_gate
-from .predictions import Predictions, gate_scores, predict_table, softmax
-from .shifts import summarise_shifts
+from .robustness import summarise_shifts
+from .sets import summarise_sets
 from .subgroups import summarise_subgroups
 
 SCHEMA_VERSION = 1

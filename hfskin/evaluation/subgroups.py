@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from ..calibration.thresholds import is_malignant, is_suspicious
 from ..model.labels import CLASSES, SEXES, SITES, UNKNOWN
 from .bootstrap import LesionBootstrap, interval, interval_of_error
-from .calibration import calibration_errors, is_malignant, is_suspicious, summarise_malignancy
+from .calibration import calibration_errors, summarise_malignancy
 from .metrics import class_rates, confusion_matrices, mean_over_classes
 
 AGE_BANDS = {"<30": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60, 75), ">=75": (75, np.inf)}  # years

@@ -9,14 +9,14 @@ import jinja2
 import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 
-from ..evaluation.training_facts import runs_in_order
-from ..files import write_whole
-from ..hub_access import HubError
+from ..checkpoints.history import runs_in_order
+from ..checkpoints.hub import HubError
+from ..checkpoints.layout import CONFIG_FILE, METRICS_FILE, TRAINING_FILE
+from ..checkpoints.save import write_whole
 from ..model.backbones import BACKBONES
 from ..model.labels import CLASSES, DIAGNOSES, MALIGNANT
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
-METRICS_FILE, CONFIG_FILE, TRAINING_FILE = "metrics.json", "config.json", "training.json"
 LICENSE = "cc-by-nc-4.0"  # HAM10000's, which binds what is derived from it
 NOTHING = "–"
 HEADLINES = {  # metrics.json -> the Hub's metric type, and a name for people

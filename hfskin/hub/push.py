@@ -8,21 +8,20 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, SpaceCardData
 
-from ..data.splits import SPLIT_FILE
-from ..hub_access import HubError, check_name, checkpoint_folder, hub_errors
-from ..inference.base import ONNX_FILE
-from ..inference.checkpoint import load_checkpoint
+from ..checkpoints.hub import HubError, check_name, checkpoint_folder, hub_errors
+from ..checkpoints.layout import EMBEDDED_CHECKPOINT, METRICS_FILE, ONNX_FILE, SPLIT_FILE, TRAINING_FILE
+from ..checkpoints.load import load_checkpoint
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
-from .card import METRICS_FILE, TRAINING_FILE, read_metrics, render_card
+from .card import read_metrics, render_card
 
 # Of a checkpoint, besides what loads it.
 RECORDS = (METRICS_FILE, TRAINING_FILE, ONNX_FILE, SPLIT_FILE, "*.png", "plots/*.png")
 PACKAGE = Path(__file__).parents[1]
 SPACE_FILES = ("app.py", "hfskin_light.py", "requirements.txt")
 MODEL_VARIABLE = "HFSKIN_MODEL"  # read by app.py
-NOT_IN_SPACE = ("__pycache__", "*.pyc", "checkpoints")
+NOT_IN_SPACE = ("__pycache__", "*.pyc", EMBEDDED_CHECKPOINT.name)
 
 SPACE_CARD = """---
 {yaml}

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from ..hub_access import HubError, checkpoint_folder, hub_errors
+from ..checkpoints.hub import HubError, checkpoint_folder, hub_errors
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification

@@ -4,9 +4,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from .base import EMBEDDED_CHECKPOINT, ONNX_FILE
-from .gpu import has_cuda
-from .onnx import OnnxError, OnnxPipeline, fingerprint
+from ..checkpoints.layout import EMBEDDED_CHECKPOINT, ONNX_FILE, fingerprint
+from .machine import has_cuda
+from .onnx import OnnxError, OnnxPipeline
 
 if TYPE_CHECKING:
     from .pipeline import SkinLesionPipeline
@@ -50,8 +50,8 @@ def load(
             if backend == "onnx":
                 raise
             refused = error if (folder / ONNX_FILE).is_file() else None
-    from ..auto_classes import load
-    from ..hub_access import hide_loading_bars
+    from ..auto import load
+    from ..checkpoints.hub import hide_loading_bars
 
     if threads is not None:
         import torch
@@ -83,7 +83,7 @@ def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:
 def _folder(source: str, revision: str | None, **hub_kwargs) -> Path:
     if Path(source).is_dir():
         return Path(source)
-    from ..hub_access import checkpoint_folder, hub_errors
+    from ..checkpoints.hub import checkpoint_folder, hub_errors
 
     with hub_errors(source, revision):
         return checkpoint_folder(source, revision, **hub_kwargs)

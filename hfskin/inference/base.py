@@ -1,6 +1,5 @@
 """What every pipeline does alike, whatever runs the network: from pictures and patients to predictions."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,6 @@ from .attention import attention_map
 from .prediction import REFUSAL, Prediction
 from .quality import has_lines, is_blurred, small_grey
 
-EMBEDDED_CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "default"
-ONNX_FILE = "model.onnx"  # in a checkpoint folder that has one: the graph of `hfskin export`
-INT8_FILE = "model.int8.onnx"  # likewise, of `hfskin export --int8`; used where it is named
 BATCH_SIZE = 16
 # With the age, models of HAM10000 miss more of the malignant lesions of the young, since few of them have one; from
 # the picture alone they hardly do (docs/cross_validation.md).

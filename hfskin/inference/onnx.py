@@ -1,7 +1,6 @@
 """The pipeline on ONNX Runtime: the same answers without torch, from a file that `hfskin export` wrote."""
 
 import copy
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,13 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 
-from ..files import read_settings
 from ..model.labels import CLASSES, SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
 from ..model.preprocessing import Preprocessing
 from .base import LesionPipeline
 
-WEIGHTS_FILE = "model.safetensors"
 AT_ONCE = 4  # pictures in ONNX Runtime: what passes between two operators then stays in a CPU's cache
 # What the numbers mean; the same in every file of this version of hfskin.
 LABELS = list(CLASSES)
@@ -25,8 +22,6 @@ METADATA_LAYOUT = {
     "age_mean": AGE_MEAN,
     "age_std": AGE_STD,
 }
-# Of config.json and preprocessor_config.json: says nothing about the answers, and changes when a checkpoint is pushed.
-_BOOKKEEPING = ("architectures", "auto_map", "dtype", "transformers_version")
 
 
 NEEDS_EXTRA = "the export needs onnx and onnxscript: pip install 'hfskin[onnx]'"
@@ -76,20 +71,6 @@ class OnnxPipeline(LesionPipeline):
             for start in range(0, max(1, len(pixel_values)), AT_ONCE)
         ]
         return {name: np.concatenate(values) for name, *values in zip(self._outputs, *parts, strict=True)}
-
-
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over all that decides a checkpoint's answers: weights, configuration, calibration, preprocessing.
-
-    Raises:
-        OSError, ValueError: a file is missing, or see [`read_settings`].
-    """
-    with (folder / WEIGHTS_FILE).open("rb") as file:
-        digests = [hashlib.file_digest(file, "sha256").hexdigest()]
-    for name in ("config.json", "preprocessor_config.json"):
-        facts = read_settings(folder / name)
-        digests.append(json.dumps({k: v for k, v in facts.items() if k not in _BOOKKEEPING}, sort_keys=True))
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from transformers import Pipeline
 
-from ..hub_access import checkpoint_folder, hub_errors
+from ..checkpoints.hub import checkpoint_folder, hub_errors
+from ..checkpoints.layout import EMBEDDED_CHECKPOINT
+from ..checkpoints.load import load_checkpoint
 from ..model.preprocessing import Preprocessing
-from .base import BATCH_SIZE, EMBEDDED_CHECKPOINT, LesionPipeline, unknown_argument
-from .checkpoint import load_checkpoint
+from .base import BATCH_SIZE, LesionPipeline, unknown_argument
 from .onnx import OnnxPipeline
 
 __all__ = ["BATCH_SIZE", "EMBEDDED_CHECKPOINT", "TASK", "SkinLesionPipeline", "load"]

@@ -13,23 +13,24 @@ import torch
 import transformers
 from transformers import EarlyStoppingCallback, TrainerState, TrainingArguments, set_seed
 
+from ..checkpoints.history import write_split
+from ..checkpoints.layout import IDENTITY_FILE, TRAINING_FILE
+from ..checkpoints.save import write_whole
 from ..data.dataset import LesionDataset, TrainingDataset
-from ..data.splits import write_split
 from ..data.transforms import training_transform
-from ..files import write_whole
-from ..memory import keep_freed_memory
+from ..inference.machine import keep_freed_memory
 from ..model.backbones import freeze_early_layers, pretrained_weights
 from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.labels import CLASSES
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .callbacks import StopInTime
-from .checkpoints import STATE_FILE, last_complete_checkpoint, patience_is_spent, save_errors
 from .distillation import Teachers
-from .draws import ClassSampling, ReproducibleDraws, TellEpoch, class_quotas
-from .identity import IDENTITY_FILE, TRAINING_FILE, refuse_another_run, run_identity
+from .fingerprint import refuse_another_run, run_identity
 from .losses import WeightedCrossEntropy, class_weights
 from .recipes import Recipe
+from .resume import STATE_FILE, last_complete_checkpoint, patience_is_spent, save_errors
+from .sampling import ClassSampling, ReproducibleDraws, TellEpoch, class_quotas
 from .trainer import HfskinTrainer, validation_metrics
 
 FEW_CORES = 2
@@ -250,7 +251,7 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
     processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     cores = (os.cpu_count() or 2) // here
     # On few cores a worker takes its time from the step, whose threads then wait for each other: drawing the pictures
-    # between two steps is faster. `scripts/benchmark.py --data` measures what real data cost.
+    # between two steps is faster. `scripts/benchmark/__main__.py --data` measures what real data cost.
     workers = max(1, min(12, cores - 2)) if on_gpu or cores > FEW_CORES else 0
     return TrainingArguments(
         output_dir=str(output / "trainer"),

@@ -17,12 +17,12 @@ from transformers.trainer import TRAINING_ARGS_NAME
 
 from ..hub.push import add_card
 from ..model.labels import CLASSES
-from . import attention
+from . import attention_supervision as attention
 from .callbacks import UpdateAverage
-from .checkpoints import save_errors
 from .distillation import WEIGHT, Teachers
-from .draws import seed_of
 from .recipes import Recipe
+from .resume import save_errors
+from .sampling import seed_of
 
 EMA_FILE = "ema.safetensors"
 FULL_SIZE_FROM = 0.7  # progressive resizing ends at this share of the run

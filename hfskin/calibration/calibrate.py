@@ -1,0 +1,97 @@
+"""What a checkpoint needs besides its weights, fitted and stored: temperature, thresholds, gate."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..checkpoints.history import refuse_trained_on
+from ..data.dataset import TrainingDataset
+from ..data.transforms import training_transform
+from ..inference.base import softmax
+from ..inference.batch.predictions import predict_dataset, predict_table
+from ..inference.pipeline import load
+from ..model.configuration_hfskin import HfskinConfig
+from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.modeling_hfskin import HfskinForImageClassification
+from .conformal import fit_conformal_threshold
+from .gate import fit_gate, fit_gate_threshold
+from .thresholds import fit_malignant_threshold, fit_temperature
+
+COVERAGE = 0.90  # of the prediction sets
+SENSITIVITY = 0.95  # of the malignancy threshold
+ACCEPTED = 0.99  # share of validation pictures that pass the gate
+COMPONENTS = 64  # of the gate
+
+
+def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: int = COMPONENTS) -> HfskinConfig:
+    """Fit temperature, prediction sets, malignancy threshold and gate, and store them in the checkpoint `folder`.
+
+    The gate is fitted to the pictures whose split is "train", as they are and augmented, so that another lamp or crop
+    is no reason to refuse a lesion; everything else, the gate's threshold included, to those whose split is "val". The
+    test part is not looked at. Each file is replaced as a whole; the weights keep their type.
+
+    Args:
+        folder: a checkpoint folder with its processor.
+        table: from `make_split`: the split that the checkpoint was trained with.
+        components: of the gate, see [`FeatureGate`].
+
+    Returns:
+        The config as stored.
+
+    Raises:
+        ValueError: a part is empty, or too small for the gate, or the checkpoint was trained on validation pictures.
+        OSError: the folder lacks the model or the processor.
+    """
+    folder = Path(folder)
+    parts = {part: table[table["split"] == part].reset_index(drop=True) for part in ("train", "val")}
+    if empty := [part for part, rows in parts.items() if rows.empty]:
+        raise ValueError(
+            f"no rows of split {empty[0]!r}; calibration needs the train and val parts of the training run"
+        )
+    refuse_trained_on(folder, parts["val"]["image_id"])
+    stored_dtype = HfskinConfig.from_pretrained(folder).dtype or torch.float32
+    pipeline = load(folder)
+    model, processor = pipeline.model, pipeline.image_processor
+    config = model.config
+    config.temperature, model.gate = 1.0, None
+
+    fit_gate(model, training_features(model, processor, parts["train"]), components)
+    model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
+    val = predict_table(model, processor, parts["val"])
+    config.gate_threshold = fit_gate_threshold(val.gate_scores, ACCEPTED)
+    config.temperature = fit_temperature(val.logits, val.labels)
+    probabilities = softmax(val.logits / config.temperature)
+    config.conformal_threshold = fit_conformal_threshold(val.labels, probabilities, COVERAGE)
+    config.conformal_coverage = COVERAGE
+    config.malignant_threshold = fit_malignant_threshold(val.labels, probabilities, SENSITIVITY)
+    config.malignant_sensitivity = SENSITIVITY
+    _replace(folder, model.to(stored_dtype))
+    return config
+
+
+def training_features(
+    model: HfskinForImageClassification, processor: HfskinImageProcessor, table: pd.DataFrame
+) -> np.ndarray:
+    """What a gate is fitted to: the features of the N pictures as they are and augmented once, (2 N, F)."""
+    ids = table["lesion_id"].to_numpy(dtype=str)
+    transform = training_transform((processor.size.height, processor.size.width))
+    plain = predict_table(model, processor, table)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # the same gate each time
+        augmented = predict_dataset(model, TrainingDataset(table, processor, transform), ids)
+    return np.concatenate([plain.features, augmented.features])
+
+
+def _replace(folder: Path, model: HfskinForImageClassification) -> None:
+    """Write weights and config beside the folder, then move them in. Weights first: to the old config, a gate that they
+    hold is unknown and harmless, while the new config would ask old weights for one."""
+    temporary = folder.with_name(folder.name + ".writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary)
+    for name in ("model.safetensors", "config.json"):
+        os.replace(temporary / name, folder / name)
+    shutil.rmtree(temporary)

@@ -1,0 +1,73 @@
+"""Temperature, so that probabilities mean what they say, and the malignancy threshold."""
+
+import math
+import warnings
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import log_loss
+
+from ..inference.base import softmax
+from ..model.labels import CLASSES, MALIGNANT
+
+TEMPERATURES = (0.05, 20.0)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature T > 0 by which the probability of the most probable class says best how often that is right.
+
+    The likelihood is that of "right or not" with the greatest of softmax(logits / T) as its probability, not that of
+    all classes (Guo et al. 2017): a weighted loss makes rare classes probable beyond their share, which a single
+    number cannot mend, and must not pay for with its confidence.
+
+    A model that is never wrong would be made ever surer: where the least temperature fits best, T is 1, with a warning.
+
+    Args:
+        logits: (N, 7), not yet divided by any temperature.
+        labels: (N,).
+    """
+    right = logits.argmax(axis=1) == labels
+
+    def loss(log_temperature: float) -> float:
+        confidence = softmax(logits / math.exp(log_temperature)).max(axis=1)
+        return log_loss(right, confidence, labels=[False, True])
+
+    least, greatest = (math.log(t) for t in TEMPERATURES)
+    fit = minimize_scalar(loss, bounds=[least, greatest], method="bounded")
+    if loss(least) <= fit.fun:
+        warnings.warn(
+            f"the model is right on {right.sum()} of {len(right)} validation pictures, which no temperature above "
+            f"{TEMPERATURES[0]} fits: its probabilities are left as they are (temperature 1); calibrate it with more "
+            "pictures",
+            stacklevel=2,
+        )
+        return 1.0
+    return math.exp(fit.x)
+
+
+def malignant_probability(probabilities: np.ndarray) -> np.ndarray:
+    """(N, 7) -> (N,): the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease."""
+    return probabilities[:, [CLASSES.index(c) for c in MALIGNANT]].sum(axis=1)
+
+
+def is_malignant(labels: np.ndarray) -> np.ndarray:
+    """(N,) indices of `CLASSES` -> (N,) bool."""
+    return np.isin(labels, [CLASSES.index(c) for c in MALIGNANT])
+
+
+def fit_malignant_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: float) -> float:
+    """The highest threshold on the malignant probability that still finds `sensitivity` of the malignant pictures.
+
+    Raises:
+        ValueError: there is no malignant picture.
+    """
+    positives = np.sort(malignant_probability(probabilities)[is_malignant(labels)])
+    if not len(positives):
+        raise ValueError(f"no picture of {', '.join(MALIGNANT)}: the malignancy threshold cannot be chosen")
+    missed = math.floor(len(positives) * (1 - sensitivity) + 1e-9)
+    return float(positives[min(missed, len(positives) - 1)])
+
+
+def is_suspicious(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
+    """(N, 7) and one threshold, or N -> (N,) bool: the malignant probability reaches it."""
+    return malignant_probability(probabilities) >= threshold

@@ -1,0 +1,60 @@
+"""What lies in a checkpoint folder: the name of every file, and digests of what they hold."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+EMBEDDED_CHECKPOINT = Path(__file__).parent / "default"
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+PROCESSOR_FILE = "preprocessor_config.json"
+# All that an answer needs. Code and pickles stay where they are.
+CHECKPOINT_FILES = {
+    CONFIG_FILE: ", so it is not a checkpoint of hfskin; check the name",
+    WEIGHTS_FILE: "; hfskin reads no other weights, since a pickled file can run code",
+    PROCESSOR_FILE: ", and without it every answer would be wrong; save the processor too",
+}
+ONNX_FILE = "model.onnx"  # the graph of `hfskin export`; its weights are those of WEIGHTS_FILE
+INT8_FILE = "model.int8.onnx"
+METRICS_FILE = "metrics.json"
+SPLIT_FILE = "split.csv"
+TRAINING_FILE = "training.json"  # written when a session of training ends
+IDENTITY_FILE = "run.json"  # written before the first step, so that a run that is killed has it too
+
+MAX_SETTINGS = 10**6  # bytes
+# Of config.json and preprocessor_config.json: says nothing about the answers, and changes when a checkpoint is pushed.
+_BOOKKEEPING = ("architectures", "auto_map", "dtype", "transformers_version")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The object that a small JSON file holds, whoever wrote it.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: too large, not JSON, or something else than an object.
+    """
+    if path.stat().st_size > MAX_SETTINGS:
+        raise ValueError(f"its {path.name} is larger than {MAX_SETTINGS // 10**6} MB; copy it again")
+    try:
+        values = json.loads(path.read_bytes())
+    except RecursionError:
+        raise ValueError(f"its {path.name} is nested too deeply; copy it again") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"its {path.name} holds no settings; copy it again")
+    return values
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over all that decides a checkpoint's answers: weights, configuration, calibration, preprocessing.
+
+    Raises:
+        OSError, ValueError: a file is missing, or see [`read_settings`].
+    """
+    with (folder / WEIGHTS_FILE).open("rb") as file:
+        digests = [hashlib.file_digest(file, "sha256").hexdigest()]
+    for name in (CONFIG_FILE, PROCESSOR_FILE):
+        facts = read_settings(folder / name)
+        digests.append(json.dumps({k: v for k, v in facts.items() if k not in _BOOKKEEPING}, sort_keys=True))
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -1,0 +1,226 @@
+"""`hfskin`: the command line."""
+
+import dataclasses
+import gc
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import hub
+from . import predict as inference
+from .console import one_line_errors
+from .outputs import output_file, output_folder
+
+app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
+
+# Subcommands import what they need when they run: an answer should not wait for torch, gradio or datasets.
+LIGHT = ("predict", "demo")  # they answer by ONNX Runtime, and load torch only where that cannot
+
+
+class Split(StrEnum):
+    lesion = "lesion"
+    paper = "paper"
+    all = "all"
+
+
+class RecipeName(StrEnum):
+    paper = "paper"
+    modern = "modern"
+    go_on = "continue"
+    teach = "teach"
+    fine_tune = "fine-tune"
+    partner = "partner"
+
+
+@app.callback()
+def main(context: typer.Context) -> None:
+    """A machine's second look at a skin lesion. Not a medical device."""
+    if context.invoked_subcommand not in LIGHT:
+        from .. import auto  # noqa: F401  (a checkpoint that is saved takes its code along)
+        from ..checkpoints.hub import hide_loading_bars
+
+        hide_loading_bars()
+    gc.freeze()  # what was imported stays to the end
+
+
+@app.command()
+def train(
+    data: Annotated[str, typer.Option(help="HAM10000 folder, or one like it.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder; a run that was cut off resumes.")],
+    backbone: Annotated[str | None, typer.Option(help="A name of `hfskin backbones`.")] = None,
+    recipe: RecipeName = RecipeName.modern,
+    split: Split = Split.lesion,
+    backbone_weights: Annotated[
+        str, typer.Option(help='"timm" (its Hub), "none", or a safetensors file with timm\'s names.')
+    ] = "timm",
+    images: Annotated[list[Path] | None, typer.Option(help="Further picture folders, searched first.")] = None,
+    copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
+    image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
+    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on.")] = None,
+    seed: int = 0,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="In place of --backbone: a checkpoint of that split to go on from."),
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint of that split to learn from too; several are averaged.")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of lesion masks, to teach Soft-Attention where to look.")
+    ] = None,
+) -> None:
+    """Train a checkpoint on a labelled data set; resumes where it was cut off."""
+    if (backbone is None) == (start is None):
+        raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
+    inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
+    with one_line_errors(), output_folder(output, inputs):
+        from ..data.ham10000 import find_images, find_masks
+        from ..training.recipes import RECIPES
+        from ..training.run import train as run
+
+        instead = {"epochs": epochs, "learning_rate": learning_rate}
+        chosen = dataclasses.replace(RECIPES[recipe], **{k: v for k, v in instead.items() if v is not None})
+        table = _load_table(data, split, images)
+        run(
+            table,
+            output,
+            chosen,
+            backbone,
+            weights=None if backbone_weights == "none" else backbone_weights,
+            image_size=image_size,
+            copies=find_images([copies]) if copies else None,
+            seed=seed,
+            max_minutes=minutes,
+            start=start,
+            teachers=teacher or (),
+            masks=find_masks(masks) if masks else None,
+        )
+        typer.echo(f"saved {output}")
+
+
+@app.command()
+def average(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Runs that went on from one checkpoint (train --from).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
+) -> None:
+    """Make one checkpoint of several: the mean of their weights. Calibrate it afterwards."""
+    with one_line_errors(), output_folder(output, checkpoints):
+        from ..training.merging import average_checkpoints
+
+        typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
+
+
+@app.command()
+def join(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Of one split and image size; the first one's maps count.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
+) -> None:
+    """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
+    with one_line_errors(), output_folder(output, checkpoints):
+        from ..training.merging import join_checkpoints
+
+        typer.echo(f"saved {join_checkpoints(checkpoints, output)}")
+
+
+@app.command()
+def calibrate(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
+    data: Annotated[str, typer.Option(help="The data that it was trained on.")],
+    split: Split = Split.lesion,
+) -> None:
+    """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
+    with one_line_errors(), output_folder(checkpoint):
+        from ..calibration.calibrate import calibrate_checkpoint
+
+        config = calibrate_checkpoint(checkpoint, _load_table(data, split))
+        for name in ("temperature", "malignant_threshold", "conformal_threshold", "gate_threshold"):
+            typer.echo(f"{name} {getattr(config, name):.4f}")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[str, typer.Option(help="HAM10000 folder, one like it, or hub:organisation/name.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="metrics.json to write.")] = None,
+    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+    split: Split = Split.lesion,
+    part: Annotated[str, typer.Option(help='"test" or "val" (the paper split has no test part).')] = "test",
+    tta: Annotated[bool, typer.Option("--tta", help="Average over mirror images.")] = False,
+    plots: Annotated[Path | None, typer.Option(help="Folder for confusion matrix, ROC and reliability plots.")] = None,
+    shifts: Annotated[bool, typer.Option("--shifts", help="Also on changed pictures: cropped, darker, ...")] = False,
+    copies: Annotated[Path | None, typer.Option(help="With --shifts: other files of some of the pictures.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="Lesion masks, to measure the explanations by.")] = None,
+    fold_report: Annotated[
+        Path | None, typer.Option(help="metrics.json of scripts/folds/__main__.py, for the card to tell too.")
+    ] = None,
+) -> None:
+    """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
+    with one_line_errors(), output_file(output, [model, fold_report], suffix=".json"), output_folder(plots):
+        from scripts.folds.report import for_card
+
+        from ..data.ham10000 import find_images
+        from ..evaluation.plots import write_plots
+        from ..evaluation.report import evaluate as run
+        from ..evaluation.report import write_metrics
+
+        folds = for_card(json.loads(fold_report.read_text(encoding="utf-8"))) if fold_report else None
+        others = find_images([copies]) if copies else None
+        report = run(model, _load_table(data, split), split, part, flips=tta, shifts=shifts, copies=others, masks=masks)
+        if folds:
+            report["cross_validation"] = folds
+        if output:
+            write_metrics(report, output)
+        if plots:
+            write_plots(report, plots)
+        facts, metrics = report["data"], report["results"]["with_metadata"]["metrics"]
+        leak = ", LEAKS lesions" if facts["leaks"] else ""
+        typer.echo(f"{facts['images']} pictures of {facts['lesions']} lesions, split {split}/{part}{leak}")
+        for name in ("bma", "auc_macro", "accuracy"):
+            m = metrics[name]
+            typer.echo(f"{name:<10} {m['value']:.3f}  [{m['low']:.3f}, {m['high']:.3f}]")
+
+
+@app.command()
+def backbones() -> None:
+    """The table of backbones: the paper's Table 3 beside ours."""
+    from scripts.paper.complexity import render_table3, table3
+
+    from .. import __version__  # noqa: F401  (prepares torchvision before timm is imported)
+
+    typer.echo(render_table3(table3()))
+
+
+@app.command()
+def demo(
+    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+) -> None:
+    """Serve the page on this machine."""
+    with one_line_errors():
+        from ..demo.ui import build_page, launch_options
+
+        build_page(model).launch(**launch_options())
+
+
+def _load_table(data: str, split: Split, images: list[Path] | None = None):
+    from ..data.ham10000 import gaps
+    from ..data.splits import make_split
+
+    if data.startswith("hub:"):
+        from ..data.hub_dataset import load_table  # `datasets` is only needed here
+    else:
+        from ..data.ham10000 import load_ham10000 as load_table
+    table = load_table(data, images or ())
+    for line in gaps(table):
+        typer.echo(f"{data}: {line}", err=True)
+    return make_split(table, split)
+
+
+inference.mount(app)
+hub.mount(app)
+
+if __name__ == "__main__":
+    app()

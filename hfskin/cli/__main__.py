@@ -1,0 +1,5 @@
+"""`python -m hfskin.cli`."""
+
+from . import app
+
+app()

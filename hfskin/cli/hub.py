@@ -1,0 +1,77 @@
+"""The command line's part that goes to the Hub: `hfskin push`, `hfskin card` and `hfskin dataset build`."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import one_line_errors
+from .outputs import output_folder
+
+dataset = typer.Typer(help="HAM10000 as a data set of the Hub.", no_args_is_help=True)
+
+Private = Annotated[bool, typer.Option("--private", help="Where the repository is new, only you can see it.")]
+
+
+def mount(app: typer.Typer) -> None:
+    """Add these commands to `hfskin`."""
+    app.command()(push)
+    app.command()(card)
+    app.add_typer(dataset, name="dataset")
+
+
+def push(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
+    repository: Annotated[str, typer.Argument(help="organisation/name on the Hub.")],
+    private: Private = False,
+    space: Annotated[
+        bool, typer.Option("--space", help="Also the Gradio Space of the same name that runs it.")
+    ] = False,
+    without_metrics: Annotated[bool, typer.Option("--without-metrics", help="Though it was never evaluated.")] = False,
+) -> None:
+    """Send a checkpoint to the Hub, with its card and code, in one commit."""
+    with one_line_errors():
+        from ..hub.push import push_checkpoint, push_space
+
+        typer.echo(push_checkpoint(checkpoint, repository, private, without_metrics, echo=typer.echo))
+        if space:
+            typer.echo(push_space(repository, repository, private, echo=typer.echo))
+            if private:
+                typer.echo(
+                    "The Space can read the private model once its settings hold a secret HF_TOKEN with read rights."
+                )
+
+
+def card(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder with metrics.json.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for NAME.md and what it was rendered from.")],
+) -> None:
+    """Render a checkpoint's model card."""
+    from ..hub.card import write_card
+
+    with one_line_errors(), output_folder(output):
+        typer.echo(write_card(checkpoint, output))
+
+
+@dataset.command()
+def build(
+    data: Annotated[Path, typer.Argument(help="HAM10000 folder, or one like it.")],
+    push: Annotated[str | None, typer.Option(help="organisation/name on the Hub.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep the files here.")] = None,
+    private: Private = False,
+) -> None:
+    """Turn a HAM10000 folder into parquet files with splits by lesion and a data card."""
+    from ..data.ham10000 import load_ham10000
+    from ..data.hub_dataset import build_dataset, write_dataset
+    from ..hub.push import push_folder
+
+    if push is None and output is None:
+        raise typer.BadParameter("give --push organisation/name, --output FOLDER, or both")
+    with one_line_errors(), output_folder(output, [data]), tempfile.TemporaryDirectory() as temporary:
+        folder = output or Path(temporary)
+        write_dataset(build_dataset(load_ham10000(data)), folder, push or folder.name)
+        if push:
+            typer.echo(push_folder(folder, push, "dataset", private=private, echo=typer.echo))
+        else:
+            typer.echo(folder)

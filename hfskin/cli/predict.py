@@ -1,0 +1,183 @@
+"""The command line's `hfskin predict` and `hfskin export`."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm.auto import tqdm
+
+from ..checkpoints.layout import INT8_FILE, ONNX_FILE
+from ..inference.batch.formats import FORMATS
+from ..inference.batch.items import Item, Row, find_pictures, predict_items, read_patients, unmatched
+from ..inference.batch.row_file import RowFile
+from ..inference.batch.shards import WHOLE, Shard, put_together
+from ..model.metadata import encode_metadata
+from .console import one_line_errors
+from .outputs import check_output_file, output_file
+
+MANY = 1000  # pictures; from here on a log, too, shows how far it is
+LOG_SECONDS = 30  # between two lines of the bar there
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+    csv = "csv"
+    isic = "isic"
+
+
+class Backend(StrEnum):
+    auto = "auto"
+    onnx = "onnx"
+    torch = "torch"
+
+
+def mount(app: typer.Typer) -> None:
+    """Add these commands to `hfskin`."""
+    app.command()(predict)
+    app.command()(export)
+
+
+def predict(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
+    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+    age: Annotated[str | None, typer.Option(help="Years.")] = None,
+    sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
+    localization: Annotated[str | None, typer.Option(help='Body site, such as "back".')] = None,
+    metadata: Annotated[Path | None, typer.Option(help="CSV with image_id, age, sex, localization.")] = None,
+    format: Format = Format.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default the screen.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the rows that this command wrote before it was cut off.")
+    ] = False,
+    backend: Annotated[
+        Backend, typer.Option(help="auto: ONNX Runtime where there is no GPU and the checkpoint has a model.onnx.")
+    ] = Backend.auto,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Mean over a picture and its three mirror images: four passes.")
+    ] = False,
+) -> None:
+    """Look at pictures. A file that cannot be read is reported, the others are done, and the exit code is 1.
+
+    Under torchrun or `accelerate launch` each process looks at its part, and the last one puts the parts together.
+    """
+    if metadata is not None and (age, sex, localization) != (None, None, None):
+        raise typer.BadParameter("give either --metadata or --age, --sex and --localization, not both")
+    if resume and (output is None or format == Format.table):
+        raise typer.BadParameter("--resume needs --output and --format csv, json or isic")
+    shard = Shard.from_environment()
+    if shard.count > 1 and (output is None or format == Format.table):
+        raise typer.BadParameter("several processes need --output and --format csv, json or isic")
+    with one_line_errors():
+        encode_metadata(age, sex, localization)  # a wrong option is wrong for every picture
+        patients, pictures = {}, find_pictures(paths)
+        if metadata:
+            patients = read_patients(metadata)
+            for note in unmatched(pictures, patients):
+                typer.echo(f"{metadata.name}: {note}", err=True)
+
+        from ..inference.backend import load
+
+        def look(todo: list[tuple[str, str]]) -> Iterator[Row]:
+            items = (Item(name, path, patients.get(Path(path).stem, (age, sex, localization))) for name, path in todo)
+            pipeline = load(model, backend=backend, device=shard.device())
+            pipeline.mirrored = mirrored
+            return predict_items(pipeline, items, workers=shard.cores())
+
+        if output is None:
+            rows = look(pictures)
+            failed = _to_screen(rows if sys.stdout.isatty() else _with_bar(rows, len(pictures)), format)
+        else:
+            check_output_file(output, chain([metadata, model], (path for _, path in pictures)))
+            with output_file(shard.path(output)):
+                failed = _to_file(look, pictures, output, format, resume, shard)
+    if failed:
+        raise typer.Exit(1)
+
+
+def export(
+    checkpoint: Annotated[str, typer.Argument(help="Checkpoint folder, or Hub id.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File that holds everything; default model.onnx in the checkpoint folder."),
+    ] = None,
+    int8: Annotated[
+        Path | None,
+        typer.Option(
+            help="Compute in 8 bits; a folder of pictures like its training's. Default file: model.int8.onnx."
+        ),
+    ] = None,
+) -> None:
+    """Write a checkpoint as ONNX, for `hfskin predict` and the page, or for programs without torch.
+
+    In the checkpoint folder it is small: the weights stay in the model.safetensors beside it. In 8 bits it
+    answers a little differently, on some machines faster (docs/benchmark.md); it is used where its file is named:
+    `hfskin predict --model model.int8.onnx`.
+    """
+    if output is None and not Path(checkpoint).is_dir():
+        raise typer.BadParameter("a repository of the Hub needs --output FILE.onnx")
+    target = output or Path(checkpoint, INT8_FILE if int8 else ONNX_FILE)
+    with one_line_errors(), output_file(target, suffix=".onnx"):
+        from ..checkpoints.hub import checkpoint_folder, hub_errors
+        from ..export.onnx import export_onnx
+
+        with hub_errors(checkpoint):
+            folder = checkpoint_folder(checkpoint)
+        if int8 is None:
+            typer.echo(export_onnx(folder, output))
+            return
+        from ..data.ham10000 import MASK_SUFFIX
+        from ..export.int8 import export_int8
+
+        pictures = (Path(path) for _, path in find_pictures([int8]))
+        typer.echo(export_int8(folder, [p for p in pictures if not p.stem.endswith(MASK_SUFFIX)], output))
+
+
+def _to_screen(rows: Iterable[Row], format: Format) -> bool:
+    """Whether a picture could not be read."""
+    failed: list[str] = []
+    for piece in FORMATS[format].pieces(_noting_failures(rows, failed)):
+        typer.echo(piece, nl=False)
+    _report(failed)
+    return bool(failed)
+
+
+def _to_file(look, pictures: list[tuple[str, str]], output: Path, format: Format, resume: bool, shard: Shard) -> bool:
+    """Whether a picture could not be read."""
+    path, mine = shard.path(output), shard.part(pictures)
+    if shard.count > 1 and not resume:
+        path.unlink(missing_ok=True)  # of an earlier run: it must not be put together with this one's
+    file = RowFile(path, FORMATS[format], resume)
+    todo = file.missing(mine)
+    file.write(_with_bar(look(todo), len(mine), len(mine) - len(todo), shard) if todo else ())
+    _report(file.errors)
+    if shard.count == 1:
+        return bool(file.errors)
+    # A launcher stops all processes when one of them fails, so the exit code is left to the last one.
+    whole = put_together(output, shard, FORMATS[format])
+    return whole is not None and (bool(whole.errors) or whole.rows < len(pictures))
+
+
+def _with_bar(rows: Iterable[Row], total: int, done: int = 0, shard: Shard = WHOLE) -> Iterable[Row]:
+    """The rows, with a bar on stderr where somebody looks or where it takes long; of several processes the first's."""
+    on_terminal = sys.stderr.isatty()
+    shown = shard.rank == 0 and (on_terminal or total >= MANY)
+    title = "predict" if shard.count == 1 else f"predict, part 1 of {shard.count}"
+    seconds = 0.1 if on_terminal else LOG_SECONDS
+    return tqdm(rows, title, total, initial=done, unit="picture", mininterval=seconds, disable=not shown)
+
+
+def _noting_failures(rows: Iterable[Row], failed: list[str]) -> Iterator[Row]:
+    for row in rows:
+        if row.error is not None:
+            failed.append(row.error)
+        yield row
+
+
+def _report(messages: list[str]) -> None:
+    for message in messages:
+        typer.echo(message, err=True)

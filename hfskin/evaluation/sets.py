@@ -1,0 +1,29 @@
+"""Sets of classes that hold the true one with a wanted probability (split conformal prediction)."""
+
+import numpy as np
+
+from ..model.labels import CLASSES
+from .bootstrap import LesionBootstrap, interval
+
+
+def prediction_sets(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    """(N, 7) bool. The most probable class is always in the set, as in the pipeline: no set is empty."""
+    best = probabilities.argmax(axis=1)[:, None] == np.arange(len(CLASSES))
+    return (probabilities >= threshold) | best
+
+
+def summarise_sets(labels: np.ndarray, probabilities: np.ndarray, threshold: float, bootstrap: LesionBootstrap) -> dict:
+    """Coverage and mean size of the sets with intervals, how many sets have each size, and n and coverage by class."""
+    sets = prediction_sets(probabilities, threshold)
+    covered, size = sets[np.arange(len(labels)), labels].astype(float), sets.sum(axis=1)
+    of_class = (labels[:, None] == np.arange(len(CLASSES))).astype(float)
+    n = bootstrap.totals(of_class)
+    with np.errstate(invalid="ignore"):
+        by_class = bootstrap.totals(of_class * covered[:, None]) / n
+    return {
+        "threshold": threshold,
+        "coverage": interval(bootstrap.means(covered)),
+        "mean_size": interval(bootstrap.means(size.astype(float))),
+        "sizes": {str(s): int((size == s).sum()) for s in range(1, len(CLASSES) + 1)},
+        "per_class": {c: {"n": int(n[0, i]), "coverage": interval(by_class[:, i])} for i, c in enumerate(CLASSES)},
+    }

@@ -1,0 +1,1 @@
+"""Many pictures: found, answered, and written row by row."""

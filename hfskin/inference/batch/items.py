@@ -1,0 +1,204 @@
+"""Many pictures: decode, preprocess and predict, overlapped; one bad file does not stop the rest."""
+
+import csv
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from ...model.image_reading import ImageError
+from ...model.metadata import MetadataError
+from ..base import BATCH_SIZE, LesionPipeline
+from ..prediction import Prediction
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+# The names of HAM10000 and of the ISIC archive.
+_COLUMNS = {
+    "image": ("image_id", "image", "isic_id", "file", "filename"),
+    "age": ("age", "age_approx"),
+    "sex": ("sex",),
+    "localization": ("localization", "anatom_site_general", "anatom_site", "site"),
+}
+
+Patient = tuple[object, object, object]  # age, sex, localization, as given
+
+
+class MetadataTableError(ValueError):
+    """A metadata table that cannot be used; the message names the file and what to do."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture to look at: a path, bytes or a PIL image, with its name in the output."""
+
+    name: str
+    image: object
+    patient: Patient = (None, None, None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One answered item: a prediction, or the message why there is none."""
+
+    name: str
+    prediction: Prediction | None = None
+    error: str | None = None
+
+
+def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
+    """Name and path of the files among `paths` and of the pictures below its folders, which are named relative to them.
+
+    Plain strings, since a million of them must be held.
+
+    Raises:
+        FileNotFoundError: a folder without pictures. (A file that is missing is reported in its row.)
+    """
+    found = []
+    for path in paths:
+        if not path.is_dir():
+            found.append((_printable(path.name), str(path)))
+            continue
+        below = sorted(
+            os.path.join(folder, file)
+            for folder, _, files in os.walk(path)
+            for file in files
+            if file.lower().endswith(IMAGE_SUFFIXES)
+        )
+        if not below:
+            raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(IMAGE_SUFFIXES)})")
+        found.extend((_printable(Path(file).relative_to(path).as_posix()), file) for file in below)
+    return found
+
+
+def read_patients(path: Path) -> dict[str, Patient]:
+    """Age, sex and site by image id from a CSV with HAM10000's or the ISIC archive's column names.
+
+    Raises:
+        MetadataTableError: not readable as UTF-8 CSV, no image column, none of the three fields, or an id twice.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return _patients(csv.reader(file), path.name)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MetadataTableError(f"{path.name}: not a readable CSV ({error}); save it as UTF-8") from None
+
+
+def _patients(rows: Iterator[list[str]], name: str) -> dict[str, Patient]:
+    header = [title.strip().lower() for title in next(rows, [])]
+    column = {field: next((header.index(n) for n in names if n in header), None) for field, names in _COLUMNS.items()}
+    if column["image"] is None:
+        raise MetadataTableError(f"{name}: no column named {' or '.join(_COLUMNS['image'])}; commas separate columns")
+    if all(column[field] is None for field in ("age", "sex", "localization")):
+        raise MetadataTableError(f"{name}: has none of the columns age, sex, localization")
+    patients: dict[str, Patient] = {}
+    for row in filter(None, rows):
+        image, age, sex, site = (row[i] if i is not None and i < len(row) else None for i in column.values())
+        key = Path(image or "").stem
+        if key in patients:
+            raise MetadataTableError(f"{name}: image {key[:100]!r} stands twice; keep one row an image")
+        patients[key] = age, sex, site
+    return patients
+
+
+def unmatched(pictures: Iterable[tuple[str, str]], patients: dict[str, Patient]) -> list[str]:
+    """What of pictures and patients lies without the other, in a line each; none where all fit."""
+    stems = {Path(path).stem for _, path in pictures}
+    alone, unseen = sorted(stems - patients.keys()), sorted(patients.keys() - stems)
+    notes = []
+    if alone:
+        notes.append(f"{len(alone)} pictures have no row, such as {alone[0]}: looked at without age, sex and site")
+    if unseen:
+        notes.append(f"{len(unseen)} rows have no picture, such as {unseen[0]}: left out")
+    return notes
+
+
+def predict_items(
+    pipeline: LesionPipeline,
+    items: Iterable[Item],
+    batch_size: int = BATCH_SIZE,
+    workers: int | None = None,
+) -> Iterator[Row]:
+    """One row an item, in order. A folder of any size needs the same memory.
+
+    Where there is a batch for every core and a call of the pipeline can be kept to one, every core takes whole batches,
+    from file to answer, and none waits for another; one batch a core and one more are held at once. Else pictures are
+    decoded by threads while the model works on the batch before, and two batches are held.
+
+    Args:
+        pipeline: anything with its `preprocess`, `predict_prepared` and `on_one_core`.
+        workers: threads; default one a core.
+    """
+    workers, items = workers or os.cpu_count() or 1, iter(items)
+    first = list(islice(items, workers * batch_size))
+    alone = pipeline.on_one_core() if len(first) == workers * batch_size else None
+    items = chain(first, items)
+    del first  # the chain drops it when it is through
+    if alone is None:
+        yield from _decode_ahead(pipeline, items, batch_size, workers)
+    else:
+        yield from _side_by_side(alone, items, batch_size, workers)
+
+
+def _decode_ahead(pipeline: LesionPipeline, items: Iterable[Item], batch_size: int, workers: int) -> Iterator[Row]:
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque = deque()
+        for item in items:
+            waiting.append((item, pool.submit(_prepare, pipeline, item)))
+            if len(waiting) >= 2 * batch_size:
+                yield from _collect(pipeline, [waiting.popleft() for _ in range(batch_size)])
+        while waiting:
+            yield from _collect(pipeline, [waiting.popleft() for _ in range(min(batch_size, len(waiting)))])
+
+
+def _collect(pipeline: LesionPipeline, batch: list) -> list[Row]:
+    return _answer(pipeline, [item for item, _ in batch], [future.result() for _, future in batch])
+
+
+def _side_by_side(pipeline: LesionPipeline, items: Iterator[Item], batch_size: int, workers: int) -> Iterator[Row]:
+    def look(batch: list[Item]) -> list[Row]:
+        return _answer(pipeline, batch, [_prepare(pipeline, item) for item in batch])
+
+    waiting: deque = deque()
+    with ThreadPoolExecutor(workers) as pool, _cancelled(waiting):
+        while batch := list(islice(items, batch_size)):
+            waiting.append(pool.submit(look, batch))
+            if len(waiting) > workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+@contextmanager
+def _cancelled(waiting: deque) -> Iterator[None]:
+    """Whoever stops early does not wait for what had not begun."""
+    try:
+        yield
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _prepare(pipeline: LesionPipeline, item: Item) -> dict | str:
+    try:
+        return pipeline.preprocess({"image": item.image, "patient": item.patient})
+    except (ImageError, MetadataError) as error:
+        message = str(error)
+        return _printable(message if message.startswith(f"{item.name}:") else f"{item.name}: {message}")
+
+
+def _printable(text: str) -> str:
+    """A file's name may hold bytes that are no text; U+FFFD stands for them."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _answer(pipeline: LesionPipeline, batch: list[Item], prepared: list[dict | str]) -> list[Row]:
+    """The rows of a batch, of which [`_prepare`] has made `prepared`."""
+    predictions = iter(pipeline.predict_prepared([result for result in prepared if not isinstance(result, str)]))
+    return [
+        Row(item.name, error=result) if isinstance(result, str) else Row(item.name, prediction=next(predictions))
+        for item, result in zip(batch, prepared, strict=True)
+    ]

@@ -1,0 +1,84 @@
+"""What makes two starts of training one run: a start that differs must not go on from the other's checkpoints."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ..checkpoints.layout import IDENTITY_FILE, TRAINING_FILE
+from ..data.splits import digest
+from ..model.configuration_hfskin import HfskinConfig
+from .recipes import Recipe
+
+
+def run_identity(
+    table: pd.DataFrame,
+    recipe: Recipe,
+    backbone: str | None,
+    weights: str | None,
+    image_size: tuple[int, int],
+    copies: Mapping[str, Path] | None = None,
+    seed: int = 0,
+    start: Path | None = None,
+    teachers: Sequence[Path] = (),
+    masks: Mapping[str, Path] | None = None,
+) -> dict:
+    """The facts of a run that do not change while it goes on, as JSON holds them; the arguments are those of [`train`].
+
+    Weights, the checkpoint that it goes on from and teachers are told by name, the split by a hash of its ids.
+
+    Raises:
+        OSError: `start` is not a checkpoint.
+    """
+    if start is not None:
+        config = HfskinConfig.from_pretrained(start)
+        backbone, image_size = config.backbone, config.image_size
+    seen = table[table["split"].isin(["train", "val"])]
+    train_ids = seen.loc[seen["split"] == "train", "image_id"]
+    return {
+        "backbone": backbone,
+        "backbone_weights": Path(start or weights).name if start or weights else None,
+        "teachers": [folder.name for folder in teachers],
+        "image_size": list(image_size),
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+        "n_train": len(train_ids),
+        "n_copies": sum(image_id in (copies or {}) for image_id in train_ids),
+        "n_masks": sum(image_id in (masks or {}) for image_id in train_ids),
+        "n_val": len(seen) - len(train_ids),
+        "split_hash": digest(seen["image_id"], seen["split"]),
+    }
+
+
+def refuse_another_run(output: Path, identity: Mapping) -> None:
+    """Let nobody go on from Trainer's checkpoints in `output` but the run that wrote them.
+
+    Raises:
+        ValueError: they are of a run with another identity; the message says in what it differs.
+    """
+    if any((output / "trainer").glob("checkpoint-*")) and (found := differences(output, identity)):
+        raise ValueError(f"{output} holds a run that was trained in another way: {found}; give another folder or "
+                         "delete this one")  # fmt: skip
+
+
+def differences(run: Path, identity: Mapping) -> str:
+    """In what the run of a folder differs from `identity`, in words; empty where it is not known to.
+
+    Earlier versions wrote no `IDENTITY_FILE`: of their runs training.json tells most of it, if they wrote that.
+    """
+    record = next((run / name for name in (IDENTITY_FILE, TRAINING_FILE) if (run / name).is_file()), None)
+    if record is None:
+        return ""
+    there, here = _flat(json.loads(record.read_text(encoding="utf-8"))), _flat(identity)
+    return ", ".join(
+        f"{key} {there[key]} there and {value} here"
+        for key, value in here.items()
+        if key in there and there[key] != value
+    )
+
+
+def _flat(facts: Mapping) -> dict:
+    """With the recipe's fields among the others."""
+    return {key: value for key, value in facts.items() if key != "recipe"} | facts["recipe"]

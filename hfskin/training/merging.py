@@ -1,0 +1,120 @@
+"""One checkpoint of several: the mean of their weights, or an ensemble that answers together."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_model
+from transformers.utils import SAFE_WEIGHTS_NAME
+
+from ..checkpoints.history import keep_split
+from ..checkpoints.layout import TRAINING_FILE
+from ..checkpoints.save import write_whole
+from ..model.configuration_hfskin import ARCHITECTURE
+from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.modeling_hfskin import Partner
+from .resume import last_complete_checkpoint
+from .run import uncalibrated_model
+from .trainer import EMA_FILE
+
+
+def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
+    """The mean of the checkpoints' weights (a "model soup", Wortsman et al. 2022), saved as a checkpoint.
+
+    Of a run whose Trainer checkpoints are still there, the last epoch counts and not the one that validation chose: on
+    a few pictures of the rare classes that choice is mostly luck, and an average does not need it. So the mean of a run
+    and the one that it went on from takes that one's last epoch, though the run began with the epoch that was chosen.
+
+    It answers about as well as the models together, in the time of one. That holds for runs that went on from one
+    checkpoint; runs from different random heads have no common mean. BatchNorm's statistics are averaged as well.
+    What calibration stored is not taken over: calibrate the result.
+
+    Returns:
+        `output`, with the first checkpoint's processor, and its training.json with the others' under "averaged" and
+        without what validation chose.
+
+    Raises:
+        ValueError: fewer than two checkpoints, or of different architectures.
+        OSError: a folder lacks the model, the processor or training.json.
+    """
+    if len(folders) < 2:
+        raise ValueError("an average needs two checkpoints or more")
+    models = [uncalibrated_model(folder) for folder in folders]
+    for folder, model in zip(folders, models, strict=True):
+        if checkpoint := last_complete_checkpoint(folder / "trainer"):
+            load_model(model, _weights_of(Path(checkpoint)))
+    first, *others = (model.state_dict() for model in models)
+    for folder, state in zip(folders[1:], others, strict=True):
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in first.items()}:
+            raise ValueError(
+                f"{folder} and {folders[0]} have different architectures; average runs from one checkpoint"
+            )
+    mean = {k: torch.stack([s[k].double() for s in (first, *others)]).mean(dim=0).to(v.dtype) for k, v in first.items()}
+    models[0].load_state_dict(mean)
+    models[0].save_pretrained(output)
+    HfskinImageProcessor.from_pretrained(folders[0]).save_pretrained(output)
+    facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
+    del facts["best"], facts["history"]
+    facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in of_others]
+    write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+    keep_split(folders[0], output)
+    return output
+
+
+def _weights_of(checkpoint: Path) -> Path:
+    """The averaged weights of one of Trainer's checkpoints; the weights themselves of a run that averages none."""
+    average = checkpoint / EMA_FILE
+    return average if average.is_file() else checkpoint / SAFE_WEIGHTS_NAME
+
+
+def join_checkpoints(folders: Sequence[Path], output: Path) -> Path:
+    """Several checkpoints as one model that answers with the mean of their logits (Lakshminarayanan et al. 2017).
+
+    Networks of different backbones err differently, so together they answer better than each, and in the time of all.
+    The attention maps, the features and so the gate are the first one's. What calibration stored is not taken over:
+    calibrate the result.
+
+    Args:
+        folders: of one image size, and trained on the same split, or what one of them was tested on another has seen.
+
+    Returns:
+        `output`, with the first checkpoint's processor, and its training.json with the others' under "partners".
+
+    Raises:
+        ValueError: fewer than two checkpoints, of different image sizes, or an ensemble among them.
+        OSError: a folder lacks the model, the processor or training.json.
+    """
+    if len(folders) < 2:
+        raise ValueError("an ensemble needs two checkpoints or more")
+    models = [uncalibrated_model(folder) for folder in folders]
+    processors = [HfskinImageProcessor.from_pretrained(folder) for folder in folders]
+    first, *others = models
+    for folder, model in zip(folders, models, strict=True):
+        if model.config.partners:
+            raise ValueError(f"{folder} is an ensemble already; give the checkpoints that it was made of")
+        if model.config.image_size != first.config.image_size:
+            sizes = " and ".join("x".join(map(str, m.config.image_size)) for m in (first, model))
+            raise ValueError(f"{folder} and {folders[0]} take pictures of different sizes, {sizes}")
+    for model, processor in zip(others, processors[1:], strict=True):
+        partner = Partner(model.config)
+        partner.network = model
+        scale, shift = _renormalisation(processors[0], processor)
+        partner.scale.copy_(scale), partner.shift.copy_(shift)
+        first.partners.append(partner)
+        first.config.partners.append({name: getattr(model.config, name) for name in ARCHITECTURE})
+    first.save_pretrained(output)
+    processors[0].save_pretrained(output)
+    facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
+    facts["partners"] = [{key: run[key] for key in run if key != "history"} for run in of_others]
+    write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+    keep_split(folders[0], output)
+    return output
+
+
+def _renormalisation(given: HfskinImageProcessor, wanted: HfskinImageProcessor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift, (3, 1, 1) each, that make pixels of one processor those of another."""
+    (mean, std), (its_mean, its_std) = (
+        (torch.tensor(p.image_mean).view(3, 1, 1), torch.tensor(p.image_std).view(3, 1, 1)) for p in (given, wanted)
+    )
+    return std / its_std, (mean - its_mean) / its_std

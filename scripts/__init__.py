@@ -1,0 +1,1 @@
+"""The laboratory: what produced every published number. The product imports nothing of it."""

@@ -1,0 +1,81 @@
+"""What 8-bit integers gain in time and cost in accuracy, for the embedded checkpoint."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
+from hfskin.evaluation.bootstrap import LesionBootstrap, interval
+from hfskin.evaluation.metrics import balanced_accuracies
+from hfskin.export.int8 import export_int8
+from hfskin.inference.base import softmax
+from hfskin.inference.onnx import OnnxPipeline
+from hfskin.model.labels import CLASSES
+
+from ..paper.timing import alternate
+from .networks import embedded
+
+BATCH = 32
+
+
+def measure_int8(split: pd.DataFrame, batches: tuple[int, ...], rounds: int, threads: int, turn: float) -> dict:
+    """The embedded checkpoint on ONNX Runtime, in float32 and in 8 bits.
+
+    Args:
+        split: from `make_split`; activations' ranges are read from the training part, answers compared on the others.
+        turn: see `alternate`, at batch 1.
+
+    Returns:
+        seconds by batch, of "onnx" and "int8"; bytes of the file; parts: for "val", "test" and "both" n, the BMA of
+        float32 and its difference in 8 bits (paired: over the same resampled lesions); agreement: the share of pictures
+        whose most probable class is the same; probability: the mean absolute difference of a class's; accepted: the
+        share that the gate lets through, by contender.
+    """
+    unseen = split[split["split"] != "train"].reset_index(drop=True)
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = [Path(path) for path in split.loc[split["split"] == "train", "path"]]
+        file = export_int8(EMBEDDED_CHECKPOINT, pictures, Path(folder, "int8.onnx"))
+        pipelines = {"onnx": embedded().onnx(threads), "int8": OnnxPipeline(file, threads)}
+        seconds = {}
+        for batch in batches:
+            inputs = [values.numpy() for values in embedded().inputs(batch)]
+            runs = {name: partial(pipeline.run, *inputs) for name, pipeline in pipelines.items()}
+            seconds[str(batch)] = alternate(runs, rounds, turn=turn if batch == 1 else 0.0)
+        answers = {name: _answers(pipeline, unseen) for name, pipeline in pipelines.items()}
+        size = file.stat().st_size
+    return {"seconds": seconds, "bytes": size, **_compare(answers, unseen, pipelines["onnx"].config)}
+
+
+def _answers(pipeline: OnnxPipeline, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (N, 7) and gate scores (N,)."""
+    outputs = []
+    for start in range(0, len(rows), BATCH):
+        part = rows.iloc[start : start + BATCH]
+        patients = zip(part["path"], part["age"], part["sex"], part["localization"], strict=True)
+        batch = [pipeline.preprocess({"image": path, "patient": patient}) for path, *patient in patients]
+        outputs.append(pipeline.run(*(np.stack([row[key] for row in batch]) for key in ("pixel_values", "metadata"))))
+    logits, scores = (np.concatenate([o[name] for o in outputs]) for name in ("logits", "in_distribution_score"))
+    return softmax(logits), scores
+
+
+def _compare(answers: dict[str, tuple[np.ndarray, np.ndarray]], rows: pd.DataFrame, config) -> dict:
+    labels = np.array([CLASSES.index(dx) for dx in rows["dx"]])
+    (before, _), (after, _) = answers["onnx"], answers["int8"]
+    named_before, named_after = before.argmax(axis=1), after.argmax(axis=1)
+    parts = {}
+    for part in ("val", "test", "both"):
+        mine = np.ones(len(rows), bool) if part == "both" else (rows["split"] == part).to_numpy()
+        bootstrap = LesionBootstrap(rows["lesion_id"].to_numpy(str)[mine])
+        bma, changed = (
+            balanced_accuracies(labels[mine], named[mine], bootstrap) for named in (named_before, named_after)
+        )
+        parts[part] = {"n": int(mine.sum()), "bma": interval(bma), "difference": interval(changed - bma)}
+    return {
+        "parts": parts,
+        "agreement": float((named_before == named_after).mean()),
+        "probability": float(np.abs(before - after).mean()),
+        "accepted": {name: float((scores >= config.gate_threshold).mean()) for name, (_, scores) in answers.items()},
+    }

@@ -1,0 +1,1 @@
+"""Five-fold cross-validation of the published recipe."""

@@ -1,0 +1,1 @@
+"""Broken and hostile input for whatever reads input."""

@@ -1,0 +1,1 @@
+"""The paper's conditions, backbones and tables beside ours."""

@@ -1,0 +1,259 @@
+"""The paper's Tables 4 to 9 beside ours, as Markdown: ours come from results/paper/*/metrics.json and timing.json."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from hfskin.model.labels import CLASSES
+
+from ..markdown import markdown_table
+from .complexity import PAPER_TABLE3
+from .numbers import TABLE4, TABLE5, TABLE6, TABLE7, TABLE8, TABLE8_METRICS, TABLE9
+from .timing import REFERENCE
+
+EMPTY = "–"
+
+# Why a cell of ours is empty, where it is not just that nobody has run it yet.
+_NEEDS_GPU = (
+    "resnet50", "resnet152", "densenet201", "inception_resnet_v2", "nasnet_mobile", "nasnet_large", "vgg16",
+    "legacy_senet154",
+)  # fmt: skip
+NOT_RUN = dict.fromkeys(_NEEDS_GPU, "not run: needs a GPU")
+NOT_RUN["mobilenet_v3_large"] = "not run: no pretrained weights were at hand"
+NOT_RUN_YET = "not run: no hours were left for it on two cores"
+
+INTRODUCTION = """\
+# The paper's Tables 4 to 9 beside ours
+
+Rendered by `python -m scripts.paper --render` from `results/paper/*/metrics.json` and `timing.json` there; do
+not edit. A cell is **paper / ours**; intervals are 95 % (bootstrap over lesions). Not a medical device.
+
+The paper trained for at most 150 epochs at each backbone's own input size, on 600x450 pictures, from Keras' ImageNet
+weights. Where ours differs, the last column says how. Our Soft-Attention reads every channel, as the paper's equation
+does; its authors' Keras layer has a kernel of depth 3 and reads channels 0 to 2 alone, which is not repeated here. The
+paper's numbers are as printed, from its own random split of the same kind: a difference of a point or two says little.
+"""
+LEAK = (
+    "Split: `paper` (90/10 by picture, rows without an age dropped), validation part{pictures}. **It leaks**: pictures "
+    "of one lesion stand on both sides{lesions}, and the same part chose the checkpoint. Not a measure of what to "
+    "expect on new patients."
+)
+
+
+def load_runs(folder: Path) -> list[dict]:
+    """The metrics.json of every run below `folder`, in the order of their names."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/metrics.json"))]
+
+
+def load_timing(folder: Path) -> dict | None:
+    """What `time_backbones` measured, None where it has not run."""
+    path = folder / "timing.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def render(runs: list[dict], timing: dict | None) -> str:
+    """The whole page as Markdown.
+
+    Raises:
+        ValueError: a run is of another split than the paper's.
+    """
+    for run in runs:
+        if run["data"]["split"] != "paper":
+            raise ValueError(f"a run of the split {run['data']['split']!r} does not belong beside the paper's tables")
+    accuracy = ["accuracy"]
+    sections = [
+        INTRODUCTION,
+        "## Table 4. Accuracy, augmented pictures, no metadata, no class weights",
+        _table(runs, {(name, "augmented"): (value,) for name, value in TABLE4.items()}, accuracy, _accuracy),
+        "## Table 5. Accuracy, metadata and weighted loss",
+        _table(runs, {(name, "metadata"): (value,) for name, value in TABLE5.items()}, accuracy, _accuracy),
+        "## Table 6. F1 score of every class",
+        _table(runs, TABLE6, [*CLASSES, "mean"], _by_class("f1")),
+        "## Table 7. Recall of every class",
+        _table(runs, TABLE7, [*CLASSES, "mean"], _by_class("sensitivity")),
+        "The paper's row of MobileNetV3-Large repeats its F1 scores of Table 6.",
+        "## Table 8. The mobile backbones",
+        _table(runs, {(name, "metadata"): row for name, row in TABLE8.items()}, [*TABLE8_METRICS], _table8_cells),
+        "All but accuracy are means over the classes; a class's balanced accuracy is (sensitivity + specificity) / 2.",
+        "## Table 9. Size, accuracy and time of a prediction",
+        _table9(runs, timing),
+        "## Loss weights: none, inverse share, new formula",
+        _loss_weights(runs),
+    ]
+    return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def describe(run: dict) -> str:
+    """How a run was made, in one line: recipe, resolution, initial weights, epochs, loss weights, device."""
+    training, recipe = run["training"], run["training"]["recipe"]
+    height, width = run["model"]["image_size"]
+    source = "x".join(map(str, training["picture_size"]))
+    first = training.get("before") or training
+    weights = first["backbone_weights"] or "random initial weights"
+    parts = [
+        f"{training['recipe_name']} recipe",
+        f"{width}x{height} from {source}",
+        {"timm": "timm's ImageNet weights"}.get(weights, weights),
+        f"{training['epochs_done']:g} of {recipe['epochs']} epochs",
+        f"after {training['before']['epochs_done']:g} epochs with augmentation" if training.get("before") else "",
+        f"loss weights: {loss_weights(recipe)}",
+        "metadata" if recipe["metadata_hidden"] else "no metadata",
+        "augmented" if recipe["augment"] else "not augmented",
+        f"{training['n_copies']} pictures with a second copy" if training["n_copies"] else "",
+        training["device"],
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def loss_weights(recipe: dict) -> str:
+    """The formula of the class weights in words, N pictures, N_c of a class, C classes."""
+    power, mean = recipe["weight_power"], recipe["weight_mean"]
+    known = {(0, 1): "none", (1, 1): "N/(C·N_c)", (1, len(CLASSES)): "N/N_c"}
+    words = known.get((power, mean), f"(N/(C·N_c))^{power:g}, mean {mean:g}")
+    melanoma = recipe.get("melanoma_weight", 1)  # older runs lack it
+    return words if melanoma == 1 else f"{words}, melanoma's times {melanoma:g}"
+
+
+def metrics_of(run: dict) -> dict:
+    """The metrics of a run with what it was given: metadata where it has the branch."""
+    return run["results"]["with_metadata"]["metrics"]
+
+
+def _table(
+    runs: list[dict], paper: dict[tuple[str, str], tuple], columns: list[str], ours: Callable[[dict], list]
+) -> str:
+    """A row for every run of the paper's rows (or one that says why there is none), then what the paper lacks."""
+    conditions = sorted({condition for _, condition in paper})
+    extra = sorted({_key(run) for run in runs if _key(run)[1] in conditions} - set(paper))
+    lines = []
+    for key in [*paper, *extra]:
+        printed = [_two_digits(value) for value in paper.get(key, [None] * len(columns))]
+        for run in [run for run in runs if _key(run) == key] or [None]:
+            values = ours(run) if run else [EMPTY] * len(columns)
+            cells = [f"{theirs} / {value}" for theirs, value in zip(printed, values, strict=True)]
+            name = key[0] if len(conditions) == 1 else ", ".join(key)
+            lines.append([name, *cells, _how(run, key[0])])
+    return split_note(runs, conditions) + "\n\n" + markdown_table(["backbone", *columns, "how ours was made"], lines)
+
+
+def split_note(runs: list[dict], conditions: list[str]) -> str:
+    """That the split leaks, with the numbers of the runs where there are any."""
+    counts = {(run["data"]["images"], run["data"]["leaking_lesions"]) for run in runs if _key(run)[1] in conditions}
+    pictures = " or ".join(str(images) for images, _ in sorted(counts))
+    lesions = " or ".join(str(leaking) for _, leaking in sorted(counts))
+    return LEAK.format(
+        pictures=f" ({pictures} pictures)" if counts else "", lesions=f" ({lesions} lesions in ours)" if counts else ""
+    )
+
+
+def _table9(runs: list[dict], timing: dict | None) -> str:
+    times = timing["backbones"] if timing else {}
+    ran = {backbone for backbone, condition in map(_key, runs) if condition == "metadata"}
+    lines = []
+    for name in dict.fromkeys([*TABLE9, *times, *sorted(ran)]):
+        for run in [run for run in runs if _key(run) == (name, "metadata")] or [None]:
+            accuracy = f"{_two_digits(TABLE9.get(name, [None])[0])} / {_accuracy(run)[0] if run else EMPTY}"
+            size, time = _size_cells(name, times.get(name)), _time_cells(name, times.get(name))
+            lines.append([name, *size, accuracy, *time, _how(run, name)])
+    columns = [
+        "backbone",
+        "parameters, M",
+        "layers",
+        "accuracy",
+        "time, batch 1",
+        "batch 32",
+        "ms, batch 1",
+        "batch 32",
+    ]
+    how = "Ours: not measured yet."
+    if timing:
+        how = (
+            f"Ours: whole models with random weights and the paper's head, float32, at each backbone's own input size, "
+            f"all in one run on {timing['device']}, {timing['threads']} threads, torch {timing['torch']}."
+        )
+    explanation = (
+        f"Time is that of a picture as a ratio to {REFERENCE}; the paper's comes from its "
+        f"{', '.join(str(seconds) for _, seconds in TABLE9.values())} s. Milliseconds a picture are ours alone. {how}"
+    )
+    return "\n\n".join(
+        [split_note(runs, ["metadata"]), markdown_table([*columns, "how ours was made"], lines), explanation]
+    )
+
+
+def _size_cells(name: str, measured: dict | None) -> list[str]:
+    _, parameters, layers = PAPER_TABLE3[name] if name in TABLE9 else (None, EMPTY, EMPTY)
+    ours = (f"{measured['parameters'] / 1e6:.1f}", str(measured["layers"])) if measured else (EMPTY, EMPTY)
+    return [f"{parameters} / {ours[0]}", f"{layers} / {ours[1]}"]
+
+
+def _time_cells(name: str, measured: dict | None) -> list[str]:
+    paper = f"{TABLE9[name][1] / TABLE9[REFERENCE][1]:.1f}" if name in TABLE9 else EMPTY
+    if measured is None:
+        return [f"{paper} / {EMPTY}"] * 2 + [EMPTY] * 2
+    ratios = [f"{paper} / {ratio:.1f}" for ratio in measured["ratio"].values()]
+    return [*ratios, *(f"{ms:.2f}" for ms in measured["ms_per_picture"].values())]
+
+
+def _loss_weights(runs: list[dict]) -> str:
+    """Ours alone: what ran with another weighting than the recipe's, beside the same with the recipe's."""
+    introduction = "The paper says what its weights do and prints no table of it. Ours alone:"
+    conditions = ["inverse_share", "metadata", "unweighted"]
+    compared = {_group(run) for run in runs if _key(run)[1] in ("unweighted", "inverse_share")}
+    lines = []
+    for run in sorted((run for run in runs if _group(run) in compared and _key(run)[1] in conditions), key=_group):
+        metrics = metrics_of(run)
+        melanoma = metrics["per_class"]["mel"]["sensitivity"]
+        shown = (metrics["accuracy"], metrics["bma"], metrics["macro"]["f1"], melanoma)
+        weights = loss_weights(run["training"]["recipe"])
+        lines.append([run["model"]["backbone"], weights, *map(_with_interval, shown), describe(run)])
+    columns = ["backbone", "loss weights", "accuracy", "mean recall", "mean F1", "mel recall", "how ours was made"]
+    table = markdown_table(columns, lines) if lines else f"{NOT_RUN_YET.capitalize()}."
+    return "\n\n".join([introduction, split_note(runs, conditions), table])
+
+
+def _key(run: dict) -> tuple[str, str]:
+    return run["model"]["backbone"], run["training"]["condition"]
+
+
+def _group(run: dict) -> tuple:
+    """Runs that differ in the condition alone."""
+    training = run["training"]
+    size = tuple(run["model"]["image_size"])
+    return run["model"]["backbone"], training["recipe_name"], size, training["recipe"]["epochs"], training["seed"]
+
+
+def _how(run: dict | None, backbone: str) -> str:
+    return NOT_RUN.get(backbone, NOT_RUN_YET) if run is None else describe(run)
+
+
+def _accuracy(run: dict) -> list[str]:
+    return [_with_interval(metrics_of(run)["accuracy"])]
+
+
+def _by_class(rate: str) -> Callable[[dict], list[str]]:
+    def cells(run: dict) -> list[str]:
+        metrics = metrics_of(run)
+        classes = [_two_digits(metrics["per_class"][name][rate]["value"]) for name in CLASSES]
+        return [*classes, _with_interval(metrics["macro"][rate])]
+
+    return cells
+
+
+def _table8_cells(run: dict) -> list[str]:
+    cells = []
+    for path in TABLE8_METRICS.values():
+        value = metrics_of(run)
+        for key in path:
+            value = value[key]
+        cells.append(_two_digits(value["value"]))
+    return cells
+
+
+def _with_interval(value: dict) -> str:
+    if value["low"] is None:
+        return _two_digits(value["value"])
+    return f"{value['value']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+
+
+def _two_digits(value: float | None) -> str:
+    return EMPTY if value is None else f"{value:.2f}"

@@ -1,0 +1,94 @@
+"""How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
+the mean of its weights and those of what it went on from; of a run, these are the last epoch's (averaging.py), though
+the first round begins with the epoch that validation chose. The last round but one shows Soft-Attention where the
+lesion is, the last one shows pictures nearly as they are. A small network that is trained beside it answers with it in
+the end.
+These are today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from hfskin.training.fingerprint import differences, run_identity
+from hfskin.training.merging import average_checkpoints, join_checkpoints
+from hfskin.training.recipes import CONTINUE, FINE_TUNE, MODERN, PARTNER, TEACH, Recipe
+from hfskin.training.run import is_finished, train
+
+PARTNER_BACKBONE = "mobilenet_v3_small"
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What [`train_in_stages`] makes a model of.
+
+    Args:
+        backbone, weights, image_size, copies: see [`train`].
+        epochs: of the first run and of each round of `continue` after it.
+        masks: lesion masks by image id for `teach`, which is left out without them.
+        partner_weights: of the small network that answers with the model, a `PARTNER_BACKBONE`.
+    """
+
+    backbone: str = "efficientnet_lite0"
+    weights: str = "timm"
+    image_size: tuple[int, int] = (144, 192)
+    epochs: tuple[int, ...] = (14, 12)
+    copies: Mapping[str, Path] | None = None
+    masks: Mapping[str, Path] | None = None
+    partner_weights: str = "timm"
+
+
+def train_in_stages(
+    split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0, deadline: float = math.inf
+) -> Path | None:
+    """Train on a split by the recipes `modern`, `continue`, `teach` and `fine-tune`, and join what comes of it with a
+    network of the recipe `partner`. What was done in `runs` stays.
+
+    Args:
+        split: from `make_split` or `fold_split`.
+        runs: a folder for the runs of this split alone.
+        deadline: of `time.monotonic`; a run that is not done by then is left with a checkpoint to resume from.
+
+    Returns:
+        The checkpoint, not yet calibrated; None where the time was too short.
+
+    Raises:
+        ValueError: `runs` holds one that was trained in another way.
+    """
+
+    def finished(run: Path, recipe: Recipe, backbone: str | None = None, weights: str = "timm", **how) -> bool:
+        given = (recipe, backbone, weights, stages.image_size, stages.copies)
+        if is_finished(run):
+            if found := differences(run, run_identity(split, *given, **how)):
+                raise ValueError(f"{run} was trained in another way: {found}; give another folder for the runs or "
+                                 f"delete {runs}")  # fmt: skip
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        left = None if deadline == math.inf else (deadline - time.monotonic()) / 60
+        train(split, run, *given, max_minutes=left, **how)
+        return is_finished(run)
+
+    first, *more = stages.epochs
+    model = runs / "first"
+    if not finished(model, replace(MODERN, epochs=first), stages.backbone, stages.weights, seed=seed):
+        return None
+    rounds = [(replace(CONTINUE, epochs=epochs), None) for epochs in more]
+    if stages.masks is not None:
+        rounds.append((TEACH, stages.masks))
+    rounds.append((FINE_TUNE, None))
+    for i, (recipe, masks) in enumerate(rounds, start=1):
+        run, mean = runs / f"round{i}", runs / f"round{i}-mean"
+        if not finished(run, recipe, start=model, masks=masks, seed=10 * i + seed):
+            return None
+        if not is_finished(mean):
+            average_checkpoints([run, model], mean)
+        model = mean
+    partner, joined = runs / "partner", runs / "joined"
+    if not finished(partner, PARTNER, PARTNER_BACKBONE, stages.partner_weights, seed=100 + seed):
+        return None
+    return joined if is_finished(joined) else join_checkpoints([model, partner], joined)

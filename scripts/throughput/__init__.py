@@ -1,0 +1,1 @@
+"""How fast a folder of pictures is answered."""

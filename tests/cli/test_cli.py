@@ -1,0 +1,154 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import hfskin
+from hfskin.cli import app
+from hfskin.inference.batch.items import Item, MetadataTableError, find_pictures, predict_items, read_patients
+
+
+@pytest.fixture
+def run(tiny_checkpoint):
+    def invoke(*args, model=tiny_checkpoint):
+        return CliRunner().invoke(app, ["predict", *map(str, args), "--model", str(model)])
+
+    return invoke
+
+
+@pytest.fixture
+def mixed_folder(tmp_path, table):
+    """Three lesions, a text file named .jpg and an empty one."""
+    folder = tmp_path / "mixed"
+    (folder / "deep").mkdir(parents=True)
+    for path in table["path"][:3]:
+        (folder / "deep" / path.name).write_bytes(path.read_bytes())
+    (folder / "a_text.jpg").write_text("hello")
+    (folder / "b_empty.png").write_bytes(b"")
+    return folder
+
+
+def test_json_gives_the_pipelines_numbers(run, tiny_checkpoint, lesion_path):
+    result = run(lesion_path, "--age", "55", "--sex", "male", "--localization", "back", "--format", "json")
+    assert result.exit_code == 0
+    (row,) = json.loads(result.stdout)
+    expected = hfskin.load(tiny_checkpoint)(lesion_path, age=55, sex="male", localization="back")
+    expected = expected.to_dict()
+    assert row.pop("image") == lesion_path.name
+    assert row.pop("probabilities") == pytest.approx(expected.pop("probabilities"))
+    assert row.keys() == expected.keys()
+    for key, value in row.items():
+        assert value == (pytest.approx(expected[key]) if isinstance(value, float) else expected[key])
+
+
+def test_a_bad_file_is_reported_and_the_others_are_done(run, mixed_folder):
+    result = run(mixed_folder, "--format", "csv")
+    assert result.exit_code == 1
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["image"] for row in rows][:2] == ["a_text.jpg", "b_empty.png"]
+    assert len(rows) == 5
+    assert "not a picture" in rows[0]["error"]
+    assert "empty" in rows[1]["error"]
+    assert all(row["error"] == "" and row["nv"] for row in rows[2:])
+    assert "a_text.jpg: not a picture" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_isic_submission(run, table, tmp_path):
+    result = run(*table["path"][:2], "--format", "isic", "-o", tmp_path / "isic.csv")
+    assert result.exit_code == 0
+    lines = (tmp_path / "isic.csv").read_text().splitlines()
+    assert lines[0] == "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC"
+    assert [line.split(",")[0] for line in lines[1:]] == list(table["image_id"][:2])
+    assert sum(map(float, lines[1].split(",")[1:])) == pytest.approx(1)
+
+
+def test_metadata_table_is_used_by_image_id(run, data_folder, table, tiny_checkpoint):
+    row = table.iloc[8]
+    result = run(row["path"], "--metadata", data_folder / "HAM10000_metadata.csv", "--format", "json")
+    expected = hfskin.load(tiny_checkpoint)(
+        row["path"], age=row["age"], sex=row["sex"], localization=row["localization"]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)[0]["probabilities"] == pytest.approx(expected.probabilities)
+
+
+def test_wrong_options_are_one_line(run, lesion_path, tmp_path):
+    for args, message in (
+        (["--age", "abc"], "age: 'abc'"),
+        (["--age", "300"], "outside 0 to 120"),
+        (["--localization", "moon"], "localization: 'moon'"),
+        (["--metadata", tmp_path / "none.csv"], "none.csv: not a readable CSV"),
+    ):
+        result = run(lesion_path, *args)
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+    assert "no pictures in this folder" in run(tmp_path).stderr
+    assert "has no config.json" in run(lesion_path, model=tmp_path).stderr
+
+
+def test_a_failed_write_leaves_the_old_file(run, lesion_path, tmp_path):
+    output = tmp_path / "out.csv"
+    output.write_text("good")
+    (tmp_path / ".out.csv.writing").mkdir()  # makes the temporary name unwritable
+    result = run(lesion_path, "-o", output)
+    assert result.exit_code == 2
+    assert output.read_text() == "good"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"image_id,age\nA,1\nA,2\n", "'A' stands twice"),
+        (b"name,age\nA,1\n", "no column named image_id"),
+        (b"image_id,colour\nA,1\n", "none of the columns age, sex, localization"),
+        ("image_id,age\nÄ,1\n".encode("utf-16"), "not a readable CSV"),
+        (b"", "no column named"),
+    ],
+)
+def test_bad_metadata_tables(tmp_path, data, message):
+    (tmp_path / "m.csv").write_bytes(data)
+    with pytest.raises(MetadataTableError, match=message):
+        read_patients(tmp_path / "m.csv")
+
+
+def test_isic_column_names_and_wrong_rows(tmp_path, tiny_checkpoint, lesion_path):
+    (tmp_path / "m.csv").write_text("isic_id,age_approx,anatom_site_general\nA,55,posterior torso\nB.jpg,abc,\n")
+    patients = read_patients(tmp_path / "m.csv")
+    assert patients == {"A": ("55", None, "posterior torso"), "B": ("abc", None, "")}
+    items = [Item("A.jpg", lesion_path, patients["A"]), Item("B.jpg", lesion_path, patients["B"])]
+    good, bad = predict_items(hfskin.load(tiny_checkpoint), items)
+    assert good.prediction is not None
+    assert bad.prediction is None
+    assert bad.error.startswith("B.jpg: age: 'abc'")
+
+
+def test_order_is_kept_over_many_batches(tiny_checkpoint, table, mixed_folder):
+    pictures = [*table["path"], mixed_folder / "a_text.jpg"] * 2
+    rows = list(predict_items(hfskin.load(tiny_checkpoint), [Item(p.name, p) for p in pictures], batch_size=5))
+    assert [row.name for row in rows] == [p.name for p in pictures]
+    assert sum(row.error is not None for row in rows) == 2
+
+
+def test_folders_are_searched_and_named_relative(mixed_folder, lesion_path):
+    names = [name for name, _ in find_pictures([lesion_path, mixed_folder])]
+    assert names[0] == lesion_path.name
+    assert all(name.startswith("deep/") for name in names[3:])
+
+
+def test_the_installed_command_answers(tiny_checkpoint, lesion_path):
+    command = [sys.executable, "-m", "hfskin.cli", "predict", str(lesion_path), "--model", str(tiny_checkpoint)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert lesion_path.name in result.stdout
+    assert result.stderr == ""
+
+
+def test_backbones_lists_the_papers_table():
+    result = CliRunner().invoke(app, ["backbones"])
+    assert result.exit_code == 0
+    assert "nasnet_mobile" in result.stdout

@@ -1,0 +1,513 @@
+"""The page without a browser: answers as HTML, uploads, checkpoints, the endpoints."""
+
+import ast
+import asyncio
+import base64
+import json
+import os
+import shutil
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from demo_fixtures import LESIONS, random_checkpoint
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+
+import hfskin
+from hfskin.checkpoints.hub import HubError
+from hfskin.demo import text, uploads
+from hfskin.demo.answer import answer_html, percent
+from hfskin.demo.batch import look_at_all, rows_html
+from hfskin.demo.card import plots_html, render_card
+from hfskin.demo.checkpoints import Checkpoints, split_revision
+from hfskin.demo.example_lesions import load_examples
+from hfskin.demo.session_files import SessionFiles
+from hfskin.inference.batch.items import Row
+from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
+
+
+@pytest.fixture(scope="module")
+def pipeline(page_checkpoint):
+    return hfskin.load(page_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def prediction(pipeline):
+    return pipeline(LESIONS[0], age=50, sex="female", localization="back")
+
+
+@pytest.fixture
+def thresholds():
+    return hfskin.HfskinConfig(
+        malignant_threshold=0.2, malignant_sensitivity=0.95, conformal_threshold=0.1, conformal_coverage=0.9
+    )
+
+
+def test_every_sex_and_site_has_plain_words():
+    assert set(text.SEXES) == set(SEXES)
+    assert set(text.SITES) == set(SITES)
+
+
+def test_one_example_a_class_with_its_picture_and_true_diagnosis():
+    examples = load_examples()
+    assert [example.dx for example in examples] == list(CLASSES)
+    assert all(example.path.is_file() and example.dx_type in text.TRUTH_HOW for example in examples)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0, "under 1\u00a0%"), (0.004, "under 1\u00a0%"), (0.126, "13\u00a0%"), (0.999, "over 99\u00a0%")],
+)
+def test_percent_never_says_none_or_all(share, words):
+    assert percent(share) == words
+
+
+def test_suspicious_answer_names_the_threshold_and_sends_to_a_dermatologist(prediction, thresholds):
+    suspicious = replace(
+        prediction, label="nv", malignant_probability=0.31, suspicious=True, prediction_set=["mel", "nv"]
+    )
+    html = answer_html(suspicious, thresholds, None, "")
+    assert text.SUSPICIOUS in html
+    assert "31\u00a0%" in html
+    assert "threshold of 20\u00a0%" in html
+    assert text.NEXT_SUSPICIOUS in html
+    assert "Candidates: melanoma, melanocytic nevus (common mole)." in html
+    assert text.SKIN_NOTE in html
+
+
+def test_harmless_answer_does_not_promise(prediction, thresholds):
+    html = answer_html(
+        replace(prediction, label="nv", malignant_probability=0.02, suspicious=False), thresholds, None, ""
+    )
+    assert text.NOT_SUSPICIOUS in html
+    assert "does not prove" in html
+    assert text.NEXT_OTHER in html
+
+
+def test_without_calibration_the_answer_says_so_and_claims_no_set(prediction):
+    html = answer_html(replace(prediction, label="nv", suspicious=None), hfskin.HfskinConfig(), None, "")
+    assert text.WITHOUT_THRESHOLD in html
+    assert "Candidates" not in html
+
+
+@pytest.mark.parametrize("suspicious", [None, False])
+def test_a_malignant_first_place_is_nothing_to_wait_on_whatever_the_threshold(prediction, thresholds, suspicious):
+    html = answer_html(replace(prediction, label="mel", suspicious=suspicious), thresholds, None, "")
+    assert text.NEXT_SUSPICIOUS in html
+    assert text.NEXT_OTHER not in html
+
+
+def test_refusal_shows_no_diagnosis_and_no_number(prediction, thresholds):
+    html = answer_html(replace(prediction, label=None, in_distribution=False), thresholds, None, "")
+    assert text.REFUSED in html
+    assert text.REFUSED_NEXT in html
+    assert "%" not in html
+    assert not any(name in html for name in DIAGNOSES.values())
+
+
+def test_what_people_typed_or_named_is_escaped(prediction, thresholds):
+    evil = "<img src=x onerror=alert(1)>"
+    assert "<img" not in answer_html(replace(prediction, warnings=[evil]), thresholds, None, evil)
+    assert "<img" not in rows_html([Row(evil, error=evil), Row(evil, prediction)], thresholds, evil)
+
+
+def test_a_batch_row_begins_with_the_verdict_and_names_the_candidates(prediction, thresholds):
+    row = Row("a.jpg", replace(prediction, label="nv", suspicious=True, prediction_set=["mel", "nv"]))
+    cells = rows_html([row], thresholds, "").split("<td>")[1:]
+    assert text.BATCH_FLAG in cells[0]
+    assert "melanoma, melanocytic nevus (common mole)" in cells[2]
+
+
+@pytest.mark.parametrize(("label", "suspicious"), [("mel", None), ("mel", False), ("nv", True)])
+def test_a_batch_row_is_flagged_where_a_single_answer_sends_to_a_dermatologist(
+    prediction, thresholds, label, suspicious
+):
+    urgent = replace(prediction, label=label, suspicious=suspicious)
+    assert text.NEXT_SUSPICIOUS in answer_html(urgent, thresholds, None, "")
+    html = rows_html([Row("a.jpg", urgent)], thresholds, "")
+    assert '<tr class="high">' in html
+    assert text.BATCH_FLAG in html
+
+
+def test_a_batch_ends_with_what_to_do(prediction, thresholds):
+    calm = replace(prediction, label="nv", suspicious=False)
+    html = rows_html([Row("a.jpg", calm)], thresholds, "")
+    assert text.BATCH_FLAG not in html
+    assert text.NEXT_OTHER in html.split("</table>")[1]
+
+
+def test_a_batch_says_what_of_pictures_and_table_lies_alone(tiny_checkpoint, tmp_path, thresholds):
+    table = tmp_path / "patients.csv"
+    table.write_text(f"image_id,age\n{LESIONS[0].stem},50\nanother<b>,60\n")
+    archive, notes = make_zip(tmp_path / "a.zip", {"deep/one.jpg": LESIONS[1].read_bytes()}), []
+    files = [str(LESIONS[0]), str(archive)]
+    rows = look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, str(table), note=notes.append)
+    assert [note.partition(":")[0] for note in notes] == ["patients.csv"] * 2
+    assert "1 pictures have no row, such as one" in notes[0]
+    assert "1 rows have no picture, such as another<b>" in notes[1]
+    html = rows_html(rows, thresholds, "", notes)
+    assert "such as one:" in html
+    assert "<b>" not in html
+    assert look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, None, note=notes.append)
+    assert len(notes) == 2, "without a table there is nothing to say"
+
+
+def test_the_answer_says_what_the_patient_changed(prediction, thresholds):
+    effects = {"age": dict.fromkeys(hfskin.CLASSES, 0.02), "localization": dict.fromkeys(hfskin.CLASSES, -0.01)}
+    html = answer_html(replace(prediction, label="nv"), thresholds, None, "", effects)
+    assert "age +6, site -3." in html  # three classes are malignant
+    effects = {"sex": dict.fromkeys(hfskin.CLASSES, -0.001)}
+    assert "sex 0." in answer_html(replace(prediction, label="nv"), thresholds, None, "", effects)
+    assert 'class="effects"' not in answer_html(prediction, thresholds, None, "", {})
+
+
+# The model card
+
+
+def test_the_cards_tables_scroll_and_are_reached_by_keyboard(tmp_path):
+    (tmp_path / "README.md").write_text("a | b\n\n| c | d |\n|---|---|\n| 1 | 2 |\n\nend\n")
+    card = render_card(lambda name: tmp_path / name)
+    assert '<div class="scroll" tabindex="0">\n\n| c | d |\n|---|---|\n| 1 | 2 |\n\n</div>\n\n\nend' in card
+    assert card.count("<div") == 1
+
+
+def test_card_loses_its_yaml_and_carries_its_plots(tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "roc.png").write_bytes(b"plot")
+    (tmp_path / "README.md").write_text(
+        "---\nlicense: cc\n---\n# Card\n\n![ROC](plots/roc.png)\n![out](../out.png)\n![gone](gone.png)\n"
+    )
+    card = render_card(lambda name: tmp_path / name if (tmp_path / name).exists() else None)
+    assert "license" not in card
+    assert "## Card" in card
+    assert "![ROC](data:image/png;base64,cGxvdA==)" in card
+    assert "![gone](gone.png)" in card
+    assert "![out](../out.png)" in card
+
+
+def test_plots_beside_the_weights_are_shown_with_what_they_show(tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "roc.png").write_bytes(b"plot")
+    html = plots_html(lambda name: tmp_path / name if (tmp_path / name).exists() else None)
+    assert html.count("<img") == 1
+    assert f'src="data:image/png;base64,cGxvdA==" alt="{text.PLOTS["plots/roc.png"]}"' in html
+
+
+def test_checkpoint_without_a_card():
+    assert render_card(lambda name: None) == text.NO_CARD
+    assert plots_html(lambda name: None) == ""
+
+
+# Uploads
+
+
+def make_zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def open_upload(*paths: Path, patients=None) -> tuple[list, dict[str, str]]:
+    upload = uploads.Upload(list(paths), patients or {})
+    items = list(upload.items())
+    return items, {row.name: row.error for row in upload.refused}
+
+
+def test_zip_members_become_items_with_their_patients(tmp_path):
+    lesion = LESIONS[0].read_bytes()
+    archive = make_zip(tmp_path / "a.zip", {"x/one.jpg": lesion, "__MACOSX/x/one.jpg": b"", "notes.txt": b"hello"})
+    items, refused = open_upload(archive, LESIONS[1], patients={"one": (50, "male", "back")})
+    assert [(item.name, item.patient) for item in items] == [
+        ("x/one.jpg", (50, "male", "back")),
+        (LESIONS[1].name, (None, None, None)),
+    ]
+    assert items[0].image == lesion
+    assert refused == {"notes.txt": f"notes.txt: {text.NOT_A_PICTURE}"}
+
+
+@pytest.mark.parametrize("name", ["../up.jpg", "a/../../up.jpg", "/root.jpg", "..\\up.jpg", "C:\\up.jpg"])
+def test_zip_members_that_climb_out_are_refused(tmp_path, name):
+    items, refused = open_upload(make_zip(tmp_path / "a.zip", {name: LESIONS[0].read_bytes()}))
+    assert items == []
+    assert text.ZIP_CLIMBS in next(iter(refused.values()))
+
+
+def test_zip_bomb_is_refused_before_it_fills_the_memory(tmp_path):
+    archive = make_zip(
+        tmp_path / "a.zip", {"bomb.png": bytes(uploads.MAX_FILE + 1), "good.jpg": LESIONS[0].read_bytes()}
+    )
+    assert archive.stat().st_size < uploads.MAX_FILE / 100
+    items, refused = open_upload(archive)
+    assert [item.name for item in items] == ["good.jpg"]
+    assert "larger than 50 MB" in refused["bomb.png"]
+
+
+def test_zip_with_an_endless_table_of_contents_is_refused(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {f"{i:060}.jpg": b"" for i in range(10_000)})
+    items, refused = open_upload(archive)
+    assert items == []
+    assert "too many files" in refused["a.zip"]
+
+
+def test_a_zip_member_without_a_name_is_refused(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {"x.jpg": LESIONS[0].read_bytes()})
+    archive.write_bytes(archive.read_bytes().replace(b"x.jpg", b"\0.jpg"))  # zipfile reads a name up to the first \0
+    items, refused = open_upload(archive)
+    assert items == []
+    assert refused == {"a.zip": f"a.zip: {text.ZIP_BROKEN}"}
+
+
+def test_broken_zip_and_broken_member_are_refused(tmp_path):
+    (tmp_path / "text.zip").write_text("not a zip file")
+    good = make_zip(tmp_path / "good.zip", {"one.jpg": LESIONS[0].read_bytes(), "two.jpg": LESIONS[1].read_bytes()})
+    data = bytearray(good.read_bytes())
+    data[200:260] = bytes(60)  # inside the first member
+    (tmp_path / "hurt.zip").write_bytes(data)
+    items, refused = open_upload(tmp_path / "text.zip", tmp_path / "hurt.zip")
+    assert [item.name for item in items] == ["two.jpg"]
+    assert set(refused) == {"text.zip", "one.jpg"}
+
+
+def test_encrypted_member_is_refused(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {"one.jpg": b"secret"})
+    data = bytearray(archive.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # the flag in the table of contents
+    archive.write_bytes(data)
+    items, refused = open_upload(archive)
+    assert items == []
+    assert text.ZIP_ENCRYPTED in refused["one.jpg"]
+
+
+def test_pictures_beyond_the_limit_are_named(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {f"{i}.jpg": b"x" for i in range(uploads.MAX_PICTURES + 2)})
+    items, refused = open_upload(archive)
+    assert len(items) == uploads.MAX_PICTURES
+    assert len(refused) == 2
+
+
+def test_a_file_lives_until_the_last_visit_that_uses_it_is_over(tmp_path):
+    shared, own = tmp_path / "shared.jpg", tmp_path / "own.jpg"
+    shared.touch(), own.touch()
+    files = SessionFiles()
+    files.hold("a", str(shared), str(own), None)
+    files.hold("b", str(shared))
+    files.release("a")
+    assert shared.exists()
+    assert not own.exists()
+    files.release("b")
+    assert not shared.exists()
+    files.release("never came")
+
+
+def test_visits_that_never_end_are_forgotten_once_their_files_are_gone(tmp_path):
+    files = SessionFiles()
+    for i in range(100):
+        path = tmp_path / f"{i}.jpg"
+        path.touch()
+        files.hold(f"visit {i}", str(path))
+        path.unlink()  # gradio does, when its time is up
+    assert len(files._held) == 1
+
+
+# Checkpoints
+
+
+def test_checkpoint_choice(tiny_checkpoint, tmp_path):
+    other = random_checkpoint(tmp_path / "other")
+    checkpoints = Checkpoints(str(tiny_checkpoint))
+    assert checkpoints.get("") is checkpoints.get(str(tiny_checkpoint))
+    chosen = checkpoints.get(str(other))
+    assert chosen is checkpoints.get(str(other)), "a checkpoint in use is not read again"
+    assert chosen.name == "other"
+    assert len(chosen.revision) == 12
+    assert chosen.revision in chosen.describe()
+    assert str(tmp_path) not in chosen.describe()
+    assert checkpoints.renew(str(other)) is not chosen, "but it is when somebody asks for it anew"
+
+
+def test_checkpoint_that_is_none_of_ours_is_refused(tiny_checkpoint, tmp_path):
+    for name in ("model.safetensors", "preprocessor_config.json"):
+        (tmp_path / name).write_bytes((tiny_checkpoint / name).read_bytes())
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "vit"}))
+    with pytest.raises(HubError, match='of a "vit" model, not of hfskin'):
+        Checkpoints(str(tiny_checkpoint)).get(str(tmp_path))
+    with pytest.raises(HubError):
+        Checkpoints(str(tiny_checkpoint)).get("no such checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (b"[]", "holds no settings; copy it again"),
+        (b'{"model_type": "hfsk', "damaged or only half there"),
+        (b'{"model_type": "\xff"}', "invalid start byte"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b" " * 1_000_001, "larger than 1 MB; copy it again"),
+    ],
+)
+def test_a_broken_config_is_one_line(tiny_checkpoint, tmp_path, config, message):
+    broken = shutil.copytree(tiny_checkpoint, tmp_path / "broken")
+    (broken / "config.json").write_bytes(config)
+    for ask in (Checkpoints, Checkpoints(str(tiny_checkpoint)).renew):
+        with pytest.raises(HubError, match=message) as raised:
+            ask(str(broken))
+        assert str(raised.value).startswith(f"{broken}: ")
+        assert "\n" not in str(raised.value)
+
+
+def test_an_onnx_file_is_no_checkpoint_for_the_page(tiny_checkpoint):
+    with pytest.raises(HubError, match=r"model\.onnx: an ONNX file; .* give the folder"):
+        Checkpoints(str(tiny_checkpoint)).get("runs/mine/model.onnx")
+
+
+def test_on_a_space_only_listed_checkpoints_are_read(tiny_checkpoint, tmp_path, monkeypatch):
+    listed, other = random_checkpoint(tmp_path / "listed"), random_checkpoint(tmp_path / "other")
+    monkeypatch.setenv("SPACE_ID", "somebody/hfskin")
+    monkeypatch.setenv("HFSKIN_CHECKPOINTS", f"{listed}, user/name")
+    checkpoints = Checkpoints(str(tiny_checkpoint))
+    assert checkpoints.get(str(listed)).name == "listed"
+    assert checkpoints.offer_others
+    with pytest.raises(HubError, match="only the checkpoints of its list"):
+        checkpoints.get(str(other))
+    monkeypatch.delenv("HFSKIN_CHECKPOINTS")
+    assert not Checkpoints(str(tiny_checkpoint)).offer_others
+
+
+def test_revision_is_split_off_a_repository_but_not_off_a_folder(tmp_path):
+    folder = tmp_path / "run@3"
+    folder.mkdir()
+    assert split_revision("user/name@v1") == ("user/name", "v1")
+    assert split_revision("user/name") == ("user/name", None)
+    assert split_revision(str(folder)) == (str(folder), None)
+
+
+# The endpoints
+
+
+@pytest.fixture(scope="module")
+def client(page_url):
+    client = Client(page_url, verbose=False)
+    yield client
+    client.close()
+
+
+def test_endpoint_gives_the_pipelines_numbers(client, pipeline):
+    for lesion, patient in ((LESIONS[0], (50, "female", "back")), (LESIONS[9], (None, None, None))):
+        answer = client.predict(handle_file(lesion), *patient, api_name="/predict")
+        assert answer.pop("names") == DIAGNOSES
+        expected = pipeline(lesion, *patient).to_dict()
+        assert answer["probabilities"] == pytest.approx(expected.pop("probabilities"), abs=1e-5)
+        for name in ("malignant_probability", "in_distribution_score"):
+            value = expected.pop(name)
+            assert answer[name] == (None if value is None else pytest.approx(value, abs=1e-4))
+        assert {name: answer[name] for name in expected} == expected
+
+
+def test_endpoint_takes_what_people_have_and_names_what_it_does_not_know(client, pipeline, tmp_path):
+    answer = client.predict(handle_file(LESIONS[0]), 50, "F", "leg", api_name="/predict")
+    assert answer["label"] == pipeline(LESIONS[0], 50, "female", "lower extremity").label
+    (tmp_path / "text.jpg").write_text("not a picture")
+    for arguments, message in (
+        ((handle_file(LESIONS[0]), -3, None, None), "age: -3"),
+        ((handle_file(LESIONS[0]), "abc", None, None), "age: 'abc'"),
+        ((handle_file(LESIONS[0]), None, "robot", None), "sex: 'robot'"),
+        ((handle_file(LESIONS[0]), None, None, "moon"), "localization: 'moon'"),
+        ((handle_file(tmp_path / "text.jpg"), None, None, None), "text.jpg: not a picture"),
+        ((None, None, None, None), "image: is missing"),
+    ):
+        with pytest.raises(AppError, match=message):
+            client.predict(*arguments, api_name="/predict")
+
+
+def test_batch_endpoint(client, pipeline, tmp_path):
+    (tmp_path / "text.jpg").write_text("not a picture")
+    archive = make_zip(tmp_path / "some.zip", {p.name: p.read_bytes() for p in LESIONS[:3]} | {"../out.jpg": b""})
+    table = tmp_path / "patients.csv"
+    table.write_text(f"image_id,age,sex,localization\n{LESIONS[0].stem},80,male,face\n{LESIONS[1].stem},300,,\n")
+    files = [handle_file(path) for path in (archive, LESIONS[3], tmp_path / "text.jpg")]
+    rows = {row["image"]: row for row in client.predict(files, handle_file(table), api_name="/predict_batch")}
+    assert set(rows) == {*(p.name for p in LESIONS[:4]), "text.jpg", "../out.jpg"}
+    first = pipeline(LESIONS[0], 80, "male", "face")
+    assert rows[LESIONS[0].name]["probabilities"] == pytest.approx(first.probabilities, abs=1e-5)
+    assert "300" in rows[LESIONS[1].name]["error"]
+    assert rows[LESIONS[3].name]["label"] == pipeline(LESIONS[3]).label
+    assert "not a picture" in rows["text.jpg"]["error"]
+    assert "leads out" in rows["../out.jpg"]["error"]
+    with pytest.raises(AppError, match="no column named image_id"):
+        client.predict(files, handle_file(make_csv(tmp_path / "bad.csv")), api_name="/predict_batch")
+
+
+def make_csv(path: Path) -> Path:
+    path.write_text("a,b\n1,2\n")
+    return path
+
+
+def test_endpoint_refuses_what_is_no_lesion(client, page_checkpoint, text_page):
+    if hfskin.HfskinConfig.from_pretrained(page_checkpoint).gate_threshold is None:
+        pytest.skip("this checkpoint has no in-distribution gate")
+    answer = client.predict(handle_file(text_page), None, None, None, api_name="/predict")
+    assert answer["label"] is None
+    assert answer["in_distribution"] is False
+
+
+def test_a_programs_files_are_gone_after_its_visit(page_url, temporary_files, tmp_path):
+    shutil.copy(LESIONS[8], tmp_path / "program.jpg")
+    visitor = Client(page_url, verbose=False)
+    visitor.predict(handle_file(tmp_path / "program.jpg"), None, None, None, api_name="/predict")
+    assert list(temporary_files.rglob("program.jpg"))
+    visitor.close()
+    until = time.monotonic() + 30
+    while list(temporary_files.rglob("program.jpg")) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not list(temporary_files.rglob("program.jpg"))
+
+
+def test_an_mcp_client_gets_the_pipelines_numbers(page_url, pipeline):
+    picture = f"data:image/jpeg;base64,{base64.b64encode(LESIONS[0].read_bytes()).decode()}"
+
+    def direct(headers=None, timeout=None, auth=None):
+        return httpx.AsyncClient(headers=headers, timeout=timeout, auth=auth, trust_env=False, follow_redirects=True)
+
+    async def ask():
+        async with (
+            streamablehttp_client(f"{page_url}gradio_api/mcp/", httpx_client_factory=direct) as (reader, writer, _),
+            ClientSession(reader, writer) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            patient = {"age": 50, "sex": "female", "localization": "back"}
+            return tools, await session.call_tool("predict", {"image": picture, **patient})
+
+    tools, answer = asyncio.run(ask())
+    assert set(tools) == {"predict", "predict_batch"}
+    assert "Not a medical device" in tools["predict"].description
+    expected = pipeline(LESIONS[0], 50, "female", "back").probabilities
+    assert ast.literal_eval(answer.content[0].text)["probabilities"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_only_the_two_endpoints_are_public_and_typed(client):
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(endpoints) == {"/predict", "/predict_batch"}
+    kinds = {p["parameter_name"]: p["type"].get("type") for p in endpoints["/predict"]["parameters"]}
+    assert kinds["age"] == "number"
+    assert kinds["sex"] == kinds["localization"] == "string"
+    assert "image" in kinds
+
+
+def test_a_file_over_the_limit_is_not_taken(page_url, temporary_files):
+    huge = {"files": ("huge.jpg", bytes(uploads.MAX_FILE + 10**6))}
+    assert httpx.post(f"{page_url}gradio_api/upload", files=huge, trust_env=False).status_code == 413
+    assert not any(path.stat().st_size > uploads.MAX_FILE for path in temporary_files.rglob("*.jpg"))
+
+
+def test_the_page_keeps_no_history_and_phones_nobody(client):
+    assert client.config["run_history"] is False
+    assert client.config["analytics_enabled"] is False
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"

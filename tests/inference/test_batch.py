@@ -1,0 +1,249 @@
+"""Folders: streaming, and going on after a kill."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import hfskin
+import scripts.throughput.__main__ as throughput
+from hfskin.cli import app
+from hfskin.inference import backend
+from hfskin.inference.base import BATCH_SIZE
+from hfskin.inference.batch.formats import FORMATS
+from hfskin.inference.batch.items import (
+    Item,
+    MetadataTableError,
+    Row,
+    find_pictures,
+    predict_items,
+    read_patients,
+    unmatched,
+)
+from hfskin.inference.batch.row_file import OutputError, RowFile, read_records
+
+LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
+READABLE = sorted(set(FORMATS) - {"table"})  # the formats that can be read back
+
+
+@pytest.fixture(scope="module")
+def rows(tiny_checkpoint, table) -> list[Row]:
+    """Real answers, one failure, and names that need quoting."""
+    answers = list(predict_items(hfskin.load(tiny_checkpoint), [Item(p.name, p) for p in table["path"][:4]]))
+    hard = ['a, "quoted".jpg', "two\nlines.jpg", "Muttermal ä.jpg"]
+    named = [Row(name, row.prediction) for name, row in zip(hard, answers, strict=False)]
+    return [*named, Row("bad.jpg", error="bad.jpg: the file is empty"), *answers]
+
+
+@pytest.fixture(scope="module")
+def big_folder(tmp_path_factory, table) -> Path:
+    """The 28 lesions several times over, as hard links where the disk allows it."""
+    folder = tmp_path_factory.mktemp("big")
+    for i in range(12):
+        for path in table["path"]:
+            try:
+                os.link(path, folder / f"{i:02}_{path.name}")
+            except OSError:
+                (folder / f"{i:02}_{path.name}").write_bytes(path.read_bytes())
+    return folder
+
+
+def predict_command(folder: Path, model: Path, output: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "hfskin.cli", "predict", str(folder), "--model", str(model), "-o", str(output),
+            *options]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_any_cut_is_gone_on_with_to_the_same_file(name, rows, tmp_path):
+    format, output, growing = FORMATS[name], tmp_path / "out", tmp_path / ".out.writing"
+    RowFile(output, format).write(rows)
+    whole = output.read_bytes()
+    assert whole == "".join(format.pieces(rows)).encode()
+    cuts = [0, 1, len(whole) - 1, len(whole), *random.Random(0).sample(range(len(whole)), 150)]
+    by_name = {row.name: row for row in rows}
+    for cut in cuts:
+        output.unlink()
+        growing.write_bytes(whole[:cut])
+        file = RowFile(output, format, resume=True)
+        file.write([by_name[name] for name, _ in file.missing((row.name, "") for row in rows)])
+        assert output.read_bytes() == whole, cut
+        assert not growing.exists()
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_whole_output_gets_only_what_is_new(name, rows, tmp_path):
+    format, output = FORMATS[name], tmp_path / "out"
+    RowFile(output, format).write(rows[:3])
+    file = RowFile(output, format, resume=True)
+    assert [name for name, _ in file.missing((row.name, "") for row in rows)] == [row.name for row in rows[3:]]
+    file.write(rows[3:])
+    assert output.read_text() == "".join(format.pieces(rows))
+
+
+def test_a_name_that_stands_twice_needs_two_rows(rows, tmp_path):
+    RowFile(tmp_path / "out", FORMATS["csv"]).write(rows[-1:])
+    name = rows[-1].name
+    file = RowFile(tmp_path / "out", FORMATS["csv"], resume=True)
+    assert file.missing([(name, "a"), (name, "b")]) == [(name, "b")]
+
+
+def test_another_format_is_not_gone_on_with(rows, tmp_path):
+    RowFile(tmp_path / "out", FORMATS["csv"]).write(rows)
+    for name in ("json", "isic"):
+        with pytest.raises(OutputError, match="is of another format"):
+            RowFile(tmp_path / "out", FORMATS[name], resume=True)
+    assert (tmp_path / "out").read_text() == "".join(FORMATS["csv"].pieces(rows))
+
+
+def kill_once_grown(command: list[str], growing: Path, size: int) -> None:
+    """Start a command and kill it with -9 as soon as the file has `size` bytes."""
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 120
+    while time.time() < deadline and process.poll() is None:
+        if growing.exists() and growing.stat().st_size >= size:
+            break
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+
+
+@pytest.mark.parametrize(("name", "kills"), [("csv", 2), *(pytest.param(name, 12, marks=LONG) for name in READABLE)])
+def test_killed_runs_lose_and_double_nothing(name, kills, big_folder, tiny_checkpoint, tmp_path):
+    output, growing = tmp_path / "out", tmp_path / ".out.writing"
+    output.write_text("good")
+    command = predict_command(big_folder, tiny_checkpoint, output, "--format", name)
+    names = [name for name, _ in find_pictures([big_folder])]
+    draw = random.Random(time.time_ns())
+    kill_once_grown(command, growing, draw.randint(1, 30_000 // kills))
+    for _ in range(kills - 1):
+        size = growing.stat().st_size
+        kill_once_grown([*command, "--resume"], growing, size + draw.randint(1, 30_000 // kills))
+        assert growing.stat().st_size >= size - 1000  # what was there stayed, but for one cut-off row
+        assert output.read_text() == "good"
+    subprocess.run([*command, "--resume"], check=True)
+    assert [record.name for record in read_records(output, FORMATS[name])] == [FORMATS[name].name(n) for n in names]
+    assert not growing.exists()
+
+
+def test_resume_says_again_what_failed(tiny_checkpoint, tmp_path, lesion_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "a_bad.jpg").write_bytes(b"")
+    (folder / "b.jpg").write_bytes(lesion_path.read_bytes())
+    command = predict_command(folder, tiny_checkpoint, tmp_path / "out.json", "--format", "json")[3:]
+    first = CliRunner().invoke(app, command)
+    text = (tmp_path / "out.json").read_text()
+    again = CliRunner().invoke(app, [*command, "--resume"])
+    assert first.exit_code == again.exit_code == 1
+    assert again.stderr == first.stderr == "a_bad.jpg: the file is empty\n"
+    assert (tmp_path / "out.json").read_text() == text
+    assert [row["image"] for row in json.loads(text)] == ["a_bad.jpg", "b.jpg"]
+
+
+def test_resume_needs_a_file_that_can_be_read_back(lesion_path, tmp_path):
+    for options in (["--resume"], ["--resume", "--format", "csv"], ["--resume", "-o", str(tmp_path / "out")]):
+        result = CliRunner().invoke(app, ["predict", str(lesion_path), *options])
+        assert result.exit_code == 2
+        assert "--resume needs --output" in result.stderr
+
+
+def test_only_two_batches_are_held(tiny_checkpoint, lesion_path):
+    """Ten thousand pictures are asked for one by one, so that memory does not grow with their number."""
+    asked = []
+
+    def items():
+        for i in range(10_000):
+            asked.append(i)
+            yield Item(str(i), lesion_path)
+
+    for seen, row in enumerate(predict_items(hfskin.load(tiny_checkpoint), items()), start=1):
+        assert row.prediction is not None
+        assert len(asked) - seen <= 2 * BATCH_SIZE
+        if seen == 5 * BATCH_SIZE:
+            break
+
+
+def test_every_core_takes_whole_batches_of_a_folder(table, tmp_path, monkeypatch):
+    """On ONNX Runtime; in order, as one by one, and never more than a few batches at once."""
+    pipeline, asked, alone = backend.load(device="cpu"), [], []
+    on_one_core = pipeline.on_one_core
+    monkeypatch.setattr(pipeline, "on_one_core", lambda: alone.append(on_one_core()) or alone[0])
+    (tmp_path / "empty.jpg").touch()
+    pictures = [*table["path"], tmp_path / "empty.jpg", *table["path"]]
+
+    def items():
+        for i, path in enumerate(pictures):
+            asked.append(i)
+            yield Item(str(i), path, (55, "male", "back"))
+
+    rows = []
+    for row in predict_items(pipeline, items(), batch_size=4, workers=3):
+        rows.append(row)
+        assert len(asked) - len(rows) <= 4 * 4
+    assert len(alone) == 1
+    assert [row.name for row in rows] == [str(i) for i in range(len(pictures))]
+    failed = rows.pop(len(table))
+    assert failed.error == "28: empty.jpg: the file is empty"
+    expected = pipeline([str(path) for path in table["path"]] * 2, age=55, sex="male", localization="back")
+    for row, prediction in zip(rows, expected, strict=True):
+        assert row.prediction.probabilities == pytest.approx(prediction.probabilities, abs=1e-5)
+
+
+def test_threads_that_were_asked_for_are_not_exceeded(table, monkeypatch):
+    """The page computes on one core, so that its visitors need not wait for each other."""
+    pipeline, callers = backend.load(device="cpu", threads=1), set()
+    predict = pipeline.predict_prepared
+    monkeypatch.setattr(pipeline, "predict_prepared", lambda rows: callers.add(threading.get_ident()) or predict(rows))
+    rows = list(predict_items(pipeline, [Item(path.name, path) for path in table["path"]], batch_size=4, workers=2))
+    assert len(rows) == len(table)
+    assert callers == {threading.get_ident()}
+
+
+def test_a_folder_that_is_left_early_leaves_no_thread(table):
+    before = threading.active_count()
+    rows = predict_items(backend.load(device="cpu"), (Item("x", path) for path in [*table["path"]] * 20), workers=2)
+    assert next(rows).prediction is not None
+    rows.close()
+    assert threading.active_count() == before
+
+
+def test_titles_of_columns_as_people_write_them(tmp_path):
+    table = tmp_path / "patients.csv"
+    table.write_text("Image_ID, Age ,SEX,anatom_site_general\na.jpg,40,f,torso\n")
+    assert read_patients(table) == {"a": ("40", "f", "torso")}
+    table.write_text("image_id;age;sex\na;40;f\n")
+    with pytest.raises(MetadataTableError, match="commas separate columns"):
+        read_patients(table)
+
+
+def test_pictures_and_patients_that_do_not_fit_are_named():
+    pictures = [("a.jpg", "x/a.jpg"), ("b.jpg", "x/b.jpg")]
+    assert unmatched(pictures, {"a": (), "b": ()}) == []
+    alone, unseen = unmatched(pictures, {"b": (), "c": (), "d": ()})
+    assert alone == "1 pictures have no row, such as a: looked at without age, sex and site"
+    assert unseen == "2 rows have no picture, such as c: left out"
+
+
+def test_the_page_on_scale_is_rendered_from_its_figures():
+    script = throughput
+    assert script.page(json.loads(script.RESULTS.read_text())) == script.PAGE.read_text()
+
+
+def test_a_file_name_that_is_no_text_is_no_hindrance(tiny_checkpoint, tmp_path, lesion_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    try:
+        Path(os.fsdecode(os.fsencode(folder) + b"/\xff.jpg")).write_bytes(lesion_path.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    command = predict_command(folder, tiny_checkpoint, tmp_path / "out.csv", "--format", "csv")[3:]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("\ufffd.jpg,")

@@ -1,0 +1,151 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import pipeline
+from typer.testing import CliRunner
+
+import hfskin
+from hfskin.cli import app
+from hfskin.inference.base import YOUNG_NOTE
+from hfskin.inference.batch.predictions import predict_table
+from hfskin.inference.prediction import REFUSAL
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_checkpoint):
+    return hfskin.load(tiny_checkpoint)
+
+
+def test_answer_has_everything_that_the_contract_names(tiny, lesion_path):
+    prediction = tiny(lesion_path, age=55, sex="male", localization="back")
+    assert list(prediction.probabilities) == list(hfskin.CLASSES)
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+    p = prediction.probabilities
+    assert prediction.malignant_probability == pytest.approx(p["mel"] + p["bcc"] + p["akiec"])
+    assert prediction.suspicious == (prediction.malignant_probability >= 0.3)
+    best = max(p, key=p.get)
+    assert set(prediction.prediction_set) == {c for c in p if p[c] >= 0.1} | {best}
+    assert prediction.attention.shape == (96, 128)
+    assert (prediction.attention.min(), prediction.attention.max()) == pytest.approx((0, 1))
+    assert not any("unknown" in warning for warning in prediction.warnings)
+    assert "attention" not in prediction.to_dict()
+
+
+def test_probabilities_are_the_models_softmax(tiny, lesion_path):
+    inputs = tiny.image_processor(lesion_path, return_tensors="pt")
+    metadata = torch.from_numpy(hfskin.encode_metadata(30, "f", "foot"))[None]
+    with torch.no_grad():
+        expected = tiny.model(**inputs, metadata=metadata).logits.softmax(-1)[0]
+    got = tiny(lesion_path, age=30, sex="F", localization="Foot").probabilities
+    np.testing.assert_allclose(list(got.values()), expected, atol=1e-6)
+
+
+def test_lists_give_lists_and_agree_with_single_calls(tiny, table):
+    rows = table.iloc[:20]
+    ages = [None if np.isnan(age) else age for age in rows["age"]]
+    together = tiny(list(rows["path"]), age=ages, sex=list(rows["sex"]), localization="back")
+    assert len(together) == 20
+    for row, age, prediction in zip(rows.itertuples(), ages, together, strict=True):
+        alone = tiny(row.path, age=age, sex=row.sex, localization="back")
+        np.testing.assert_allclose(
+            list(prediction.probabilities.values()), list(alone.probabilities.values()), atol=1e-5
+        )
+    assert tiny([]) == []
+    with pytest.raises(ValueError, match="age: 2 values for 3 images"):
+        tiny([table["path"][0]] * 3, age=[1, 2])
+
+
+def test_every_kind_of_source_gives_the_same_answer(tiny, lesion_path):
+    image = Image.open(lesion_path)
+    answers = [
+        tiny(source).probabilities
+        for source in (lesion_path, str(lesion_path), lesion_path.read_bytes(), image, np.asarray(image))
+    ]
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_unknown_metadata_and_small_pictures_are_warned_of(tiny, lesion_path):
+    small = Image.open(lesion_path).resize((64, 48))
+    warnings = " ".join(tiny(small, sex="male").warnings)
+    assert "age, localization unknown" in warnings
+    assert "small (64x48 pixels)" in warnings
+
+
+def test_an_age_by_which_malignant_lesions_are_missed_is_warned_of(tiny, lesion_path):
+    assert YOUNG_NOTE in tiny(lesion_path, age=44).warnings
+    assert not {YOUNG_NOTE} & {*tiny(lesion_path, age="45").warnings, *tiny(lesion_path).warnings}
+
+
+def test_a_refused_picture_gets_no_label(tiny_checkpoint, lesion_path):
+    strict = hfskin.load(tiny_checkpoint)
+    strict.model.config.gate_threshold = 0.0  # scores are negative
+    prediction = strict(lesion_path)
+    assert prediction.in_distribution is False
+    assert prediction.label is None
+    assert prediction.warnings[0] == REFUSAL
+    strict.model.config.gate_threshold = -1e9
+    assert strict(lesion_path).in_distribution is True
+
+
+def test_wrong_values_name_the_field(tiny, lesion_path):
+    for values, message in (
+        ({"age": -3}, "age: -3"),
+        ({"age": "abc"}, "age: 'abc'"),
+        ({"localization": "moon"}, "'moon'"),
+    ):
+        with pytest.raises(hfskin.MetadataError, match=message):
+            tiny(lesion_path, **values)
+    with pytest.raises(hfskin.ImageError, match=r"gone\.jpg: no such file"):
+        tiny("gone.jpg")
+    with pytest.raises(TypeError, match="unknown argument 'gender'"):
+        hfskin.SkinLesionPipeline(model=tiny.model, image_processor=tiny.image_processor, gender="m")
+
+
+def test_transformers_pipelines_agree(tiny, tiny_checkpoint, lesion_path):
+    expected = tiny(lesion_path).probabilities
+    ours = pipeline("skin-lesion-classification", model=str(tiny_checkpoint))(lesion_path, sex=None)
+    assert ours.probabilities == pytest.approx(expected, abs=1e-6)
+    image_only = pipeline("image-classification", model=str(tiny_checkpoint), top_k=7)(str(lesion_path))
+    assert {row["label"]: row["score"] for row in image_only} == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_pipeline_is_saved_as_a_checkpoint_folder(tiny, tmp_path, lesion_path):
+    tiny.save_pretrained(tmp_path / "saved")
+    assert hfskin.load(tmp_path / "saved")(lesion_path).probabilities == pytest.approx(tiny(lesion_path).probabilities)
+
+
+def test_a_folder_without_processor_is_refused(tiny_checkpoint, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((tiny_checkpoint / name).read_bytes())
+    with pytest.raises(ValueError, match=r"no preprocessor_config\.json.*save the processor"):
+        hfskin.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def mirrored() -> hfskin.SkinLesionPipeline:
+    pipeline = hfskin.load()
+    pipeline.mirrored = True
+    return pipeline
+
+
+def test_mirrored_answers_are_means_over_the_mirror_images(mirrored, embedded, table):
+    rows = table.head(3)
+    expected = predict_table(embedded.model, embedded.image_processor, rows, flips=True).probabilities
+    patients = [list(rows[field]) for field in ("age", "sex", "localization")]
+    alone, mean = (pipeline(list(rows["path"]), *patients) for pipeline in (embedded, mirrored))
+    told, averaged = ([list(p.probabilities.values()) for p in given] for given in (alone, mean))
+    np.testing.assert_allclose(averaged, expected, atol=1e-5)
+    assert np.abs(np.subtract(told, averaged)).max() > 1e-3
+    assert [m.in_distribution_score for m in mean] == pytest.approx([a.in_distribution_score for a in alone])
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_the_command_asks_for_the_mean_over_mirror_images(backend, mirrored, lesion_path):
+    command = ["predict", str(lesion_path), "--format", "json", "--backend", backend, "--mirrored"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    (answer,) = json.loads(result.stdout)
+    assert answer["probabilities"] == pytest.approx(mirrored(lesion_path).probabilities, abs=1e-4)

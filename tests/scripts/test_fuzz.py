@@ -1,0 +1,74 @@
+"""The short form of scripts/fuzz, and hypothesis on what people type."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from paths import ROOT
+
+from hfskin.inference.batch.items import MetadataTableError, read_patients
+from hfskin.model.image_reading import ImageError, read_image
+from hfskin.model.metadata import METADATA_SIZE, MetadataError, encode_metadata
+
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.complex_numbers(),
+    st.just(10**5000), st.sampled_from(["male", "F", "back", "12"]), st.lists(st.integers(), max_size=3),
+)  # fmt: skip
+QUICK = settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@QUICK
+@given(ANYTHING, ANYTHING, ANYTHING)
+def test_whatever_is_typed_is_encoded_or_named(age, sex, localization):
+    try:
+        vector = encode_metadata(age, sex, localization)
+    except MetadataError as error:
+        vector = np.zeros(METADATA_SIZE)
+        message = str(error)
+    else:
+        message = ""
+    assert len(message) < 400
+    assert vector.shape == (METADATA_SIZE,)
+    assert np.isfinite(vector).all()
+
+
+@QUICK
+@given(st.lists(st.lists(st.text(max_size=20), max_size=5), max_size=5), st.sampled_from([",", "\n", '"', ""]))
+def test_whatever_table_is_sent_is_read_or_refused(tmp_path_factory, rows, tail):
+    path = tmp_path_factory.getbasetemp() / "fuzzed.csv"
+    text = "image_id,age,sex\n" + "\n".join(",".join(row) for row in rows) + tail
+    path.write_bytes(text.encode(errors="surrogatepass"))
+    try:
+        read = len(read_patients(path))
+    except MetadataTableError:
+        read = 0
+    assert read <= text.count("\n") + text.count("\r")
+
+
+STARTS = [b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"RIFF    WEBP"]
+
+
+@QUICK
+@given(st.sampled_from(STARTS), st.binary())
+def test_no_bytes_behind_a_magic_number_are_too_much(start, rest):
+    with pytest.raises(ImageError, match=r"^image: "):
+        read_image(start + rest)
+
+
+@pytest.mark.parametrize(("target", "inputs"), [("picture", 400), ("zip", 150), ("table", 150), ("patients", 150)])
+def test_a_few_inputs_of_the_long_form(target, inputs):
+    assert fuzz(target, inputs) == f"total: {inputs} inputs, 0 findings, 1 targets"
+
+
+@pytest.mark.parametrize("target", ["config", "processor", "weights"])
+def test_a_few_checkpoints_of_the_long_form(target):
+    assert fuzz(target, 25) == "total: 25 inputs, 0 findings, 1 targets"
+
+
+def fuzz(target: str, inputs: int) -> str:
+    command = [sys.executable, "-m", "scripts.fuzz", "--target", target, "--inputs", str(inputs)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines()[-1] if done.returncode == 0 else done.stdout + done.stderr

@@ -1,0 +1,75 @@
+"""Which runs `train_in_stages` takes as done; tests/test_cross_validation.py trains all the rounds."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.torch import save_file
+
+from hfskin.checkpoints.layout import IDENTITY_FILE
+from hfskin.model.backbones import create_backbone
+from hfskin.training.recipes import MODERN
+from hfskin.training.run import is_finished, train
+from scripts.published.stages import Stages, train_in_stages
+
+
+@pytest.fixture(scope="module")
+def split(table) -> pd.DataFrame:
+    """84 pictures to train on, two batches: the 28 of tests/data under four names each."""
+    many = pd.concat([table.assign(image_id=table["image_id"] + f"-{i}") for i in range(4)], ignore_index=True)
+    return many.assign(split=["train" if i % 4 else "val" for i in range(len(many))])
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory) -> Stages:
+    weights = tmp_path_factory.mktemp("weights") / "initial.safetensors"
+    save_file(create_backbone("mobilenet_v3_small").state_dict(), weights)
+    return Stages("mobilenet_v3_small", str(weights), (32, 48), (1,))
+
+
+def train_first(split: pd.DataFrame, runs: Path, stages: Stages, minutes: float | None = None) -> Path:
+    """The first run alone."""
+    recipe = replace(MODERN, epochs=1)
+    train(split, runs / "first", recipe, stages.backbone, stages.weights, stages.image_size, max_minutes=minutes)
+    return runs
+
+
+def go_on(split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0) -> None:
+    """What is not done stays so: the time is over."""
+    assert train_in_stages(split, runs, stages, seed, deadline=time.monotonic() - 1) is None
+
+
+def test_a_finished_run_counts_for_the_same_training_alone(split, stages, tmp_path):
+    runs = train_first(split, tmp_path / "runs", stages)
+    assert is_finished(runs / "first")
+    go_on(split, runs, stages)
+    others = split.assign(split=split["split"].iloc[::-1].to_numpy())
+    copies = {split["image_id"][1]: split["path"][1]}
+    for differs, arguments in {
+        "epochs 1 there and 2 here": (split, runs, replace(stages, epochs=(2,))),
+        "backbone mobilenet_v3_small there": (split, runs, replace(stages, backbone="efficientnet_lite0")),
+        "backbone_weights initial.safetensors there": (split, runs, replace(stages, weights="timm")),
+        "image_size": (split, runs, replace(stages, image_size=(48, 48))),
+        "n_copies 0 there and 1 here": (split, runs, replace(stages, copies=copies)),
+        "seed 0 there and 1 here": (split, runs, stages, 1),
+        "split_hash": (others, runs, stages),
+    }.items():
+        with pytest.raises(ValueError, match=f"first was trained in another way: .*{differs}.* delete {runs}"):
+            go_on(*arguments)
+
+
+def test_what_an_earlier_version_recorded_is_compared(split, stages, tmp_path):
+    runs = train_first(split, tmp_path / "runs", stages)
+    (runs / "first" / IDENTITY_FILE).unlink()
+    go_on(split, runs, stages)
+    with pytest.raises(ValueError, match="seed 0 there and 1 here"):
+        go_on(split, runs, stages, 1)
+
+
+def test_a_run_that_was_cut_off_goes_on_in_the_same_way_alone(split, stages, tmp_path):
+    runs = train_first(split, tmp_path / "runs", stages, minutes=0)
+    assert not is_finished(runs / "first")
+    with pytest.raises(ValueError, match=r"first holds a run .* seed 0 there and 1 here"):
+        train_in_stages(split, runs, stages, 1)
