@@ -4,7 +4,16 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from ..checkpoints.layout import EMBEDDED_CHECKPOINT, ONNX_FILE, fingerprint
+from ..checkpoints.layout import (
+    CONFIG_FILE,
+    EMBEDDED_CHECKPOINT,
+    ONNX_FILE,
+    PROCESSOR_FILE,
+    fingerprint,
+    read_settings,
+)
+from ..checkpoints.settings import PREPROCESSING, checked
+from ..model.preprocessing import Preprocessing
 from .machine import has_cuda
 from .onnx import OnnxError, OnnxPipeline
 
@@ -28,7 +37,8 @@ def load(
     Args:
         revision: branch, tag or commit of a Hub repository.
         backend: "onnx", "torch", or "auto": ONNX Runtime where the checkpoint has a `model.onnx` that was exported from
-            just these weights and settings and no GPU is there or asked for, else torch.
+            just these weights and settings and no GPU is there or asked for, else torch. Of a stranger's checkpoint
+            nothing is executed but torch's operators on its weights, or a graph that passes `check_graph`.
         device: for torch, as in transformers; default the GPU if there is one.
         threads: default OMP_NUM_THREADS, else one for each core; torch takes it for the thread that calls this.
         hub_kwargs: token, cache_dir, local_files_only or force_download of huggingface_hub.
@@ -72,12 +82,20 @@ def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:
     """
     pipeline = OnnxPipeline(folder / ONNX_FILE, threads)
     try:
-        fits = pipeline.checkpoint == fingerprint(folder)
-    except (OSError, ValueError):
+        fits = pipeline.checkpoint == fingerprint(folder) and _has_settings(pipeline, folder)
+    except (OSError, ValueError, TypeError):
         fits = False  # an incomplete checkpoint: what reads it says so
     if not fits:
         raise OnnxError(f"{folder / ONNX_FILE} was exported from other weights or settings: `hfskin export {folder}`")
     return pipeline
+
+
+def _has_settings(pipeline: OnnxPipeline, folder: Path) -> bool:
+    """Whether the graph's copies of the settings are those of the folder: any fingerprint can be computed."""
+    config = {"partners": []} | read_settings(folder / CONFIG_FILE)
+    stored = checked(read_settings(folder / PROCESSOR_FILE), PREPROCESSING, PROCESSOR_FILE)
+    same = all(value == config.get(name) for name, value in vars(pipeline.config).items())
+    return same and pipeline.preprocessing == Preprocessing.from_settings(**stored)
 
 
 def _folder(source: str, revision: str | None, **hub_kwargs) -> Path:

@@ -51,6 +51,15 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @classmethod
+    def from_settings(
+        cls, size, resample, rescale_factor, image_mean, image_std, do_rescale=True, do_normalize=True
+    ) -> "Preprocessing":
+        """From what preprocessor_config.json and the image processor call it."""
+        mean, std = (image_mean, image_std) if do_normalize else ((0.0,), (1.0,))
+        factor = float(rescale_factor) if do_rescale else 1.0
+        return cls(size["height"], size["width"], int(resample), factor, tuple(mean), tuple(std))
+
     def crop_box(self, image: Image.Image) -> CropBox:
         """The part of `image` that the model sees."""
         return center_box(*image.size, self.width / self.height)
