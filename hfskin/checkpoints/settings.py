@@ -101,10 +101,11 @@ _SIDE_WORDS = f"of {SIDES[0]} to {SIDES[1]} pixels each"
 _PIXELS = {
     "resample": (_whole(0, 5), "a filter of Pillow, 0 to 5"),
     "rescale_factor": (_number(1e-9, 1e3), "a positive number"),
+    "colour_reference": _optional((_channels(0, 1), "three numbers from 0 to 1")),
 }
 ARCHITECTURE: dict[str, Check] = {
     "backbone": (_name, "the name of a backbone"),
-    "backbone_cut": (_one_of("paper", "full"), '"paper" or "full"'),
+    "backbone_cut": (_one_of("paper", "full", "block8"), '"paper", "full" or "block8"'),
     "backbone_kwargs": _optional((_backbone_kwargs, "the padding and eps of a backbone")),
     "attention_maps": (_whole(0, 1024), "a whole number from 0 to 1024"),
     "attention_gamma": (_number(-1e3, 1e3), "a number from -1000 to 1000"),
@@ -112,10 +113,10 @@ ARCHITECTURE: dict[str, Check] = {
     "metadata_hidden": (_whole(0, 65536), "a whole number from 0 to 65536"),
     "dropout": _SHARE,
     "drop_path_rate": _SHARE,
+    "image_size": (_image_size, f"[height, width] {_SIDE_WORDS}"),
 }
 # Of config.json.
 SETTINGS: dict[str, Check] = ARCHITECTURE | {
-    "image_size": (_image_size, f"[height, width] {_SIDE_WORDS}"),
     "partners": (_partners, f"a list of at most {MAX_PARTNERS} networks' settings"),
     "temperature": (_number(1e-3, 1e3), "a number from 0.001 to 1000"),
     "malignant_threshold": _optional(_SHARE),

@@ -58,10 +58,11 @@ class OnnxPipeline(LesionPipeline):
         self.config, self.preprocessing = facts["config"], facts["preprocessing"]
         self.parameters = facts["parameters"]
         self.checkpoint = facts["checkpoint"]
-        self._inputs = [node.name for node in self.session.get_inputs()]
+        shapes = {node.name: node.shape for node in self.session.get_inputs()}
+        self._inputs = list(shapes)
         self._outputs = [node.name for node in self.session.get_outputs()]
-        size = [self.preprocessing.height, self.preprocessing.width]
-        if not set(self._inputs) <= {"pixel_values", "metadata"} or self.session.get_inputs()[0].shape[2:] != size:
+        pixels = [3, self.preprocessing.height, self.preprocessing.width]
+        if shapes.get("pixel_values", [])[1:] != pixels or not shapes.keys() <= {"pixel_values", "metadata"}:
             raise OnnxError(f"{self.path}: takes other inputs than a network of hfskin; export it again")
 
     def on_one_core(self) -> "OnnxPipeline | None":
@@ -126,11 +127,12 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         needed = {"parameters": int(facts["parameters"]), "checkpoint": str(facts["checkpoint"])}
         config = {"partners": []} | facts["config"]  # older files lack it
         config = {name: config[name] for name in SETTINGS}
-        prepared = {name: facts["preprocessing"][name] for name in PREPARED}
+        prepared = {"colour_reference": None} | facts["preprocessing"]  # likewise
+        prepared = {name: prepared[name] for name in PREPARED}
         checked(config, SETTINGS, ONNX_FILE)
         checked(prepared, PREPARED, ONNX_FILE)
         needed["config"] = SimpleNamespace(**config)
-        prepared |= {name: tuple(prepared[name]) for name in ("mean", "std")}
+        prepared = {name: tuple(value) if isinstance(value, list) else value for name, value in prepared.items()}
         needed["preprocessing"] = Preprocessing(**prepared)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None

@@ -17,9 +17,9 @@ MAX_FACTS = 10**6  # bytes of what stands beside the graph: labels, settings
 OPERATORS = frozenset((
     "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv",
     "DequantizeLinear", "Div", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gelu", "Gemm", "GlobalAveragePool",
-    "HardSigmoid", "HardSwish", "Identity", "LayerNormalization", "Log", "MatMul", "MaxPool", "Mul", "Neg",
-    "Pad", "Pow", "QuantizeLinear", "ReduceL2", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Shape",
-    "Sigmoid", "Sign", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
+    "HardSigmoid", "HardSwish", "Identity", "IsNaN", "LayerNormalization", "Log", "MatMul", "MaxPool", "Mul", "Neg",
+    "Pad", "Pow", "QuantizeLinear", "ReduceL2", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Shape",
+    "Sigmoid", "Sign", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
 ))  # fmt: skip
 
 # Of each message: field -> what it is. Fields that are not named hold numbers, names and remarks.

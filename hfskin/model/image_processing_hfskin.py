@@ -13,13 +13,14 @@ from .preprocessing import CropBox, Preprocessing, normalise, rescale
 
 class HfskinImageProcessor(PilBackend):
     """EXIF rotation, any mode to RGB, then [`Preprocessing`]: the largest centred crop of the model's aspect, resize,
-    the backbone's mean and std.
+    the lamp's colour taken out where there is a `colour_reference`, the backbone's mean and std.
     """
 
     resample = PILImageResampling.BICUBIC
     size = {"height": 144, "width": 192}
     image_mean = (0.5, 0.5, 0.5)
     image_std = (0.5, 0.5, 0.5)
+    colour_reference = None
     do_resize = True
     do_rescale = True
     do_normalize = True
@@ -37,6 +38,7 @@ class HfskinImageProcessor(PilBackend):
             self.image_std,
             self.do_rescale,
             self.do_normalize,
+            self.colour_reference,
         )
 
     def crop_box(self, image: Image.Image) -> CropBox:
