@@ -103,7 +103,7 @@ def _check_node(node: Message) -> None:
 def _check_tensor(tensor: Message) -> None:
     for field, value in _fields(tensor):
         if field == _TENSOR_OUTSIDE:
-            entry = {_ENTRY_KEY: b"", _ENTRY_VALUE: b""} | dict(_fields(_message(value)))
+            entry = {_ENTRY_KEY: memoryview(b""), _ENTRY_VALUE: memoryview(b"")} | dict(_fields(_message(value)))
             if _text(entry[_ENTRY_KEY]) == "location" and (place := _text(entry[_ENTRY_VALUE])) != WEIGHTS_FILE:
                 raise GraphError(f"takes weights from {place[:100]!r}, and only {WEIGHTS_FILE} beside it is read")
 
