@@ -53,13 +53,13 @@ def check_graph(path: Path) -> None:
     if (size := path.stat().st_size) > MAX_BYTES:
         raise GraphError(f"has {size / 1e9:.1f} GB, and {MAX_BYTES / 1e9:.1f} are the most")
     if not size:
-        raise GraphError("is empty")
+        raise GraphError("damaged: it is empty")
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # closed with its last view
     try:
         _check_model(memoryview(data))
     except (IndexError, UnicodeDecodeError):
-        raise GraphError("is cut off, or not an ONNX file") from None
+        raise GraphError("damaged, or not an ONNX file") from None
 
 
 def _check_model(model: Message) -> None:
