@@ -68,7 +68,7 @@ NOT_TAKEN = (
     "This page takes short plain values, and files that were uploaded to it: no other path, and nothing from another "
     "address. Upload the file itself."
 )
-NOT_UNDERSTOOD = "This page does not understand that request."
+CANNOT_ANSWER = "This page cannot answer that request."
 
 # What a request is told that does not come from the page itself
 NOT_OFFERED = "This page does not offer that."

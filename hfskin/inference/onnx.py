@@ -6,6 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -52,6 +53,7 @@ class OnnxPipeline(LesionPipeline):
 
     def __init__(self, path: str | Path, threads: int | None = None):
         self.path, self._threads = Path(path), threads
+        self.folder = self.path.parent
         self._refuse_strangers()
         self.session = _open(self.path, int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
         facts = _facts(self.session, self.path)
@@ -120,11 +122,11 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
         raise OnnxError(f"{path}: damaged, or not an ONNX file ({_first_line(error)}); export it again") from error
 
 
-def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
+def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
     try:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
-        needed = {"parameters": int(facts["parameters"]), "checkpoint": str(facts["checkpoint"])}
+        needed: dict[str, Any] = {"parameters": int(facts["parameters"]), "checkpoint": str(facts["checkpoint"])}
         config = {"partners": []} | facts["config"]  # older files lack it
         config = {name: config[name] for name in SETTINGS}
         prepared = {"colour_reference": None} | facts["preprocessing"]  # likewise
@@ -134,7 +136,7 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         needed["config"] = SimpleNamespace(**config)
         prepared = {name: tuple(value) if isinstance(value, list) else value for name, value in prepared.items()}
         needed["preprocessing"] = Preprocessing(**prepared)
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
         raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")
