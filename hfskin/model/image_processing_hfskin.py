@@ -1,7 +1,6 @@
 # ruff: noqa: E402  (torchvision must be made importable first)
 """Preprocessing that travels with the weights."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,10 +50,16 @@ class HfskinImageProcessor(PilBackend):
         """
         if not self.do_resize:
             raise ValueError("do_resize is off, and the network reads one size: switch it on to answer pictures")
-        mean, std = (self.image_mean, self.image_std) if self.do_normalize else ((0.0,), (1.0,))
-        factor = self.rescale_factor if self.do_rescale else 1.0
-        resizing = self._resizing(self.size, self.resample, self.colour_reference)
-        return replace(resizing, rescale_factor=float(factor), mean=tuple(mean), std=tuple(std))
+        return Preprocessing.from_settings(
+            _height_and_width(self.size),
+            self.resample,
+            self.rescale_factor,
+            self.image_mean,
+            self.image_std,
+            self.do_rescale,
+            self.do_normalize,
+            self.colour_reference,
+        )
 
     def crop_box(self, image: Image.Image) -> CropBox:
         """The part of the upright `image` that the model sees."""
@@ -100,22 +105,17 @@ class HfskinImageProcessor(PilBackend):
             image = np.moveaxis(image, 0, -1)
         picture = read_image(image).image
         if do_resize:
-            pixels = self._resizing(size, resample, colour_reference).resize(picture)
+            resample = torch_pil_interpolation_mapping.get(resample, resample)
+            unscaled = Preprocessing.from_settings(
+                _height_and_width(size), resample, 1, (0.0,), (1.0,), colour_reference=colour_reference
+            )
+            pixels = unscaled.resize(picture)
         else:
             pixels = np.moveaxis(np.asarray(picture), -1, 0)
             pixels = pixels if colour_reference is None else balance_colour(pixels, colour_reference)
         if isinstance(image, np.ndarray) and image.dtype.kind == "f" and image.max(initial=0) <= 1 and not do_rescale:
             return rescale(pixels, 1 / 255)
         return pixels
-
-    @staticmethod
-    def _resizing(size, resample, colour_reference) -> Preprocessing:
-        """Of a picture's preprocessing what comes before its levels are scaled."""
-        if not (size.height and size.width):
-            raise ValueError(f"size is {dict(size)}, and the network reads one size: give a height and a width")
-        resample = torch_pil_interpolation_mapping.get(resample, resample)
-        reference = None if colour_reference is None else tuple(colour_reference)
-        return Preprocessing(size.height, size.width, int(resample), 1.0, (0.0,), (1.0,), reference)
 
     def rescale(self, image: np.ndarray, scale: float, **kwargs) -> np.ndarray:
         """See [`rescale`]."""
@@ -130,3 +130,9 @@ class HfskinImageProcessor(PilBackend):
         if data_format == ChannelDimension.LAST:
             result["pixel_values"] = [np.moveaxis(pixels, 0, -1) for pixels in result["pixel_values"]]
         return BatchFeature(data=dict(result), tensor_type=return_tensors)
+
+
+def _height_and_width(size):
+    if not (size["height"] and size["width"]):
+        raise ValueError(f"size is {dict(size)}, and the network reads one size: give a height and a width")
+    return size
