@@ -9,41 +9,39 @@ import pandas as pd
 import torch
 
 from ..checkpoints.history import refuse_trained_on
-from ..data.dataset import TrainingDataset
-from ..data.transforms import training_transform
 from ..inference.base import softmax
-from ..inference.batch.predictions import predict_dataset, predict_table
+from ..inference.batch.predictions import predict_pictures, predict_table
 from ..inference.pipeline import load
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
+from .exposure import Exposure, lesion_views, other_views
 from .gate import fit_gate, fit_gate_threshold
 from .thresholds import fit_malignant_threshold, fit_temperature
 
 COVERAGE = 0.90  # of the prediction sets
 SENSITIVITY = 0.95  # of the malignancy threshold
-ACCEPTED = 0.99  # share of validation pictures that pass the gate
-COMPONENTS = 64  # of the gate
 
 
-def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: int = COMPONENTS) -> HfskinConfig:
+def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Exposure | None = None) -> HfskinConfig:
     """Fit temperature, prediction sets, malignancy threshold and gate, and store them in the checkpoint `folder`.
 
-    The gate is fitted to the pictures whose split is "train", as they are and augmented, so that another lamp or crop
-    is no reason to refuse a lesion; everything else, the gate's threshold included, to those whose split is "val". The
-    test part is not looked at. Each file is replaced as a whole; the weights keep their type.
+    The gate is fitted to the pictures whose split is "train", as they are and changed, so that another lamp or crop is
+    no reason to refuse a lesion, and to `exposure`; everything else to those whose split is "val". The test part is not
+    looked at. Each file is replaced as a whole; the weights keep their type.
 
     Args:
         folder: a checkpoint folder with its processor.
         table: from `make_split`: the split that the checkpoint was trained with.
-        components: of the gate, see [`FeatureGate`].
+        exposure: lesions and other things from elsewhere, for the gate; without them, it knows of other things what
+            installed libraries ship and what can be drawn.
 
     Returns:
         The config as stored.
 
     Raises:
-        ValueError: a part is empty, or too small for the gate, or the checkpoint was trained on validation pictures.
+        ValueError: a part is empty, or the checkpoint was trained on validation pictures.
         OSError: the folder lacks the model or the processor.
     """
     folder = Path(folder)
@@ -59,10 +57,10 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
     config = model.config
     config.temperature, model.gate = 1.0, None
 
-    fit_gate(model, training_features(model, processor, parts["train"]), components)
+    fit_gate(model, *gate_features(model, processor, parts["train"], exposure or Exposure()))
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
     val = predict_table(model, processor, parts["val"])
-    config.gate_threshold = fit_gate_threshold(val.gate_scores, ACCEPTED)
+    config.gate_threshold = fit_gate_threshold(val.gate_scores)
     config.temperature = fit_temperature(val.logits, val.labels)
     probabilities = softmax(val.logits / config.temperature)
     config.conformal_threshold = fit_conformal_threshold(val.labels, probabilities, COVERAGE)
@@ -73,17 +71,15 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
     return config
 
 
-def training_features(
-    model: HfskinForImageClassification, processor: HfskinImageProcessor, table: pd.DataFrame
-) -> np.ndarray:
-    """What a gate is fitted to: the features of the N pictures as they are and augmented once, (2 N, F)."""
-    ids = table["lesion_id"].to_numpy(dtype=str)
-    transform = training_transform((processor.size.height, processor.size.width))
-    plain = predict_table(model, processor, table)
+def gate_features(
+    model: HfskinForImageClassification, processor: HfskinImageProcessor, table: pd.DataFrame, exposure: Exposure
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a gate is fitted to: the features of lesions (N, F) and of other things (M, F)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the same gate each time
-        augmented = predict_dataset(model, TrainingDataset(table, processor, transform), ids)
-    return np.concatenate([plain.features, augmented.features])
+        views = lesion_views(table, exposure), other_views(exposure)
+        lesions, others = (predict_pictures(model, processor, pictures)[1] for pictures in views)
+    return lesions, others
 
 
 def _replace(folder: Path, model: HfskinForImageClassification) -> None:

@@ -4,6 +4,7 @@ transformers acts on many more keys of a config.json than ours, and fills weight
 """
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,11 @@ from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .hub import HubError
-from .layout import read_settings
+from .layout import OLD_GATE_UNUSED, read_settings
 
+logger = logging.getLogger("hfskin")
+
+OLD_GATE = {"gate.mean", "gate.basis", "gate.spread", "gate.residual_spread"}  # the weights of one that is no more
 SIDES = (16, 2048)  # pixels of the network's input
 MAX_PARTNERS = 16
 
@@ -61,6 +65,9 @@ def _read_network(path: Path, config: HfskinConfig) -> HfskinForImageClassificat
     except RuntimeError as error:
         raise ValueError(f"its config.json makes no network ({error})") from None
     expected, weights = network.state_dict(), load_file(path)
+    if weights.keys() >= OLD_GATE:
+        logger.warning("%s: %s", path.parent, OLD_GATE_UNUSED)
+        weights = {name: weight for name, weight in weights.items() if name not in OLD_GATE}
     wrong = [name for name in expected.keys() | weights.keys() if _shape(expected, name) != _shape(weights, name)]
     if wrong:
         raise ValueError(
@@ -168,7 +175,7 @@ _SETTINGS = {
     "malignant_sensitivity": _optional(_SHARE),
     "conformal_threshold": _optional(_SHARE),
     "conformal_coverage": _optional(_SHARE),
-    "gate_components": (_whole(0, 8192), "a whole number from 0 to 8192"),
+    "gate": _SWITCH,
     "gate_threshold": _optional((_number(-1e30, 1e30), "a number")),
 }
 _PREPROCESSING = {

@@ -34,6 +34,16 @@ class RecipeName(StrEnum):
     partner = "partner"
 
 
+ElsewhereOption = Annotated[
+    Path | None,
+    typer.Option(help="Lesions from other clinics: half of the patients fit the gate, the others judge it."),
+]
+NegativesOption = Annotated[
+    Path | None,
+    typer.Option(help="Pictures of other things: one half fits the gate, the other judges it."),
+]
+
+
 @app.callback()
 def main(context: typer.Context) -> None:
     """A machine's second look at a skin lesion. Not a medical device."""
@@ -130,12 +140,17 @@ def calibrate(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
     data: Annotated[str, typer.Option(help="The data that it was trained on.")],
     split: Split = Split.lesion,
+    copies: Annotated[Path | None, typer.Option(help="Other files of some of the pictures, for the gate.")] = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
 ) -> None:
     """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
     with one_line_errors():
         from ..calibration.calibrate import calibrate_checkpoint
+        from ..calibration.exposure import read_exposure
 
-        config = calibrate_checkpoint(checkpoint, _load_table(data, split))
+        exposure = read_exposure(lesions_elsewhere, negatives, copies)
+        config = calibrate_checkpoint(checkpoint, _load_table(data, split), exposure)
         for name in ("temperature", "malignant_threshold", "conformal_threshold", "gate_threshold"):
             typer.echo(f"{name} {getattr(config, name):.4f}")
 
@@ -152,6 +167,8 @@ def evaluate(
     shifts: Annotated[bool, typer.Option("--shifts", help="Also on changed pictures: cropped, darker, ...")] = False,
     copies: Annotated[Path | None, typer.Option(help="With --shifts: other files of some of the pictures.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Lesion masks, to measure the explanations by.")] = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
     fold_report: Annotated[
         Path | None, typer.Option(help="metrics.json of scripts/folds/__main__.py, for the card to tell too.")
     ] = None,
@@ -160,6 +177,7 @@ def evaluate(
     with one_line_errors():
         from scripts.folds.report import for_card
 
+        from ..calibration.exposure import read_exposure
         from ..data.ham10000 import find_images
         from ..evaluation.plots import write_plots
         from ..evaluation.report import evaluate as run
@@ -167,7 +185,9 @@ def evaluate(
 
         folds = for_card(json.loads(fold_report.read_text(encoding="utf-8"))) if fold_report else None
         others = find_images([copies]) if copies else None
-        report = run(model, _load_table(data, split), split, part, flips=tta, shifts=shifts, copies=others, masks=masks)
+        exposure = read_exposure(lesions_elsewhere, negatives)
+        table = _load_table(data, split)
+        report = run(model, table, split, part, flips=tta, shifts=shifts, copies=others, masks=masks, exposure=exposure)
         if folds:
             report["cross_validation"] = folds
         if output:

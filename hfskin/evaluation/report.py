@@ -13,19 +13,19 @@ import torch
 import transformers
 
 from .. import __version__
-from ..calibration.negatives import negatives
+from ..calibration.exposure import Exposure
 from ..calibration.thresholds import is_suspicious
 from ..checkpoints.history import refuse_trained_on
 from ..checkpoints.save import write_whole
 from ..data.splits import check_leaks
 from ..inference.base import softmax
-from ..inference.batch.predictions import Predictions, gate_scores, predict_table
+from ..inference.batch.predictions import Predictions, predict_table
 from ..inference.explain import has_grad_cam
 from ..inference.pipeline import load
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap
 from .calibration import summarise_calibration, summarise_malignancy
-from .gate import summarise_gate
+from .gate import measure_gate
 from .localisation import summarise_localisation
 from .metrics import roc_curves, summarise
 from .robustness import summarise_shifts
@@ -45,6 +45,7 @@ def evaluate(
     shifts: bool = False,
     copies: Mapping[str, Path] | None = None,
     masks: Path | None = None,
+    exposure: Exposure | None = None,
 ) -> dict:
     """Measure a checkpoint on the rows of `table` whose split is `part`.
 
@@ -58,6 +59,7 @@ def evaluate(
         shifts: measure under `shifts.SHIFTS` too; that takes about 20 times as long.
         copies: other files of some of the pictures, by image id, for the shifts.
         masks: folder of segmentation masks, to measure the explanations by.
+        exposure: lesions and other things from elsewhere, whose judging half the gate is measured on as well.
 
     Returns:
         Plain values for JSON. A measured number is {"value", "low", "high"} with its 95 % interval over lesions, None
@@ -85,6 +87,9 @@ def evaluate(
     if config.metadata_hidden:
         unknown = predict_table(network, processor, rows, use_metadata=False, flips=flips)
     bootstrap = LesionBootstrap(known.lesion_ids)
+    gate = None
+    if network.gate is not None and config.gate_threshold is not None:
+        gate = measure_gate(network, processor, known, exposure or Exposure())
     return {
         "schema_version": SCHEMA_VERSION,
         "model": _model_facts(network, flips),
@@ -93,7 +98,7 @@ def evaluate(
             "with_metadata": _results(known, config, bootstrap),
             "without_metadata": _results(unknown, config, bootstrap),
         },
-        "gate": _gate(network, processor, known, bootstrap),
+        "gate": gate,
         "subgroups": summarise_subgroups(rows, known.labels, known.probabilities, config.malignant_threshold),
         "shifts": summarise_shifts(network, processor, rows, copies) if shifts else None,
         "localisation": summarise_localisation(pipeline, rows, masks) if masks else None,
@@ -135,16 +140,6 @@ def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> di
         "malignancy": malignancy,
         "roc": roc_curves(labels, probabilities),
     }
-
-
-def _gate(network, processor, predictions: Predictions, bootstrap: LesionBootstrap) -> dict | None:
-    if network.gate is None or network.config.gate_threshold is None:
-        return None
-    others = {kind: gate_scores(network, processor, images) for kind, images in negatives().items()}
-    summary = summarise_gate(
-        predictions.gate_scores, predictions.labels, bootstrap, others, network.config.gate_threshold
-    )
-    return {"components": network.config.gate_components, **summary}
 
 
 def _model_facts(network, flips: bool) -> dict:

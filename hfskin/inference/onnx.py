@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,10 +10,13 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 
+from ..checkpoints.layout import OLD_GATE_UNUSED
 from ..model.labels import CLASSES, SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
 from ..model.preprocessing import Preprocessing
 from .base import LesionPipeline
+
+logger = logging.getLogger("hfskin")
 
 AT_ONCE = 4  # pictures in ONNX Runtime: what passes between two operators then stays in a CPU's cache
 # What the numbers mean; the same in every file of this version of hfskin.
@@ -24,6 +28,7 @@ METADATA_LAYOUT = {
 }
 
 
+_OLD_CONFIG = {"partners": [], "gate": False}  # what older files lack
 NEEDS_EXTRA = "the export needs onnx and onnxscript: pip install 'hfskin[onnx]'"
 
 
@@ -54,6 +59,9 @@ class OnnxPipeline(LesionPipeline):
         self.checkpoint = facts["checkpoint"]
         self._inputs = [node.name for node in self.session.get_inputs()]
         self._outputs = [node.name for node in self.session.get_outputs()]
+        if "in_distribution_score" in self._outputs and not self.config.gate:
+            self._outputs.remove("in_distribution_score")
+            logger.warning("%s: %s", path, OLD_GATE_UNUSED)
 
     def on_one_core(self) -> "OnnxPipeline | None":
         """See [`LesionPipeline.on_one_core`]; None too where the threads were given, since more are not wanted then."""
@@ -90,7 +98,9 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
         needed = {key: facts[key] for key in ("parameters", "checkpoint")}
-        needed["config"] = SimpleNamespace(**{"partners": []} | facts["config"])  # older files lack the first
+        needed["config"] = SimpleNamespace(
+            **{"partners": [], "gate": False} | facts["config"]
+        )  # older files lack these
         needed["preprocessing"] = Preprocessing(**facts["preprocessing"])
     except (KeyError, TypeError, ValueError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None

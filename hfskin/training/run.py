@@ -216,7 +216,7 @@ def continued_model(recipe: Recipe, start: Path) -> HfskinForImageClassification
 def uncalibrated_config(folder: Path) -> HfskinConfig:
     """A checkpoint's configuration without what calibration had set: its model then has no gate."""
     config = HfskinConfig.from_pretrained(folder)
-    config.temperature, config.gate_components = 1.0, 0
+    config.temperature, config.gate = 1.0, False
     for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
                  "gate_threshold"):  # fmt: skip
         setattr(config, name, None)

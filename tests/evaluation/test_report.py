@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 import hfskin
 from hfskin.calibration.calibrate import calibrate_checkpoint
+from hfskin.calibration.gate import SURE
 from hfskin.checkpoints.history import write_split
 from hfskin.data.ham10000 import DataError
 from hfskin.data.splits import make_split
@@ -32,7 +33,7 @@ def calibrated(tiny_checkpoint, split, tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibrated") / "checkpoint"
     shutil.copytree(tiny_checkpoint, folder)
     (folder / "README.md").write_text("kept")
-    calibrate_checkpoint(folder, split, components=4)
+    calibrate_checkpoint(folder, split)
     return folder
 
 
@@ -56,7 +57,7 @@ def leaves(value, path=""):
 def test_calibration_is_stored_and_reloads(calibrated, tiny_checkpoint, split):
     model = hfskin.HfskinForImageClassification.from_pretrained(calibrated).eval()
     config = model.config
-    assert config.gate_components == 4
+    assert config.gate
     assert config.temperature != 1.5  # what the copied checkpoint had
     assert config.conformal_coverage == 0.9
     assert config.malignant_sensitivity == 0.95
@@ -66,8 +67,7 @@ def test_calibration_is_stored_and_reloads(calibrated, tiny_checkpoint, split):
     assert all(torch.equal(old[name], new[name]) for name in old if not name.startswith("gate."))
     processor = hfskin.HfskinImageProcessor.from_pretrained(calibrated)
     val = predict_table(model, processor, split[split["split"] == "val"])
-    assert (val.gate_scores >= config.gate_threshold).all()  # 97 % of seven is all of them
-    assert val.gate_scores.min() == pytest.approx(config.gate_threshold, rel=1e-4)
+    assert config.gate_threshold == pytest.approx(min(val.gate_scores.min(), SURE), rel=1e-4)  # 99.5 % of seven: all
 
 
 def test_calibration_sees_neither_test_pictures_nor_the_old_values(calibrated, split, tmp_path):
@@ -76,7 +76,7 @@ def test_calibration_sees_neither_test_pictures_nor_the_old_values(calibrated, s
     shutil.copytree(calibrated, again)
     changed = split.copy()
     changed.loc[changed["split"] == "test", "dx"] = "nv"
-    calibrate_checkpoint(again, changed, components=4)
+    calibrate_checkpoint(again, changed)
     first, second = (json.loads((folder / "config.json").read_text()) for folder in (calibrated, again))
     for key in ("temperature", "gate_threshold", "conformal_threshold", "malignant_threshold"):
         assert first[key] == pytest.approx(second[key], rel=1e-5)
@@ -87,14 +87,14 @@ def test_half_precision_stays_half_precision(tiny_checkpoint, split, tmp_path):
     shutil.copytree(tiny_checkpoint, folder)
     model = hfskin.HfskinForImageClassification.from_pretrained(folder)
     model.half().save_pretrained(folder)
-    config = calibrate_checkpoint(folder, split, components=4)
+    config = calibrate_checkpoint(folder, split)
     weights = load_file(folder / "model.safetensors")
     assert all(tensor.dtype == torch.float16 for tensor in weights.values() if tensor.is_floating_point())
     # The pipeline, which computes in 32 bits, must stand where the threshold was fitted.
     pipeline = hfskin.load(folder)
     paths = list(split.loc[split["split"] == "val", "path"])
     scores = gate_scores(pipeline.model, pipeline.image_processor, paths)
-    assert scores.min() == pytest.approx(config.gate_threshold, rel=1e-4)
+    assert config.gate_threshold == pytest.approx(min(scores.min(), SURE), rel=1e-4)
 
 
 def test_calibration_needs_both_parts(tiny_checkpoint, table):

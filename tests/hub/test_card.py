@@ -60,7 +60,7 @@ def metrics():
         "gate": {
             "threshold": -1.8,
             "lesions": {"accepted": measured(0.94)},
-            "negatives": {"photographs": {"n": 40, "refused": 0.975}},
+            "negatives": {"photographs": {"n": 40, "refused": measured(0.975)}},
         },
         "subgroups": {
             "sex": {"female": {**group, "melanoma_sensitivity": None, "ece": measured(0.05)}},

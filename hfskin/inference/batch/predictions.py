@@ -1,7 +1,8 @@
 """Run a model over a table or over pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from tqdm.auto import tqdm
 
 from ...data.dataset import LesionDataset
 from ...model.image_processing_hfskin import HfskinImageProcessor
+from ...model.image_reading import read_image
 from ...model.modeling_hfskin import HfskinForImageClassification, HfskinOutput
 from ..base import MIRRORS, softmax
 from ..machine import keep_freed_memory
@@ -83,22 +85,23 @@ def predict_dataset(
 
 
 def predict_pictures(
-    model: HfskinForImageClassification, processor: HfskinImageProcessor, images: Sequence
+    model: HfskinForImageClassification, processor: HfskinImageProcessor, images: Iterable
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Logits (N, 7), features (N, F) and gate scores (N,) of pictures of any kind that the processor takes.
+    """Logits (N, 7), features (N, F) and gate scores (N,) of pictures of any kind that `read_image` takes.
+
+    A few are held at once, so that there may be any number.
 
     Raises:
         ImageError: a picture cannot be used.
     """
-    outputs = []
-    for start in range(0, len(images), BATCH_SIZE):
-        pixels = processor(list(images[start : start + BATCH_SIZE]), return_tensors="pt")["pixel_values"]
-        outputs.append(_forward(model, pixels, None, flips=False))
+    outputs, images, preprocessing = [], iter(images), processor.preprocessing
+    while batch := [preprocessing(read_image(image).image) for image in islice(images, BATCH_SIZE)]:
+        outputs.append(_forward(model, torch.from_numpy(np.stack(batch)), None, flips=False))
     return tuple(_concatenate(parts) for parts in zip(*outputs, strict=True))
 
 
-def gate_scores(model: HfskinForImageClassification, processor: HfskinImageProcessor, images: Sequence) -> np.ndarray:
-    """The in-distribution score of pictures of any kind that the processor takes: (N,) float32.
+def gate_scores(model: HfskinForImageClassification, processor: HfskinImageProcessor, images: Iterable) -> np.ndarray:
+    """The in-distribution score of pictures of any kind that `read_image` takes: (N,) float32.
 
     Raises:
         ValueError: the model has no gate.
