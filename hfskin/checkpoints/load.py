@@ -177,6 +177,7 @@ _SETTINGS = {
     "conformal_coverage": _optional(_SHARE),
     "gate": _SWITCH,
     "gate_threshold": _optional((_number(-1e30, 1e30), "a number")),
+    "unusual_threshold": _optional((_number(-1e30, 1e30), "a number")),
 }
 _PREPROCESSING = {
     "size": (_size, f"a height and a width {_SIDE_WORDS}"),

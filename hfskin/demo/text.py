@@ -67,7 +67,7 @@ PICTURE_GONE = "The picture was deleted from the server because it had been ther
 ADDRESS = "This page fetches nothing from other addresses. Upload the file itself."
 NOT_OFFERED = "This page does not offer that."
 
-REFUSED = "No diagnosis: this does not look like a dermatoscopic picture of a skin lesion"
+REFUSED = "No diagnosis: {reason}"
 REFUSED_WHY = (
     "The checkpoint knows seven kinds of lesion, seen through a dermatoscope. For any other picture its numbers would "
     "mean nothing, so none are shown."

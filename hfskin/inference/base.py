@@ -9,7 +9,7 @@ from ..model.labels import CLASSES, MALIGNANT
 from ..model.metadata import encode_metadata, missing_fields, parse_age
 from ..model.preprocessing import Preprocessing
 from .attention import attention_map
-from .prediction import REFUSAL, Prediction
+from .prediction import REFUSAL, REFUSED_UNCLEAR, UNUSUAL, Prediction, Status
 from .quality import has_lines, is_blurred, small_grey
 
 BATCH_SIZE = 16
@@ -19,6 +19,7 @@ YOUNG = 45  # years
 YOUNG_NOTE = (
     f"at ages below {YOUNG}, fewer malignant lesions are called suspicious where the age is given: ask again without it"
 )
+SHARPER = "hold still, clean the lens, and wait for the focus"
 MIRRORS = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
 
 
@@ -109,12 +110,18 @@ class LesionPipeline:
         if image.width < preprocessing.width or image.height < preprocessing.height:
             notes.append(f"the picture is small ({image.width}x{image.height} pixels): details are missing")
         grey = small_grey(image)
-        if is_blurred(grey):
-            notes.append("the picture looks blurred: details are missing")
+        if unclear := is_blurred(grey):
+            notes.append(f"the picture looks blurred: details are missing; take it again: {SHARPER}")
         if has_lines(grey):
             notes.append("hairs or a ruler seem to cross the picture: they may hide details")
         crop = preprocessing.crop_box(image)
-        return {"pixel_values": preprocessing(image), "metadata": metadata, "crop": crop, "warnings": notes}
+        return {
+            "pixel_values": preprocessing(image),
+            "metadata": metadata,
+            "crop": crop,
+            "warnings": notes,
+            "unclear": unclear,
+        }
 
     def postprocess(self, row: dict[str, Any]) -> Prediction:
         """One row of the network's output -> Prediction."""
@@ -122,29 +129,35 @@ class LesionPipeline:
         if not np.isfinite(row["logits"]).all():
             raise ValueError("the network's answer is not a number: its weights are damaged; copy the checkpoint again")
         probabilities = dict(zip(CLASSES, softmax(row["logits"]).tolist(), strict=True))
+        malignant = sum(probabilities[c] for c in MALIGNANT)
+        score = float(row["in_distribution_score"]) if "in_distribution_score" in row else None
+        status = self._status(score)
         best = max(probabilities, key=probabilities.__getitem__)
         threshold = config.conformal_threshold or 0.0
-        malignant = sum(probabilities[c] for c in MALIGNANT)
-        notes = list(row["warnings"])
-        score, accepted = None, None
-        if "in_distribution_score" in row:
-            score = float(row["in_distribution_score"])
-        if score is not None and config.gate_threshold is not None:
-            accepted = score >= config.gate_threshold
-        if accepted is False:
-            notes.insert(0, REFUSAL)
-        return Prediction(
-            label=None if accepted is False else best,
+        answer = Prediction(
+            status=status,
+            label=best,
             probabilities=probabilities,
             prediction_set=[c for c, p in probabilities.items() if p >= threshold or c == best],
             malignant_probability=malignant,
             suspicious=None if config.malignant_threshold is None else malignant >= config.malignant_threshold,
-            in_distribution=accepted,
+            in_distribution=None if score is None or config.gate_threshold is None else status != "refused",
             in_distribution_score=score,
             attention=attention_map(row.get("attentions"), row["pixel_values"].shape[1:]),
             crop=row["crop"],
-            warnings=notes,
+            warnings=[UNUSUAL, *row["warnings"]] if status == "unusual" else list(row["warnings"]),
         )
+        if status == "refused":
+            return answer.refused(REFUSED_UNCLEAR.format(advice=SHARPER) if row["unclear"] else REFUSAL)
+        return answer
+
+    def _status(self, score: float | None) -> Status:
+        if score is None or self.config.gate_threshold is None:
+            return "answered"
+        if score < self.config.gate_threshold:
+            return "refused"
+        unusual = self.config.unusual_threshold
+        return "answered" if unusual is None or score >= unusual else "unusual"
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

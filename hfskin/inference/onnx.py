@@ -28,7 +28,7 @@ METADATA_LAYOUT = {
 }
 
 
-_OLD_CONFIG = {"partners": [], "gate": False}  # what older files lack
+_OLD_CONFIG = {"partners": [], "gate": False, "unusual_threshold": None}  # what older files lack
 NEEDS_EXTRA = "the export needs onnx and onnxscript: pip install 'hfskin[onnx]'"
 
 

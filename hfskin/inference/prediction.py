@@ -1,12 +1,19 @@
 """The answer."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from ..model.preprocessing import CropBox
 
+Status = Literal["answered", "unusual", "refused"]
+
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
+REFUSED_UNCLEAR = "this is too blurred to tell whether it shows a skin lesion; take it again: {advice}"
+UNUSUAL = (
+    "this is unlike the pictures that the model learnt from: it errs more often on such, and is too sure of itself"
+)
 
 
 @dataclass(frozen=True)
@@ -14,29 +21,54 @@ class Prediction:
     """What the model says about one picture. Not a diagnosis: hfskin is not a medical device.
 
     Attributes:
-        label: the most probable class, or None where the picture does not look like a lesion.
+        status: "answered"; "unusual": answered, but unlike the training pictures, on which the model errs more often;
+            "refused": it does not look like a dermatoscopic picture of a lesion.
+        label: the most probable class. This and the next four are None where the picture is refused.
         probabilities: calibrated, by class, in the order of `CLASSES`; they sum to 1.
         prediction_set: the classes that cannot be ruled out at the checkpoint's coverage (conformal prediction); never
             empty. Without calibration it holds every class.
         malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease.
         suspicious: whether that sum reaches the checkpoint's threshold; None where it has none.
-        in_distribution: False where the picture does not look like the training pictures; None without a gate.
-        in_distribution_score: about -1 for a training picture, lower for others; None without a gate.
+        in_distribution: False where the picture is refused; None without a gate.
+        in_distribution_score: the log-odds of a lesion against anything else, see [`LesionGate`]; None without a gate.
         attention: where Soft-Attention looked, float32 of shape (H, W) in [0, 1] over `crop`; None without the block.
         crop: the part of the upright picture that the model saw, in pixels.
         warnings: what makes this answer less certain, in words.
+        raw: of a refused picture, what the network said all the same: `probabilities` and `malignant_probability`,
+            which mean nothing for a picture of something else. None where it is answered.
     """
 
+    status: Status
     label: str | None
-    probabilities: dict[str, float]
-    prediction_set: list[str]
-    malignant_probability: float
+    probabilities: dict[str, float] | None
+    prediction_set: list[str] | None
+    malignant_probability: float | None
     suspicious: bool | None
     in_distribution: bool | None
     in_distribution_score: float | None
     attention: np.ndarray | None
     crop: CropBox
     warnings: list[str]
+    raw: dict | None = None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The network's probabilities, of a refused picture too."""
+        return (self.raw or {})["probabilities"] if self.probabilities is None else self.probabilities
+
+    def refused(self, reason: str) -> "Prediction":
+        """This answer where it must not be given: all that it says stands under `raw`, the reason among the warnings."""
+        return replace(
+            self,
+            status="refused",
+            label=None,
+            probabilities=None,
+            prediction_set=None,
+            malignant_probability=None,
+            suspicious=None,
+            warnings=[reason, *self.warnings],
+            raw={"probabilities": self.probabilities, "malignant_probability": self.malignant_probability},
+        )
 
     def to_dict(self) -> dict:
         """Plain values for JSON, without the attention map."""

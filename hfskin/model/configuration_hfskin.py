@@ -38,6 +38,7 @@ class HfskinConfig(PreTrainedConfig):
         conformal_coverage: the marginal coverage that the set was built for.
         gate: whether the checkpoint has one, see [`LesionGate`].
         gate_threshold: an in-distribution score below it is refused.
+        unusual_threshold: an answer at a score below it is called unusual; None where that says nothing about errors.
     """
 
     model_type = "hfskin"
@@ -62,6 +63,7 @@ class HfskinConfig(PreTrainedConfig):
     conformal_coverage: float | None = None
     gate: bool = False
     gate_threshold: float | None = None
+    unusual_threshold: float | None = None
 
     def __post_init__(self, **kwargs):
         if self.id2label is None:  # type: ignore[has-type]  # transformers' own field
@@ -70,5 +72,5 @@ class HfskinConfig(PreTrainedConfig):
         self.image_size, self.partners = list(self.image_size), list(self.partners)
         kwargs.pop("gate_components", None)  # of a kind of gate that is no more; its threshold means nothing now
         if not self.gate:
-            self.gate_threshold = None
+            self.gate_threshold = self.unusual_threshold = None
         super().__post_init__(**kwargs)

@@ -218,7 +218,7 @@ def uncalibrated_config(folder: Path) -> HfskinConfig:
     config = HfskinConfig.from_pretrained(folder)
     config.temperature, config.gate = 1.0, False
     for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
-                 "gate_threshold"):  # fmt: skip
+                 "gate_threshold", "unusual_threshold"):  # fmt: skip
         setattr(config, name, None)
     return config
 
