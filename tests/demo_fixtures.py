@@ -101,7 +101,7 @@ def page_url(page_checkpoint, temporary_files):
         yield url
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)  # a busy machine is slow
 
 
 def free_port() -> int:

@@ -160,7 +160,7 @@ _SWITCH = _one_of(True, False), "true or false"
 _SIDE_WORDS = f"of {SIDES[0]} to {SIDES[1]} pixels each"
 _SETTINGS = {
     "backbone": (_one_of(*BACKBONES), f"one of {', '.join(BACKBONES)}"),
-    "backbone_cut": (_one_of("paper", "full"), '"paper" or "full"'),
+    "backbone_cut": (_one_of("paper", "full", "block8"), '"paper", "full" or "block8"'),
     "backbone_kwargs": _optional((_backbone_kwargs, "the padding and eps of a backbone")),
     "image_size": (_image_size, f"[height, width] {_SIDE_WORDS}"),
     "attention_maps": (_whole(0, 1024), "a whole number from 0 to 1024"),
@@ -185,6 +185,7 @@ _PREPROCESSING = {
     "rescale_factor": (_number(1e-9, 1e3), "a positive number"),
     "image_mean": (_channels(-1e3, 1e3), "three numbers"),
     "image_std": (_channels(1e-6, 1e3), "three positive numbers"),
+    "colour_reference": _optional((_channels(0, 1), "three numbers from 0 to 1")),
     "do_rescale": _SWITCH,
     "do_normalize": _SWITCH,
 }

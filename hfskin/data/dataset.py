@@ -18,7 +18,7 @@ from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.image_reading import read_image
 from ..model.labels import CLASSES
 from ..model.metadata import encode_metadata
-from ..model.preprocessing import center_box
+from ..model.preprocessing import balance_colour, center_box
 
 MARGIN = 1.15  # decoded training pictures are kept this much larger than the model's input, for the augmentation
 
@@ -113,6 +113,8 @@ class TrainingDataset(Dataset):
             picture = self.transform(picture)
         else:
             picture, sample["lesion"] = self.transform(picture, self._mask(index, picture.shape[1:]))
+        if self.processor.colour_reference is not None:
+            picture = torch.from_numpy(balance_colour(picture.numpy(), self.processor.colour_reference))
         sample["pixel_values"] = normalise(picture, self.processor)
         sample["metadata"] = torch.from_numpy(self._metadata(index))
         return sample

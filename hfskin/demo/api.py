@@ -10,13 +10,12 @@ from ..model.metadata import MetadataError
 from .batch import look_at_all
 from .checkpoints import Checkpoints
 from .components import picture_file
-from .session_files import SessionFiles
 
 
-def add_endpoints(checkpoints: Checkpoints, uploads: SessionFiles) -> None:
+def add_endpoints(checkpoints: Checkpoints) -> None:
     """Add both endpoints to the page that is being built; their inputs are not shown."""
 
-    def predict(image: str, age: float | None, sex: str | None, localization: str | None, request: gr.Request) -> dict:
+    def predict(image: str, age: float | None, sex: str | None, localization: str | None) -> dict:
         """Classify one dermatoscopic picture of a skin lesion. Not a medical device.
 
         Args:
@@ -32,13 +31,12 @@ def add_endpoints(checkpoints: Checkpoints, uploads: SessionFiles) -> None:
         """
         if image is None:
             raise gr.Error("image: is missing", print_exception=False)
-        uploads.hold(request.session_hash, image)
         try:
             return as_json(checkpoints.run(checkpoints.get().pipeline, image, age, sex, localization))
         except (ImageError, MetadataError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def predict_batch(files: list[str], metadata: str | None, request: gr.Request) -> list[dict]:
+    def predict_batch(files: list[str], metadata: str | None) -> list[dict]:
         """Classify many dermatoscopic pictures. Not a medical device.
 
         Args:
@@ -48,7 +46,6 @@ def add_endpoints(checkpoints: Checkpoints, uploads: SessionFiles) -> None:
         Returns:
             One object a picture: image (its name) and what /predict gives, or image and error.
         """
-        uploads.hold(request.session_hash, *(files or []), metadata)
         try:
             return [row_as_json(row) for row in look_at_all(checkpoints, "", files, metadata)]
         except MetadataTableError as error:

@@ -17,6 +17,7 @@ _FOLLOW = (
     "this.style.opacity = this.closest('figure').querySelector('input').value / 100"  # a new heat map, an old slider
 )
 _SLIDE = "this.closest('figure').querySelector('.heat').style.opacity = this.value / 100"
+HANDLERS = (_FOLLOW, _SLIDE)  # the scripts within the page's elements, which its Content-Security-Policy must name
 
 
 def figure_html(picture: Image.Image, heat: np.ndarray | None, crop: CropBox, caption: str) -> str:

@@ -1,71 +1,112 @@
-"""gradio's server, kept to what SECURITY.md promises: it fetches no address, and keeps nothing once it is stopped."""
+"""gradio's server, kept to what SECURITY.md promises: it takes no file but its visitors' uploads, and keeps none."""
 
 import atexit
-import re
-import shutil
+import logging
 import signal
 import threading
+from pathlib import Path
+from typing import Any
 
 import gradio as gr
-from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
+from gradio.blocks import Block, BlockFunction
+from gradio.data_classes import FileData, ImageData, ListFiles
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import FILES, text
+from .doors import Doors
+from .receiving import limit_uploads
+from .upload_folder import NotUploadedError, UploadFolder
+from .uploads import MAX_FILE
 
-# The first fetches an address and hands on what it finds, the second keeps a recording and runs ffmpeg on it, the third
-# keeps what a visitor typed. The page needs none of them.
-_UNWANTED = re.compile(r"/file[=/]https?://|/gradio_api/(process_recording|deep_link)\b")
+MAX_TEXT = 1000  # characters of a value that is no file
+
+logger = logging.getLogger("hfskin.demo")
 
 
 class Page(gr.Blocks):
-    """A page that refuses addresses in place of files, and leaves no file behind."""
+    """A page that takes no file but its own uploads, and leaves none behind.
+
+    Attributes:
+        uploads: where they lie. Every function is given only files of it, which are then held for its visit.
+    """
 
     def __init__(self, *args, **kwargs):
-        FILES.mkdir(mode=0o700, parents=True, exist_ok=True)  # gradio would let everybody look
-        atexit.register(_remove_files)
+        self.uploads = UploadFolder(FILES)
+        self.uploads.make()  # gradio would let everybody look
+        atexit.register(self.uploads.remove)
         super().__init__(*args, **kwargs)
 
-    async def preprocess_data(self, block_fn, inputs, *args, **kwargs):
-        # Here, since gradio would download them for an input of any kind, and makes some inputs anew for a visit.
-        traverse(inputs, _refuse_address, is_file_obj_with_meta)
-        return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+    async def process_api(self, block_fn, inputs, *args, request=None, **kwargs):
+        # Here, since whatever calls a function comes through here, before gradio looks at what was sent: it checks
+        # some files only, downloads addresses for an input of any kind, and makes some inputs anew for a visit.
+        function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        inputs = self._take(function, inputs, request)
+        try:
+            return await super().process_api(block_fn, inputs, *args, request=request, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            logger.warning("no answer: %s: %s", type(error).__name__, error, exc_info=True)
+            raise gr.Error(text.NOT_UNDERSTOOD, print_exception=False) from None
 
-    def launch(self, *args, **kwargs):
-        """As gradio does it; SIGTERM, which stops a container, then ends the page as Ctrl-C does."""
+    def launch(self, *args, app_kwargs=None, **kwargs):
+        """As gradio does it, behind `Doors`; SIGTERM, which stops a container, then ends the page as Ctrl-C does."""
         if threading.current_thread() is threading.main_thread():  # elsewhere Python sets no handler
             signal.signal(signal.SIGTERM, signal.default_int_handler)
+        limit_uploads()
+        self.uploads.keep_swept()
+        kwargs |= {
+            "app_kwargs": (app_kwargs or {}) | {"middleware": [Middleware(Doors, uploads=self.uploads)]},
+            "max_file_size": MAX_FILE,
+            "run_history": False,  # gradio would keep every picture in the visitor's browser
+            "ssr_mode": False,  # Node would answer in front of our doors
+        }
         return super().launch(*args, **kwargs)
 
     def block_thread(self) -> None:
         try:
             super().block_thread()
         finally:
-            _remove_files()  # not only at exit, which waits for an answer or for the import of torch
+            self.uploads.remove()  # not only at exit, which waits for an answer or for the import of torch
 
+    def _take(self, function: BlockFunction, inputs: list, request: gr.Request | None) -> list:
+        """What was sent, with nothing left in it but plain values and uploads of this page, which are held.
 
-class Refusals:
-    """Keeps requests for gradio's unwanted routes from it."""
+        Raises:
+            gr.Error: something else is in it.
+        """
+        if function.batch or isinstance(request, list) or len(inputs) < len(function.inputs):
+            raise gr.Error(text.NOT_UNDERSTOOD, print_exception=False)
+        paths: list[Path] = []
+        try:
+            taken = [self._take_value(*pair, paths) for pair in zip(function.inputs, inputs, strict=False)]
+        except NotUploadedError:
+            raise gr.Error(text.NOT_TAKEN, print_exception=False) from None
+        self.uploads.hold(request.session_hash if request else None, *paths)
+        if not all(path.exists() for path in paths):
+            raise gr.Error(text.FILE_GONE, print_exception=False)
+        return taken
 
-    def __init__(self, app: ASGIApp):
-        self._app = app
+    def _take_value(self, block: Block, value: Any, paths: list[Path]) -> Any:
+        """The same for one input; the paths of its files are added to `paths`."""
+        kind = getattr(block, "data_model", None)
+        if value is None or block.stateful:  # a state's value does not come from the visitor
+            return None
+        if kind is ListFiles and isinstance(value, list):
+            return [self._take_file(file, paths) for file in value]
+        if kind in (FileData, ImageData):
+            return self._take_file(value, paths)
+        if kind is ListFiles or not isinstance(value, str | int | float) or len(str(value)) > MAX_TEXT:
+            raise NotUploadedError(value)
+        return value
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _UNWANTED.search(scope["path"]):
-            await PlainTextResponse(text.NOT_OFFERED, status_code=403)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-MIDDLEWARE = [Middleware(Refusals)]
-
-
-def _refuse_address(file: dict) -> dict:
-    if is_http_url_like(file["path"]):
-        raise gr.Error(text.ADDRESS, print_exception=False)
-    return file
-
-
-def _remove_files() -> None:
-    shutil.rmtree(FILES, ignore_errors=True)
+    def _take_file(self, file: Any, paths: list[Path]) -> dict:
+        """gradio's way to name a file, of which nothing is believed but the path, and that only if it is our own."""
+        try:
+            said, path = file["meta"]["_type"], self.uploads.own(file["path"])
+        except (KeyError, TypeError):
+            raise NotUploadedError(file) from None
+        if said != "gradio.FileData" or path.is_dir():
+            raise NotUploadedError(file)
+        paths.append(path)
+        return {"path": str(path), "meta": {"_type": said}}

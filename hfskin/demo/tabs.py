@@ -12,11 +12,11 @@ from .checkpoints import Checkpoints
 from .compare import compare
 from .components import scroll_to
 from .look import Question
-from .session_files import FILE_MINUTES, SessionFiles
+from .upload_folder import FILE_MINUTES
 from .uploads import MAX_FILE, MAX_PICTURES
 
 
-def batch_tab(checkpoints: Checkpoints, files: SessionFiles, chosen: gr.State) -> None:
+def batch_tab(checkpoints: Checkpoints, chosen: gr.State) -> None:
     gr.Markdown(text.BATCH_INTRO.format(pictures=MAX_PICTURES))
     with gr.Row():
         pictures = gr.File(
@@ -27,11 +27,10 @@ def batch_tab(checkpoints: Checkpoints, files: SessionFiles, chosen: gr.State) -
     table = gr.HTML(elem_id="batch", js_on_load=None)
     small_print()
 
-    def hold(paths, table_path, request: gr.Request):
-        files.hold(request.session_hash, *(paths or []), table_path)
+    def hold(paths, table_path):
+        """Nothing more: the page holds what it is told of, even if nobody asks about it."""
 
-    def run(paths, table_path, source, request: gr.Request, progress=gr.Progress()):  # noqa: B008
-        hold(paths, table_path, request)
+    def run(paths, table_path, source, progress=gr.Progress()):  # noqa: B008
         notes: list[str] = []
 
         def advance(done, total):
@@ -82,7 +81,7 @@ def compare_tab(checkpoints: Checkpoints, tab: gr.Tab, question: list, chosen: g
         return compare(checkpoints, Question(path, age, sex, site, source))
 
     def use(path, age, sex, site, source, current):
-        source = (source or "").strip()
+        source = str(source or "").strip()
         try:
             checkpoints.renew(source)
         except HubError as error:

@@ -63,9 +63,20 @@ EMPTY_POINTS = (
 ANSWER = "Answer"
 FAILED = "This picture cannot be answered"
 NO_PICTURE = "There is no picture yet. Drop, paste or choose one, or take one of the examples."
-PICTURE_GONE = "The picture was deleted from the server because it had been there for too long. Choose it again."
-ADDRESS = "This page fetches nothing from other addresses. Upload the file itself."
+FILE_GONE = "The file was deleted from the server because it had been there for too long. Choose it again."
+NOT_TAKEN = (
+    "This page takes short plain values, and files that were uploaded to it: no other path, and nothing from another "
+    "address. Upload the file itself."
+)
+NOT_UNDERSTOOD = "This page does not understand that request."
+
+# What a request is told that does not come from the page itself
 NOT_OFFERED = "This page does not offer that."
+FOREIGN = "Another site's page may not ask this one."
+TOO_MUCH = "This request is too large. Send fewer or smaller files."
+TOO_SLOW = "This request came too slowly. Send it again."
+NOT_A_FILE = "An upload holds files and nothing else, each under the name files."
+DISK_FULL = "There is no room for this upload at the moment. Try again later, or send fewer files."
 
 REFUSED = "No diagnosis: {reason}"
 REFUSED_WHY = (

@@ -14,11 +14,9 @@ from .checkpoints import Checkpoints
 from .components import picture_file, scroll_to
 from .example_lesions import Example, load_examples
 from .look import Question, look, views
-from .server import MIDDLEWARE, Page
-from .session_files import FILE_MINUTES, SessionFiles
+from .server import Page
 from .tabs import about_tab, batch_tab, compare_tab, small_print
 from .theme import CSS, theme
-from .uploads import MAX_FILE
 
 QUEUE = 64  # questions that may wait; the next is told to come back
 
@@ -41,24 +39,24 @@ def build_page(model: str | None = None) -> gr.Blocks:
     Args:
         model: as for `hfskin.load`.
     """
-    checkpoints, examples, files = Checkpoints(model), load_examples(), SessionFiles()
+    checkpoints, examples = Checkpoints(model), load_examples()
     warm_up(checkpoints, examples[0])
-    with Page(title=text.TITLE, analytics_enabled=False, delete_cache=(60, 60 * (FILE_MINUTES - 1))) as page:
+    with Page(title=text.TITLE, analytics_enabled=False) as page:
         chosen = gr.State("")
         gr.HTML(f"<h1>{escape(text.TITLE)} <span>{escape(text.SUBTITLE)}</span></h1>", elem_id="head", js_on_load=None)
         gr.HTML(f"<p>{escape(text.NOT_A_DEVICE)}</p>", elem_id="notice", js_on_load=None)
         with gr.Tab(text.TAB_LOOK):
-            question = _look_tab(checkpoints, examples, files, chosen)
+            question = _look_tab(checkpoints, examples, chosen)
         with gr.Tab(text.TAB_BATCH):
-            batch_tab(checkpoints, files, chosen)
+            batch_tab(checkpoints, chosen)
         with gr.Tab(text.TAB_COMPARE, visible=checkpoints.offer_others) as compare:
             compare_tab(checkpoints, compare, question, chosen)
         with gr.Tab(text.TAB_ABOUT) as about:
             api = about_tab(checkpoints, about, chosen)
-        add_endpoints(checkpoints, files)
+        add_endpoints(checkpoints)
 
         def forget(request: gr.Request):
-            files.release(request.session_hash)
+            page.uploads.release(request.session_hash)
 
         page.unload(forget)
         page.load(js=_ON_LOAD, outputs=api)
@@ -70,10 +68,7 @@ def launch_options() -> dict:
     return {
         "theme": theme(),
         "css_paths": CSS,
-        "app_kwargs": {"middleware": MIDDLEWARE},
-        "max_file_size": MAX_FILE,
         "footer_links": [],
-        "run_history": False,  # gradio would keep every picture in the visitor's browser
     }
 
 
@@ -94,7 +89,7 @@ def _warm_up_grad_cam(checkpoints: Checkpoints, question: Question) -> None:
     look(checkpoints, question, text.VIEW_GRAD_CAM, None)
 
 
-def _look_tab(checkpoints: Checkpoints, examples: list[Example], files: SessionFiles, chosen: gr.State) -> list:
+def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.State) -> list:
     """Returns the inputs for picture, age, sex and site."""
     truth = gr.State(None)  # the index of the example that was pressed
     with gr.Row():
@@ -130,25 +125,25 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], files: SessionF
             view = gr.Radio(views(), value=views()[0], label=text.VIEW, visible=False)
             figure = gr.HTML(elem_id="figure", js_on_load=None)
 
-    def ask(path, age, sex, site, view, source, index, request: gr.Request):
-        files.hold(request.session_hash, path)
+    def ask(path, age, sex, site, view, source, index):
         question = Question(path, age, sex, site, source)
         words, drawn = look(checkpoints, question, view, None if index is None else examples[index])
         return words, drawn, gr.update(visible=bool(drawn))
 
-    def ask_again(path, age, sex, site, view, source, index, request: gr.Request):
+    def ask_again(path, age, sex, site, view, source, index):
         if path is None:
             return empty_html(), "", gr.update(visible=False)
-        return ask(path, age, sex, site, view, source, index, request)
+        return ask(path, age, sex, site, view, source, index)
 
-    def clear(path, index, request: gr.Request):
-        files.hold(request.session_hash, path)  # here too: who leaves at once is never answered
+    def clear(path, index):  # the picture is held from here on: who leaves at once is never answered
         # While the next answer is on its way, the last one must not stand beside another picture.
         patient = [gr.skip()] * 3 if index is None else ["", "unknown", "unknown"]  # not the example's
         return *patient, None, empty_html(), "", gr.update(visible=False)
 
     def choose(event: gr.EventData):
-        index = event._data["index"]
+        index = event._data.get("index") if isinstance(event._data, dict) else None
+        if type(index) is not int or not 0 <= index < len(examples):
+            raise gr.Error(text.NOT_UNDERSTOOD, print_exception=False)
         example = examples[index]
         age = "" if example.age is None else f"{example.age:g}"
         patient = age, example.sex, example.localization

@@ -90,11 +90,17 @@ def _trace(pipeline: SkinLesionPipeline) -> "ir.Model":
             verbose=False,
         )
     model = program.model
-    optimizer.fold_constants(model)
+    optimizer.fold_constants(model, should_fold=_keep_weights)
     optimizer.remove_unused_nodes(model)
     for node in model.graph:
         node.metadata_props.clear()  # where in this machine's files it came from
     return model
+
+
+def _keep_weights(node: "ir.Node") -> bool | None:
+    """A transposed weight would be another one than the safetensors file holds; ONNX Runtime folds it on loading."""
+    weights = (value for value in node.inputs if value is not None and value.is_initializer())
+    return False if any(value.name.startswith("model.") for value in weights) else None
 
 
 def _store_weights(graph: "ir.Graph", weights: Path) -> None:

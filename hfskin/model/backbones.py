@@ -18,6 +18,7 @@ import timm  # noqa: E402  (needs a torchvision that imports)
 from timm.models import get_pretrained_cfg  # noqa: E402
 
 from .nasnet_mobile import NASNetAMobile  # noqa: E402
+from .patch_grid import PatchGrid  # noqa: E402
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -32,7 +33,8 @@ class Backbone:
 
     `channels` are those of the feature map behind each cut: "paper" is where the paper's text and its Tables A1 and A2
     put the Soft-Attention block, "full" is the backbone's last feature map. Where the paper replaces only what follows
-    the last map, or does not attend at all (VGG16, EfficientNet, SENet), both cuts are the same.
+    the last map, or does not attend at all (VGG16, EfficientNet, SENet), both cuts are the same. Of a vision
+    transformer, which the paper does not know, "block8" is the map behind its first eight blocks.
 
     `normalisation` and `timm_kwargs` belong to the original release. Other weights may presume others:
     `pretrained_weights` tells.
@@ -46,6 +48,7 @@ class Backbone:
     license: str  # of the weights
     timm_kwargs: dict | None = None
     stochastic_depth: bool = False  # whether `drop_path_rate` has an effect
+    blocks: dict[str, int] | None = None  # of a vision transformer: how many each cut keeps
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,9 @@ BACKBONES = {
         "tf_efficientnet_lite1", _both(1280), 240, EFFICIENTNET_LITE, "in1k", "apache-2.0", stochastic_depth=True),
     "efficientnet_lite2": Backbone(
         "tf_efficientnet_lite2", _both(1280), 260, EFFICIENTNET_LITE, "in1k", "apache-2.0", stochastic_depth=True),
+    "vit_small_dinov2": Backbone(
+        "vit_small_patch14_dinov2", {"block8": 384, "full": 384}, 518, IMAGENET, "lvd142m", "apache-2.0",
+        stochastic_depth=True, blocks={"block8": 8, "full": 12}),
     "legacy_senet154": Backbone("legacy_senet154", _both(2048), 224, IMAGENET, "in1k", "apache-2.0"),
 }  # fmt: skip
 
@@ -185,7 +191,8 @@ def pretrained_weights(name: str, weights: str | None) -> PretrainedWeights:
     described = _describe_file(Path(weights)) if weights else None
     if described:
         normalisation = tuple(described["mean"]), tuple(described["std"])
-        return PretrainedWeights(normalisation, described["kwargs"], described["license"].lower())
+        kwargs = {} if spec.blocks else described["kwargs"]  # a transformer's picture size is the configuration's
+        return PretrainedWeights(normalisation, kwargs, described["license"].lower())
     return PretrainedWeights(spec.normalisation, spec.timm_kwargs or {}, spec.license)
 
 
@@ -215,6 +222,7 @@ def create_backbone(
     drop_path_rate: float = 0.0,
     weights: str | None = None,
     timm_kwargs: dict | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> nn.Module:
     """A timm model whose `forward_features` maps (B, 3, H, W) to (B, channels[cut], H/s, W/s), and nothing else.
 
@@ -224,6 +232,7 @@ def create_backbone(
         weights: None for random weights, "timm" for the pretrained ones of the timm Hub, or a safetensors file with
             timm's names (a classifier in it is ignored).
         timm_kwargs: padding and BatchNorm's eps ("pad_type", "bn_eps"); None is what `pretrained_weights` says.
+        image_size: of a vision transformer, whose position embeddings belong to one grid; default its weights' own.
 
     Raises:
         ValueError: no such backbone or cut, an argument that is not of the graph, or a file that does not fit.
@@ -231,6 +240,8 @@ def create_backbone(
     spec = backbone_spec(name)
     if cut not in spec.channels:
         raise ValueError(f"unknown cut {cut!r} of {name}; choose one of: {', '.join(spec.channels)}")
+    if spec.blocks:
+        return _create_patch_grid(spec, cut, drop_path_rate, weights, image_size)
     presumed = pretrained_weights(name, weights).timm_kwargs
     kwargs = dict(presumed if timm_kwargs is None else timm_kwargs)
     if foreign := set(kwargs) - set(TENSORFLOW):  # it may come from a stranger's config.json
@@ -244,6 +255,19 @@ def create_backbone(
         _load_weights(model, weights)
     if cut == "paper" and name in _PAPER_CUTS:
         _PAPER_CUTS[name](model)
+    return model
+
+
+def _create_patch_grid(
+    spec: Backbone, cut: str, drop_path_rate: float, weights: str | None, image_size: tuple[int, int] | None
+) -> PatchGrid:
+    assert spec.blocks is not None
+    model = PatchGrid(spec.timm_id, spec.blocks[cut], image_size or (spec.input_size,) * 2, drop_path_rate)
+    if weights == "timm":
+        state = timm.create_model(f"{spec.timm_id}.{spec.pretrained_tag}", num_classes=0, pretrained=True).state_dict()
+        model.load_timm(state)
+    elif weights is not None:
+        model.load_timm(load_file(weights))
     return model
 
 
@@ -287,5 +311,5 @@ def map_size(name: str, cut: str, image_size: tuple[int, int]) -> tuple[int, int
 @cache
 def _map_size(name: str, cut: str, height: int, width: int) -> tuple[int, int]:
     with torch.device("meta"):
-        backbone = create_backbone(name, cut).eval()
+        backbone = create_backbone(name, cut, image_size=(height, width)).eval()
         return tuple(backbone.forward_features(torch.empty(1, 3, height, width)).shape[2:])

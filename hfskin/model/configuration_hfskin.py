@@ -6,10 +6,10 @@ from transformers import PreTrainedConfig
 
 from .labels import CLASSES
 
-# What makes a network, of the fields of [`HfskinConfig`]; a model's networks have one image size.
+# What makes a network, of the fields of [`HfskinConfig`].
 ARCHITECTURE = (
     "backbone", "backbone_cut", "backbone_kwargs", "attention_maps", "attention_gamma", "pooling", "metadata_hidden",
-    "dropout", "drop_path_rate",
+    "dropout", "drop_path_rate", "image_size",
 )  # fmt: skip
 
 
@@ -20,7 +20,7 @@ class HfskinConfig(PreTrainedConfig):
 
     Args:
         backbone: a name of `backbones.BACKBONES`.
-        backbone_cut: "paper" or "full", see `backbones.Backbone`.
+        backbone_cut: "paper", "full" or, of a vision transformer, "block8"; see `backbones.Backbone`.
         backbone_kwargs: padding and BatchNorm's eps that the backbone's pretrained weights presume; None is the
             table's.
         image_size: height and width of the model's input, in pixels.
@@ -30,7 +30,8 @@ class HfskinConfig(PreTrainedConfig):
         metadata_hidden: width of the dense metadata layer, 4096 in the paper; 0 turns the branch off.
         dropout: before the classifier, 0.5 in the paper.
         drop_path_rate: stochastic depth of the backbone while training.
-        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one.
+        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which takes
+            the model's `image_size` where it names none.
         temperature: logits are divided by it (Guo et al. 2017), set by calibration.
         malignant_threshold: a `malignant_probability` at or above it is called suspicious.
         malignant_sensitivity: the sensitivity that the threshold was chosen for, on validation data.
@@ -45,7 +46,7 @@ class HfskinConfig(PreTrainedConfig):
     keys_to_ignore_at_inference = ["attentions", "features", "in_distribution_score"]  # Trainer gathers logits alone
 
     backbone: str = "efficientnet_lite0"
-    backbone_cut: Literal["paper", "full"] = "paper"
+    backbone_cut: Literal["paper", "full", "block8"] = "paper"
     backbone_kwargs: dict | None = None
     image_size: list[int] | tuple[int, ...] = (144, 192)
     attention_maps: int = 16

@@ -13,13 +13,14 @@ from .preprocessing import CropBox, Preprocessing, normalise, rescale
 
 class HfskinImageProcessor(PilBackend):
     """EXIF rotation, any mode to RGB, then [`Preprocessing`]: the largest centred crop of the model's aspect, resize,
-    the backbone's mean and std.
+    the lamp's colour taken out where there is a `colour_reference`, the backbone's mean and std.
     """
 
     resample = PILImageResampling.BICUBIC
     size = {"height": 144, "width": 192}
     image_mean = (0.5, 0.5, 0.5)
     image_std = (0.5, 0.5, 0.5)
+    colour_reference = None
     do_resize = True
     do_rescale = True
     do_normalize = True
@@ -32,7 +33,8 @@ class HfskinImageProcessor(PilBackend):
         mean, std = (self.image_mean, self.image_std) if self.do_normalize else ((0.0,), (1.0,))
         factor = self.rescale_factor if self.do_rescale else 1.0
         size = self.size["height"], self.size["width"]
-        return Preprocessing(*size, int(self.resample), float(factor), tuple(mean), tuple(std))
+        reference = None if self.colour_reference is None else tuple(self.colour_reference)
+        return Preprocessing(*size, int(self.resample), float(factor), tuple(mean), tuple(std), reference)
 
     def crop_box(self, image: Image.Image) -> CropBox:
         """The part of the upright `image` that the model sees."""

@@ -59,7 +59,11 @@ class HfskinModel(nn.Module):
         super().__init__()
         self.channels = backbone_spec(config.backbone).channels[config.backbone_cut]
         self.backbone = create_backbone(
-            config.backbone, config.backbone_cut, config.drop_path_rate, timm_kwargs=config.backbone_kwargs
+            config.backbone,
+            config.backbone_cut,
+            config.drop_path_rate,
+            timm_kwargs=config.backbone_kwargs,
+            image_size=tuple(config.image_size),
         )
         earlier = early_maps(self.backbone)
         for name, _ in earlier:
@@ -115,7 +119,7 @@ class HfskinForImageClassification(PreTrainedModel):
         if config.gate:
             self.gate = LesionGate(sum(self.image_model.feature_sizes))
         self.partners = nn.ModuleList(
-            Partner(HfskinConfig(**partner, image_size=config.image_size)) for partner in config.partners
+            Partner(HfskinConfig(**{"image_size": config.image_size} | partner)) for partner in config.partners
         )
         self.post_init()
 
@@ -128,7 +132,9 @@ class HfskinForImageClassification(PreTrainedModel):
         config.backbone_kwargs = pretrained_weights(config.backbone, weights).timm_kwargs
         model = cls(config)
         args = config.backbone, config.backbone_cut, config.drop_path_rate
-        model.image_model.backbone.load_state_dict(create_backbone(*args, weights=weights).state_dict())
+        size = tuple(config.image_size)
+        backbone = create_backbone(*args, weights=weights, image_size=size)
+        model.image_model.backbone.load_state_dict(backbone.state_dict())
         return model
 
     @classmethod
@@ -192,7 +198,7 @@ class Partner(nn.Module):
 
     Args:
         config: of the network. Its pixels are the model's times `scale` plus `shift`, a number per channel, since each
-            backbone has a mean and std of its own.
+            backbone has a mean and std of its own; they are resized to its own `image_size`.
     """
 
     def __init__(self, config: HfskinConfig):
@@ -203,4 +209,7 @@ class Partner(nn.Module):
 
     def forward(self, pixel_values: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
         """(B, 3, H, W) and (B, 19) as the model's -> its own logits (B, 7)."""
-        return self.network(pixel_values * self.scale + self.shift, metadata).logits
+        pixel_values, size = pixel_values * self.scale + self.shift, tuple(self.network.config.image_size)
+        if tuple(pixel_values.shape[2:]) != size:
+            pixel_values = nn.functional.interpolate(pixel_values, size=size, mode="bilinear", antialias=True)
+        return self.network(pixel_values, metadata).logits

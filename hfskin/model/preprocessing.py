@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+DARK = 25  # of the brightest channel, 0 to 255
+MAX_GAIN = 2.0
+
 
 class CropBox(NamedTuple):
     """The part of a picture that the model sees, in pixels of the upright original."""
@@ -36,9 +39,22 @@ def normalise(pixels: np.ndarray, mean, std) -> np.ndarray:
     return (pixels - mean) / std
 
 
+def balance_colour(pixels: np.ndarray, reference) -> np.ndarray:
+    """uint8 pixels (3, H, W) whose mean colour is brought to `reference` (RGB in [0, 1]), likewise uint8.
+
+    Each channel is multiplied, as another lamp or white balance would (von Kries), by at most `MAX_GAIN`. What is dark
+    does not count: a frame, hair or the edge of a round view.
+    """
+    seen = pixels.max(axis=0) > DARK
+    mean = pixels.mean(axis=(1, 2), where=seen[None]) / 255 if seen.any() else np.ones(3)
+    gains = np.clip(np.asarray(reference) / np.maximum(mean, 1 / 255), 1 / MAX_GAIN, MAX_GAIN)
+    table = np.clip(np.rint(np.arange(256) * gains[:, None]), 0, 255).astype(np.uint8)
+    return np.stack([np.take(levels, channel) for levels, channel in zip(table, pixels, strict=True)])
+
+
 @dataclass(frozen=True)
 class Preprocessing:
-    """The largest centred crop of the model's aspect, resize, the backbone's mean and std.
+    """The largest centred crop of the model's aspect, resize, the lamp's colour taken out, the backbone's mean and std.
 
     The crop keeps shapes true: asymmetry is a sign that a squashed picture would blur. Resizing is Pillow's antialiased
     one, so that a sharp original and a small copy of it look alike to the model.
@@ -50,16 +66,18 @@ class Preprocessing:
     rescale_factor: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    colour_reference: tuple[float, ...] | None = None  # see `balance_colour`; None leaves colours as they are
 
     def crop_box(self, image: Image.Image) -> CropBox:
         """The part of `image` that the model sees."""
         return center_box(*image.size, self.width / self.height)
 
     def resize(self, image: Image.Image) -> np.ndarray:
-        """Crop and resize: uint8 of shape (3, H, W)."""
+        """Crop, resize and balance the colour: uint8 of shape (3, H, W)."""
         size, resample = (self.width, self.height), Image.Resampling(self.resample)
         resized = image.resize(size, resample, box=self.crop_box(image), reducing_gap=3.0)
-        return np.moveaxis(np.asarray(resized), -1, 0)
+        pixels = np.moveaxis(np.asarray(resized), -1, 0)
+        return pixels if self.colour_reference is None else balance_colour(pixels, self.colour_reference)
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """An upright RGB picture -> float32 of shape (3, H, W)."""

@@ -68,7 +68,7 @@ def _weights_of(checkpoint: Path) -> Path:
     return average if average.is_file() else checkpoint / SAFE_WEIGHTS_NAME
 
 
-def join_checkpoints(folders: Sequence[Path], output: Path) -> Path:
+def join_checkpoints(folders: Sequence[Path], output: Path, weights: Sequence[float] | None = None) -> Path:
     """Several checkpoints as one model that answers with the mean of their logits (Lakshminarayanan et al. 2017).
 
     Networks of different backbones err differently, so together they answer better than each, and in the time of all.
@@ -76,26 +76,31 @@ def join_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     calibrate the result.
 
     Args:
-        folders: of one image size, and trained on the same split, or what one of them was tested on another has seen.
+        folders: trained on the same split, or what one of them was tested on another has seen. The first one's image
+            size is what pictures are prepared for, and the others' are made from it, so it should be the largest.
+        weights: of the folders in the mean, positive; equal if left out. They become part of the classifiers.
 
     Returns:
         `output`, with the first checkpoint's processor, and its training.json with the others' under "partners".
 
     Raises:
-        ValueError: fewer than two checkpoints, of different image sizes, or an ensemble among them.
+        ValueError: fewer than two checkpoints, as many weights as there are not checkpoints, or an ensemble among them.
         OSError: a folder lacks the model, the processor or training.json.
     """
     if len(folders) < 2:
         raise ValueError("an ensemble needs two checkpoints or more")
+    weights = [1.0] * len(folders) if weights is None else weights
+    if len(weights) != len(folders) or min(weights) <= 0:
+        raise ValueError(f"{len(folders)} checkpoints need as many weights above 0, not {list(weights)}")
     models = [uncalibrated_model(folder) for folder in folders]
+    for model, weight in zip(models, weights, strict=True):
+        for parameter in model.classifier.parameters():
+            parameter.data *= weight * len(weights) / sum(weights)
     processors = [HfskinImageProcessor.from_pretrained(folder) for folder in folders]
     first, *others = models
     for folder, model in zip(folders, models, strict=True):
         if model.config.partners:
             raise ValueError(f"{folder} is an ensemble already; give the checkpoints that it was made of")
-        if model.config.image_size != first.config.image_size:
-            sizes = " and ".join("x".join(map(str, m.config.image_size)) for m in (first, model))
-            raise ValueError(f"{folder} and {folders[0]} take pictures of different sizes, {sizes}")
     for model, processor in zip(others, processors[1:], strict=True):
         partner = Partner(model.config)
         partner.network = model

@@ -34,7 +34,6 @@ from .sampling import ClassSampling, ReproducibleDraws, TellEpoch, class_quotas
 from .trainer import HfskinTrainer, validation_metrics
 
 FEW_CORES = 2
-BY_WEIGHTS = ("backbone", "backbone_kwargs")  # of the architecture, what no recipe says
 
 
 def train(
@@ -197,7 +196,7 @@ def create_processor(backbone: str, weights: str | None, image_size: tuple[int, 
 
 def create_model(recipe: Recipe, backbone: str, weights: str | None, image_size: tuple[int, int]):
     """A new model with the recipe's head, on a pretrained backbone where `weights` says so."""
-    of_recipe = {name: getattr(recipe, name) for name in ARCHITECTURE if name not in BY_WEIGHTS}
+    of_recipe = {name: getattr(recipe, name) for name in ARCHITECTURE if hasattr(recipe, name)}
     config = HfskinConfig(backbone=backbone, image_size=image_size, **of_recipe)
     if weights is None:
         return HfskinForImageClassification(config)

@@ -27,7 +27,7 @@ from hfskin.demo.batch import look_at_all, rows_html
 from hfskin.demo.card import plots_html, render_card
 from hfskin.demo.checkpoints import Checkpoints, split_revision
 from hfskin.demo.example_lesions import load_examples
-from hfskin.demo.session_files import SessionFiles
+from hfskin.demo.upload_folder import UploadFolder
 from hfskin.inference.batch.items import Row
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
 
@@ -295,8 +295,8 @@ def test_pictures_beyond_the_limit_are_named(tmp_path):
 def test_a_file_lives_until_the_last_visit_that_uses_it_is_over(tmp_path):
     shared, own = tmp_path / "shared.jpg", tmp_path / "own.jpg"
     shared.touch(), own.touch()
-    files = SessionFiles()
-    files.hold("a", str(shared), str(own), None)
+    files = UploadFolder(tmp_path)
+    files.hold("a", str(shared), str(own))
     files.hold("b", str(shared))
     files.release("a")
     assert shared.exists()
@@ -304,16 +304,6 @@ def test_a_file_lives_until_the_last_visit_that_uses_it_is_over(tmp_path):
     files.release("b")
     assert not shared.exists()
     files.release("never came")
-
-
-def test_visits_that_never_end_are_forgotten_once_their_files_are_gone(tmp_path):
-    files = SessionFiles()
-    for i in range(100):
-        path = tmp_path / f"{i}.jpg"
-        path.touch()
-        files.hold(f"visit {i}", str(path))
-        path.unlink()  # gradio does, when its time is up
-    assert len(files._held) == 1
 
 
 # Checkpoints

@@ -41,6 +41,8 @@ def visit(browser, page_url):
             "request", lambda r: None if r.url.startswith((page_url, "data:", "blob:")) else strangers.append(r.url)
         )
         page.on("pageerror", lambda error: failures.append(error.message))
+        # The browser's own errors too, such as those of our Content-Security-Policy.
+        page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
         page.goto(page_url)
         page.wait_for_selector(".examples button")
         page.wait_for_selector("#answer[aria-live]")  # the script that runs at the start has run

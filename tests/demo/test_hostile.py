@@ -6,25 +6,20 @@ import os
 import pickle
 import pickletools
 import re
-import signal
 import struct
 import subprocess
 import sys
-import textwrap
 import zipfile
 import zlib
 from pathlib import Path
 
-import httpx
 import pytest
-import safehttpx
 from paths import ROOT
 from PIL import Image
 
 import hfskin
 from hfskin.checkpoints.hub import HubError
 from hfskin.demo import text, uploads
-from hfskin.demo.ui import build_page, launch_options
 from hfskin.inference.batch.items import MetadataTableError
 from hfskin.model.image_checks import orientation
 from hfskin.model.image_reading import MAX_BYTES, ImageError, read_image
@@ -344,144 +339,3 @@ def test_no_source_loads_pickles():
         if forbidden.search(re.sub(r"\.eval\(", "", line.split("#")[0]))
     ]
     assert found == []
-
-
-# The running page
-
-
-@pytest.fixture(scope="module")
-def secret(tmp_path_factory) -> Path:
-    """A picture on the server that nobody uploaded."""
-    path = tmp_path_factory.mktemp("secret") / "secret.jpg"
-    path.write_bytes(LESIONS[0].read_bytes())
-    return path
-
-
-def call(page_url: str, endpoint: str, data: list) -> str:
-    """The whole answer of an endpoint, as a program without gradio's client would get it."""
-    with httpx.Client(base_url=page_url, trust_env=False, timeout=60) as client:
-        asked = client.post(f"gradio_api/call/{endpoint}", json={"data": data})
-        if asked.status_code != 200:
-            return f"error: {asked.status_code} {asked.text}"
-        return client.get(f"gradio_api/call/{endpoint}/{asked.json()['event_id']}").text
-
-
-def file_data(path: str, **more) -> dict:
-    return {"path": path, "meta": {"_type": "gradio.FileData"}, **more}
-
-
-def test_a_path_of_the_server_is_no_answer(page_url, secret):
-    for path in (secret, ROOT / "app.py", Path("/etc/passwd")):
-        for data in (file_data(str(path)), file_data(str(path), url=f"file://{path}"), str(path)):
-            for endpoint, arguments in (
-                ("predict", [data, None, None, None]),
-                ("predict_batch", [[data], None]),
-                ("predict_batch", [[], data]),
-            ):
-                answer = call(page_url, endpoint, arguments)
-                assert "error" in answer, answer
-                assert "probabilities" not in answer
-                assert "root:" not in answer
-
-
-ROUTES = (
-    "file={}", "gradio_api/file={}", "gradio_api/file={}%00.jpg", "gradio_api/file=../../../..{}", "file/{}", "..{}",
-    "static/../{}", "assets/..%2f..{}", "gradio_api/stream/x/1/{}", "gradio_api/proxy=file://{}",
-)  # fmt: skip
-
-
-def test_no_address_serves_a_file_of_the_server(page_url, secret):
-    checkpoint = ROOT / "hfskin" / "checkpoints" / "default" / "config.json"
-    for path in (secret, ROOT / "app.py", checkpoint, Path("/etc/passwd")):
-        for route in ROUTES:
-            answer = httpx.get(page_url + route.format(path), trust_env=False)
-            assert answer.status_code >= 400 or secret_free(answer.content, path), (route, path)
-
-
-def secret_free(answer: bytes, path: Path) -> bool:
-    return path.read_bytes()[:200] not in answer
-
-
-def test_the_server_fetches_no_address_that_a_visitor_names(page_url):
-    """A server beside the page would see the request."""
-    code = textwrap.dedent("""
-        import http.server, sys
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                print("asked", flush=True)
-                self.send_error(404)
-            def log_message(self, *args): pass
-        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        print(server.server_port, flush=True)
-        server.serve_forever()
-    """)
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as inner:
-        try:
-            url = f"http://127.0.0.1:{inner.stdout.readline().strip()}/private.jpg"
-            for data in (file_data(url), file_data(url, url=url), url):
-                assert "probabilities" not in call(page_url, "predict", [data, None, None, None])
-        finally:
-            inner.kill()
-        assert "asked" not in inner.stdout.read()
-
-
-@pytest.fixture
-def fetches(monkeypatch) -> list[str]:
-    """The addresses and hosts that gradio asked for; none is reached."""
-    asked: list[str] = []
-
-    async def fetch(address, *args, **kwargs):
-        asked.append(str(address))
-        raise OSError("no network here")
-
-    for name in ("get", "async_validate_url"):
-        monkeypatch.setattr(safehttpx, name, fetch)
-    return asked
-
-
-@pytest.fixture
-def page_here(tiny_checkpoint, fetches, monkeypatch):
-    """A page in this process, where a fetch is seen."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    before = signal.getsignal(signal.SIGTERM)
-    page = build_page(str(tiny_checkpoint))
-    options = launch_options() | {"server_name": "127.0.0.1", "quiet": True, "prevent_thread_lock": True}
-    page.launch(**options)
-    yield page
-    page.close(verbose=False)
-    signal.signal(signal.SIGTERM, before)
-
-
-def test_the_server_fetches_no_public_address_either(page_here, fetches):
-    address = "http://public.example.org/lesion.jpg"
-    url = page_here.local_url
-    for data in (file_data(address), file_data(f"https{address[4:]}"), file_data(address, url=address, is_stream=True)):
-        for endpoint, arguments in (
-            ("predict", [data, None, None, None]),
-            ("predict", [None, data, None, None]),  # an age; gradio looks for files in anything
-            ("predict_batch", [[data], None]),
-            ("predict_batch", [[], data]),
-        ):
-            assert text.ADDRESS in call(url, endpoint, arguments)
-    with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
-        for index, function in page_here.fns.items():
-            if function.inputs:
-                asked = {"fn_index": index, "data": [file_data(address)] * len(function.inputs), "session_hash": "a"}
-                assert client.post("gradio_api/queue/join", json=asked).status_code == 200
-        answers = client.get("gradio_api/queue/data", params={"session_hash": "a"}).text
-        assert answers.count(text.ADDRESS) == sum(bool(function.inputs) for function in page_here.fns.values())
-    assert fetches == []
-
-
-@pytest.mark.parametrize("route", ["file=http://{}", "file=https%3A%2F%2F{}", "file/http://{}"])
-def test_the_page_hands_on_no_other_address(page_here, fetches, route):
-    answer = httpx.get(f"{page_here.local_url}gradio_api/{route.format('public.example.org/x')}", trust_env=False)
-    assert (answer.status_code, answer.text) == (403, text.NOT_OFFERED)
-    assert fetches == []
-
-
-def test_gradios_recorder_takes_nothing(page_url):
-    """It would leave the recording in a folder that nothing empties."""
-    recording = {"video": ("screen.mp4", b"not a video")}
-    assert httpx.post(f"{page_url}gradio_api/process_recording", files=recording, trust_env=False).status_code == 403
-    assert httpx.get(f"{page_url}gradio_api/deep_link?session_hash=a", trust_env=False).status_code == 403

@@ -54,3 +54,22 @@ def test_it_travels_through_a_folder(tmp_path, lesion_path):
         loaded(lesion_path, return_tensors="pt")["pixel_values"],
         processor(lesion_path, return_tensors="pt")["pixel_values"],
     )
+
+
+def test_another_lamp_changes_nothing_where_colours_are_balanced(lesion_path):
+    processor = HfskinImageProcessor(colour_reference=[0.7, 0.55, 0.55])
+    pixels = np.asarray(Image.open(lesion_path).convert("RGB"))
+    warm = Image.fromarray((pixels * np.array([0.95, 0.8, 0.65])).round().astype(np.uint8))
+    framed = Image.new("RGB", (240, 180))  # black counts for no colour
+    framed.paste(Image.fromarray(pixels), (20, 15))
+    plain, lit, surrounded = processor([Image.fromarray(pixels), warm, framed], return_tensors="pt")["pixel_values"]
+    assert (plain - lit).abs().mean() < 0.01
+    assert (plain * 0.5 + 0.5).mean(dim=(1, 2)).numpy() == pytest.approx([0.7, 0.55, 0.55], abs=0.01)
+    inner = surrounded[:, 12:-12, 16:-16] * 0.5 + 0.5
+    assert inner.mean(dim=(1, 2)).numpy() == pytest.approx([0.7, 0.55, 0.55], abs=0.03)
+    assert np.array_equal(processor.process_image(lesion_path), processor.preprocessing.resize(Image.open(lesion_path)))
+
+
+def test_a_black_picture_stays_black_where_colours_are_balanced():
+    processor = HfskinImageProcessor(colour_reference=[0.7, 0.55, 0.55])
+    assert processor.process_image(Image.new("RGB", (200, 150))).max() == 0

@@ -70,6 +70,14 @@ def test_what_cannot_be_an_ensemble_is_said(members, joined, tmp_path):
         join_checkpoints(members[:1], tmp_path / "one")
     with pytest.raises(ValueError, match="is an ensemble already"):
         join_checkpoints([members[0], joined], tmp_path / "nested")
-    large = save(tmp_path / "large", 3, image_size=(128, 160))
-    with pytest.raises(ValueError, match="different sizes, 96x128 and 128x160"):
-        join_checkpoints([members[0], large], tmp_path / "sizes")
+    with pytest.raises(ValueError, match="as many weights above 0"):
+        join_checkpoints(members[:2], tmp_path / "weights", weights=[1.0])
+
+
+def test_a_member_sees_the_picture_at_its_own_size(members, tmp_path, lesion_path):
+    large = save(tmp_path / "large", 3, image_size=(120, 160))
+    joined = join_checkpoints([large, members[0]], tmp_path / "sizes", weights=[1, 3])
+    alone = [logits(folder, lesion_path, temperature=1.0) for folder in (large, members[0])]
+    expected = (alone[0] + 3 * alone[1]) / 4
+    apart = (alone[0] - alone[1]).abs().max()
+    assert (logits(joined, lesion_path) - expected).abs().max() < 0.1 * apart  # the picture is resized once more

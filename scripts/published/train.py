@@ -1,0 +1,339 @@
+"""Train a member of the published model from pretrained weights, on a GPU in minutes or on two CPU cores in hours.
+
+    python scripts/published/train.py vit --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
+        --weights ../shared/weights/vit_small_patch14_dinov2_saliency.safetensors -o runs/published/vit
+
+All pictures lie in memory and are augmented on the device, in whole batches. A run that was cut off goes on from its
+last epoch. The same seed, device and thread count give the same weights.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import typer
+from augment import augment
+from hfskin.training.draws import ClassSampling, seed_of
+from pictures import Pictures, load_pictures, mean_colour, resized
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from hfskin.data.ham10000 import find_images, load_ham10000
+from hfskin.data.splits import make_split, write_split
+from hfskin.model.backbones import pretrained_weights
+from hfskin.model.configuration_hfskin import HfskinConfig
+from hfskin.model.image_processing_hfskin import HfskinImageProcessor
+from hfskin.model.labels import CLASSES
+from hfskin.model.modeling_hfskin import HfskinForImageClassification
+from hfskin.training.losses import class_weights
+
+STATE = "state.pt"
+LOG = "train.log"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: pictures of one size."""
+
+    size: tuple[int, int]  # height and width, pixels
+    epochs: int
+    learning_rate: float  # of the head; the backbone's layers take less and less of it downwards
+    strength: float = 1.0  # of the augmentation
+    window_dropout: float = 0.0  # see PatchGrid
+
+
+@dataclass(frozen=True)
+class Member:
+    """How one member is trained; all learn with class weights, square-root sampling and averaged weights."""
+
+    backbone: str
+    cut: str
+    stages: tuple[Stage, ...]
+    layer_decay: float = 1.0  # learning rate of a block over that of the block above it
+    drop_path_rate: float = 0.1
+    batch_size: int = 32
+    weight_decay: float = 0.05
+    weight_power: float = 0.75  # see losses.class_weights
+    melanoma_weight: float = 1.5
+    label_smoothing: float = 0.05
+    metadata_dropout: float = 0.4
+    ema_decay: float = 0.998
+    warmup: float = 0.06  # share of a stage's steps
+
+
+MEMBERS = {
+    "vit": Member(
+        "vit_small_dinov2",
+        "block8",
+        stages=(
+            Stage((168, 224), epochs=8, learning_rate=5e-4, window_dropout=0.5),
+            Stage((224, 308), epochs=3, learning_rate=2e-4, strength=0.8, window_dropout=0.5),
+        ),
+        layer_decay=0.75,
+    ),
+    "v3_small": Member(
+        "mobilenet_v3_small",
+        "full",
+        stages=(Stage((144, 192), epochs=12, learning_rate=6e-4),),
+    ),
+}
+
+
+def create_model(member: Member, size: tuple[int, int], weights: str | None) -> HfskinForImageClassification:
+    """The member's network for pictures of `size`, on pretrained weights where there are some."""
+    config = HfskinConfig(
+        backbone=member.backbone,
+        backbone_cut=member.cut,
+        image_size=size,
+        attention_gamma=1.0,
+        pooling="avg",
+        metadata_hidden=128,
+        drop_path_rate=member.drop_path_rate,
+    )
+    if weights is None:
+        return HfskinForImageClassification(config)
+    return HfskinForImageClassification.from_backbone(config, weights)
+
+
+def parameter_groups(model: HfskinForImageClassification, member: Member, rate: float) -> list[dict]:
+    """Of AdamW: layer decay downwards from the last block, and no weight decay of vectors."""
+    backbone = model.image_model.backbone
+    depth = len(backbone.blocks) if hasattr(backbone, "blocks") else 0
+    groups: dict[tuple[float, float], list] = {}
+    for name, parameter in model.named_parameters():
+        below = 0  # blocks between this parameter and the head
+        if name.startswith("image_model.backbone."):
+            part = name.removeprefix("image_model.backbone.").split(".")
+            below = depth - int(part[1]) if part[0] == "blocks" else 0 if part[0] == "norm" else depth + 1
+        decay = member.weight_decay if parameter.ndim > 1 and "embed" not in name else 0.0
+        groups.setdefault((rate * member.layer_decay**below, decay), []).append(parameter)
+    return [{"params": params, "lr": lr, "top": lr, "weight_decay": wd} for (lr, wd), params in groups.items()]
+
+
+class Trainer:
+    """One member's training: stages, epochs, steps."""
+
+    def __init__(self, member: Member, train: Pictures, val: Pictures, output: Path, weights: str | None, seed: int):
+        self.member, self.train, self.val, self.output, self.weights, self.seed = (
+            member, train, val, output, weights, seed,
+        )  # fmt: skip
+        self.device = train.labels.device
+        normalisation = pretrained_weights(member.backbone, weights).normalisation
+        self.mean, self.std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in normalisation)
+        self.reference = mean_colour(train.pixels[: len(train)][::8].float() / 255).mean(dim=0)
+        counts = torch.bincount(train.labels, minlength=len(CLASSES)).cpu()
+        self.sampling = ClassSampling(train.labels.cpu().numpy(), 0.5, seed)
+        weights_of = class_weights(counts.tolist(), member.weight_power)
+        weights_of[CLASSES.index("mel")] *= member.melanoma_weight
+        drawn = torch.from_numpy(self.sampling.quotas) / counts  # what is drawn more often weighs less
+        weights_of = weights_of / drawn
+        drawn_mean = (weights_of * torch.from_numpy(self.sampling.quotas)).sum() / counts.sum()
+        self.class_weights = (weights_of / drawn_mean).float().to(self.device)
+
+    def run(self, deadline: float) -> HfskinForImageClassification | None:
+        """Train what is left; the averaged model, or None where the deadline (of `time.monotonic`) came first."""
+        average = None
+        for number, stage in enumerate(self.member.stages):
+            model = create_model(self.member, stage.size, self.weights).to(self.device)
+            if average is not None:
+                _hand_on(average, model)
+            average = self._stage(number, stage, model, deadline)
+            if average is None:
+                return None
+        return average
+
+    def _stage(self, number: int, stage: Stage, model, deadline: float) -> HfskinForImageClassification | None:
+        average = create_model(self.member, stage.size, None).to(self.device)
+        average.load_state_dict(model.state_dict())
+        backbone = model.image_model.backbone
+        if stage.window_dropout:
+            backbone.window_dropout = stage.window_dropout
+        optimizer = torch.optim.AdamW(parameter_groups(model, self.member, stage.learning_rate), fused=True)
+        first = self._resume(number, model, average, optimizer)
+        steps = len(self.train) // self.member.batch_size
+        for epoch in range(first, stage.epochs):
+            if time.monotonic() > deadline:
+                return None
+            started, losses = time.monotonic(), []
+            model.train()
+            for step, rows in enumerate(self._batches(number, epoch)):
+                at = epoch * steps + step
+                torch.manual_seed(seed_of(self.seed, number, at))
+                _set_rates(optimizer, at / (steps * stage.epochs), self.member.warmup)
+                losses.append(self._step(model, stage, rows, optimizer))
+                _update(average, model, min(self.member.ema_decay, (1 + at) / (10 + at)))
+                if at == 20:
+                    self._log(f"stage {number}: {20 * len(rows) / (time.monotonic() - started):.1f} pictures a second")
+            scores = self.validate(average, stage)
+            speed = steps * self.member.batch_size / (time.monotonic() - started)
+            loss = torch.stack(losses).mean().item()
+            done = f"stage {number} epoch {epoch + 1}/{stage.epochs}"
+            self._log(f"{done}: loss {loss:.3f}, {scores}, {speed:.1f} a second")
+            self._save(number, epoch + 1, model, average, optimizer)
+        self._fold_window_dropout(average, stage)
+        return average
+
+    def _step(self, model, stage: Stage, rows: torch.Tensor, optimizer) -> torch.Tensor:
+        pictures, metadata = self._draw(rows)
+        x = self.normalised(augment(pictures, stage.size, stage.strength))
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = model(pixel_values=x, metadata=metadata).logits
+        labels = self.train.labels[rows]
+        loss = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=self.member.label_smoothing)
+        loss = (self.class_weights[labels] * loss).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.detach()
+
+    def _draw(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures, half of them from their sharper copies where there are any, and patients, some of them unknown."""
+        copies = self.train.copy_of[rows]
+        sharp = (torch.rand(len(rows), device=self.device) < 0.5) & (copies >= 0)
+        hidden = torch.rand(len(rows), 1, device=self.device) < self.member.metadata_dropout
+        metadata = torch.where(hidden, self.train.unknown, self.train.metadata[rows])
+        return self.train.pixels[torch.where(sharp, copies, rows)], metadata
+
+    def normalised(self, pictures: torch.Tensor) -> torch.Tensor:
+        """[0, 1] -> what the network reads: mean colour brought to the reference, then the backbone's mean and std."""
+        gain = (self.reference / mean_colour(pictures).clamp_min(0.05)).clamp(0.5, 2.0)
+        return ((pictures * gain[..., None, None]).clamp(0, 1) - self.mean) / self.std
+
+    @torch.inference_mode()
+    def validate(self, average: HfskinForImageClassification, stage: Stage) -> str:
+        """BMA and macro AUC of the validation part, with and without metadata."""
+        average.eval()
+        gamma = average.image_model.attention.gamma
+        scale = _kept(average, stage)
+        gamma.data /= scale
+        answers: dict[str, list] = {"with metadata": [], "picture alone": []}
+        for rows in torch.arange(len(self.val), device=self.device).split(64):
+            x = self.normalised(resized(self.val.pixels[rows], stage.size))
+            with torch.autocast(self.device.type, torch.bfloat16):
+                for name, metadata in (("with metadata", self.val.metadata[rows]), ("picture alone", None)):
+                    answers[name].append(average(pixel_values=x, metadata=metadata).logits.float().softmax(dim=-1))
+        gamma.data *= scale
+        labels = self.val.labels.cpu().numpy()
+        return ", ".join(f"{name} {_scores(labels, torch.cat(parts))}" for name, parts in answers.items())
+
+    def _batches(self, stage: int, epoch: int) -> Iterator[torch.Tensor]:
+        order = self.sampling.order(1000 * stage + epoch)
+        order = np.random.default_rng(seed_of(self.seed, stage, epoch)).permutation(order)
+        whole = len(order) // self.member.batch_size * self.member.batch_size
+        yield from torch.from_numpy(order[:whole]).to(self.device).split(self.member.batch_size)
+
+    def _fold_window_dropout(self, average: HfskinForImageClassification, stage: Stage) -> None:
+        average.image_model.attention.gamma.data /= _kept(average, stage)
+
+    def _log(self, line: str) -> None:
+        print(line, flush=True)
+        with (self.output / LOG).open("a") as log:
+            log.write(line + "\n")
+
+    def _save(self, stage: int, epochs: int, model, average, optimizer) -> None:
+        parts = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
+        temporary = self.output / f"{STATE}.writing"
+        torch.save({"stage": stage, "epochs": epochs, **parts}, temporary)
+        temporary.replace(self.output / f"stage{stage}.{STATE}")
+
+    def _resume(self, stage: int, model, average, optimizer) -> int:
+        path = self.output / f"stage{stage}.{STATE}"
+        if not path.is_file():
+            return 0
+        state = torch.load(path, weights_only=True, map_location=self.device)
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        return state["epochs"]
+
+
+def _kept(model: HfskinForImageClassification, stage: Stage) -> float:
+    """Share of the windows that a training step saw. Each attention map sums to 1 over them, and so is wider by it."""
+    if not stage.window_dropout:
+        return 1.0
+    columns = model.image_model.backbone.grid[1] // 2
+    return max(1, round(columns * (1 - stage.window_dropout))) / columns
+
+
+def _scores(labels: np.ndarray, probabilities: torch.Tensor) -> str:
+    answers = probabilities.cpu().numpy()
+    bma = balanced_accuracy_score(labels, answers.argmax(axis=1))
+    return f"BMA {bma:.3f} AUC {roc_auc_score(labels, answers, multi_class='ovr'):.3f}"
+
+
+def _hand_on(smaller: HfskinForImageClassification, larger: HfskinForImageClassification) -> None:
+    """The weights of one stage to the network of the next, position embeddings resampled to its grid."""
+    state = smaller.state_dict()
+    backbone = larger.image_model.backbone
+    if hasattr(backbone, "load_timm"):
+        prefix = "image_model.backbone."
+        mine = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        backbone.load_timm(mine, smaller.image_model.backbone.grid)
+        state = {k: v for k, v in state.items() if not k.startswith(prefix)}
+    larger.load_state_dict(state, strict=False)
+
+
+def _set_rates(optimizer, progress: float, warmup: float) -> None:
+    """Linear warm-up, then half a cosine; both to the group's own top."""
+    share = (
+        progress / warmup if progress < warmup else 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+    )
+    for group in optimizer.param_groups:
+        group["lr"] = group["top"] * share
+
+
+@torch.no_grad()
+def _update(average, model, decay: float) -> None:
+    mine, theirs = average.state_dict(), model.state_dict()
+    for name, tensor in mine.items():
+        if tensor.is_floating_point():
+            tensor.lerp_(theirs[name].to(tensor.dtype), 1 - decay)
+        else:
+            tensor.copy_(theirs[name])
+
+
+def main(
+    member: Annotated[str, typer.Argument(help=f"One of {', '.join(MEMBERS)}.")],
+    data: Annotated[Path, typer.Option(help="HAM10000 folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The checkpoint's folder.")],
+    weights: Annotated[str, typer.Option(help='"timm", or a safetensors file of pretrained weights.')] = "timm",
+    copies: Annotated[Path | None, typer.Option(help="Folder of sharper copies of the pictures, mixed in.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    threads: Annotated[int, typer.Option(help="Of a CPU; 0 leaves the choice to torch.")] = 0,
+    max_minutes: Annotated[float, typer.Option(help="Stop after the epoch that passes this time.")] = math.inf,
+) -> None:
+    """Train one member; its checkpoint is not calibrated yet."""
+    deadline = time.monotonic() + 60 * max_minutes
+    if threads:
+        torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    output.mkdir(parents=True, exist_ok=True)
+    table = make_split(load_ham10000(data), "lesion")
+    files = find_images([copies]) if copies else None
+    parts = {part: table[table["split"] == part].reset_index(drop=True) for part in ("train", "val")}
+    train, val = load_pictures(parts["train"], device, files), load_pictures(parts["val"], device)
+    how = MEMBERS[member]
+    torch.manual_seed(seed)
+    trainer = Trainer(how, train, val, output, weights, seed)
+    model = trainer.run(deadline)
+    if model is None:
+        print("The time is over; the same command goes on from the last epoch.")
+        return
+    model.save_pretrained(output)
+    (mean, std), (height, width) = pretrained_weights(how.backbone, weights).normalisation, model.config.image_size
+    processor = HfskinImageProcessor(size={"height": height, "width": width}, image_mean=mean, image_std=std,
+                                     colour_reference=[round(v, 4) for v in trainer.reference.tolist()])  # fmt: skip
+    processor.save_pretrained(output)
+    write_split(table, output)
+    (output / "training.json").write_text(json.dumps({"member": asdict(how), "seed": seed, "finished": True}) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
