@@ -17,7 +17,7 @@ from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
 from .exposure import Exposure, lesion_views, other_views
-from .gate import fit_gate, fit_gate_threshold
+from .gate import fit_gate, fit_gate_threshold, fit_unusual_threshold
 from .thresholds import fit_malignant_threshold, fit_temperature
 
 COVERAGE = 0.90  # of the prediction sets
@@ -61,6 +61,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
     val = predict_table(model, processor, parts["val"])
     config.gate_threshold = fit_gate_threshold(val.gate_scores)
+    config.unusual_threshold = fit_unusual_threshold(val.gate_scores, val.logits.argmax(axis=1) != val.labels)
     config.temperature = fit_temperature(val.logits, val.labels)
     probabilities = softmax(val.logits / config.temperature)
     config.conformal_threshold = fit_conformal_threshold(val.labels, probabilities, COVERAGE)

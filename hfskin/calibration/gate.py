@@ -16,6 +16,9 @@ FLOOR = 0.05  # of the features' mean spread: a channel that is nearly always si
 # A refusal must be sure: the picture is twice as likely something else. (Both count as equally frequent.)
 SURE = -math.log(2)
 ACCEPTED = 0.995  # share of the validation pictures that pass at least, whatever the odds say
+UNUSUAL = 0.05  # share of the validation pictures that count as unusual
+OFTENER = 1.5  # than other answers an unusual one must be wrong to be called so
+ENOUGH = 20  # unusual pictures to tell it by
 
 
 def fit_gate(model: HfskinForImageClassification, lesions: np.ndarray, others: np.ndarray) -> None:
@@ -42,3 +45,21 @@ def fit_gate_threshold(scores: np.ndarray) -> float:
     """From the scores (N,) of lesions that nothing was fitted to: `SURE`, or less where too many of them lie below."""
     refused = math.floor(len(scores) * (1 - ACCEPTED) + 1e-9)
     return min(SURE, float(np.sort(scores)[refused]))
+
+
+def fit_unusual_threshold(scores: np.ndarray, wrong: np.ndarray) -> float | None:
+    """The score that `UNUSUAL` of the validation pictures lie below, if that tells something about the answers.
+
+    Args:
+        scores: (N,)
+        wrong: (N,) whether the most probable class is not the true one.
+
+    Returns:
+        None where fewer than `ENOUGH` pictures lie below it, or are not wrong at least `OFTENER` as often as the rest:
+        a mark that says nothing teaches people to overlook it.
+    """
+    threshold = float(np.quantile(scores, UNUSUAL))
+    below = scores < threshold
+    if below.sum() < ENOUGH or wrong[below].mean() < OFTENER * wrong[~below].mean():
+        return None
+    return threshold

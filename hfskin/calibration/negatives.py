@@ -28,7 +28,9 @@ def shipped_paths() -> dict[str, list[Path]]:
 
 
 def quarters(image: Image.Image) -> list[Image.Image]:
-    """The four quarters of a picture, as pictures of their own."""
+    """The four quarters of a picture, as pictures of their own; none of one that is too small for them."""
+    if min(image.size) < MIN_SIDE:
+        return []
     x, y = image.width // 2, image.height // 2
     boxes = [(0, 0, x, y), (x, 0, 2 * x, y), (0, y, x, 2 * y), (x, y, 2 * x, 2 * y)]
     return [image.crop(box) for box in boxes]

@@ -151,8 +151,15 @@ def calibrate(
 
         exposure = read_exposure(lesions_elsewhere, negatives, copies)
         config = calibrate_checkpoint(checkpoint, _load_table(data, split), exposure)
-        for name in ("temperature", "malignant_threshold", "conformal_threshold", "gate_threshold"):
-            typer.echo(f"{name} {getattr(config, name):.4f}")
+        for name in (
+            "temperature",
+            "malignant_threshold",
+            "conformal_threshold",
+            "gate_threshold",
+            "unusual_threshold",
+        ):
+            value = getattr(config, name)
+            typer.echo(f"{name} {'none' if value is None else f'{value:.4f}'}")
 
 
 @app.command()

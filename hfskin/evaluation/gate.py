@@ -30,11 +30,29 @@ def measure_gate(model, processor, home: Predictions, exposure: Exposure) -> dic
     if len(rows):
         dx, patients = rows["dx"].replace("", "unknown").to_numpy(), rows["patient"].to_numpy()
         lesions["elsewhere"] = gate_scores(model, processor, rows["path"]), dx, patients
-        stretched = (image for path in rows["path"] for image in unsquashed(read_image(path).image))
-        if len(scores := gate_scores(model, processor, stretched)) == len(rows):
-            lesions["elsewhere, at 4:3"] = scores, dx, patients
+        if all(unsquashed(read_image(path).image) for path in rows["path"]):
+            stretched = (unsquashed(read_image(path).image)[0] for path in rows["path"])
+            lesions["elsewhere, at 4:3"] = gate_scores(model, processor, stretched), dx, patients
     others = {kind: gate_scores(model, processor, images) for kind, images in other_things(exposure).items()}
-    return summarise_gate(lesions, others, model.config.gate_threshold)
+    config, wrong = model.config, home.logits.argmax(axis=1) != home.labels
+    unusual = summarise_unusual(home.gate_scores, wrong, config.gate_threshold, config.unusual_threshold)
+    return {**summarise_gate(lesions, others, config.gate_threshold), "unusual": unusual}
+
+
+def summarise_unusual(scores: np.ndarray, wrong: np.ndarray, refused: float, unusual: float | None) -> dict | None:
+    """How many of the answers are called unusual, and how often those and the others are wrong; None without a
+    threshold.
+
+    Args:
+        scores: (N,)
+        wrong: (N,) bool.
+        refused: the gate's threshold.
+        unusual: an answer at a score below it is called so.
+    """
+    if unusual is None:
+        return None
+    marked, others = (scores >= refused) & (scores < unusual), scores >= unusual
+    return {"threshold": unusual, "unusual": _share(wrong[marked]), "others": _share(wrong[others])}
 
 
 def other_things(exposure: Exposure) -> dict[str, Iterable[Image.Image]]:
@@ -43,7 +61,7 @@ def other_things(exposure: Exposure) -> dict[str, Iterable[Image.Image]]:
     kinds: dict[str, Iterable[Image.Image]] = {}
     if exposure.others:
         kinds[GIVEN] = (read_image(path).image for path in _judging(exposure.others))
-    kinds |= {package: _with_quarters(_judging(paths)) for package, paths in shipped_paths().items()}
+    kinds |= {package: _with_quarters(judging) for package, p in shipped_paths().items() if (judging := _judging(p))}
     return kinds | {kind: synthetic_pictures(kind) for kind in SYNTHETIC}
 
 
@@ -105,10 +123,17 @@ def _accepted(scores: np.ndarray, dx: np.ndarray, ids: np.ndarray, threshold: fl
 def _refused(lesions: np.ndarray, others: np.ndarray, threshold: float) -> dict:
     scores = np.concatenate([lesions, others])
     is_lesion = np.arange(len(scores)) < len(lesions)
-    refused = int((others < threshold).sum())
-    limits = binomtest(refused, len(others)).proportion_ci(CONFIDENCE, method="wilson")
+    share = _share(others < threshold)
     return {
-        "n": len(others),
-        "refused": {"value": refused / len(others), "low": float(limits.low), "high": float(limits.high)},
+        "n": share.pop("n"),
+        "refused": share,
         "auroc": float(weighted_auc(is_lesion, scores, np.ones((1, len(scores))))[0]),
     }
+
+
+def _share(true: np.ndarray) -> dict:
+    """n, the share that is true, and Wilson's interval."""
+    if not len(true):
+        return {"n": 0, "value": None, "low": None, "high": None}
+    limits = binomtest(int(true.sum()), len(true)).proportion_ci(CONFIDENCE, method="wilson")
+    return {"n": len(true), "value": float(true.mean()), "low": float(limits.low), "high": float(limits.high)}

@@ -57,7 +57,7 @@ class Prediction:
         return (self.raw or {})["probabilities"] if self.probabilities is None else self.probabilities
 
     def refused(self, reason: str) -> "Prediction":
-        """This answer where it must not be given: all that it says stands under `raw`, the reason among the warnings."""
+        """This answer where it must not be given: what it says stands under `raw`, the reason in `warnings`."""
         return replace(
             self,
             status="refused",

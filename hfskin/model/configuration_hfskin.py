@@ -30,8 +30,8 @@ class HfskinConfig(PreTrainedConfig):
         metadata_hidden: width of the dense metadata layer, 4096 in the paper; 0 turns the branch off.
         dropout: before the classifier, 0.5 in the paper.
         drop_path_rate: stochastic depth of the backbone while training.
-        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which takes
-            the model's `image_size` where it names none.
+        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which
+            takes the model's `image_size` where it names none.
         temperature: logits are divided by it (Guo et al. 2017), set by calibration.
         malignant_threshold: a `malignant_probability` at or above it is called suspicious.
         malignant_sensitivity: the sensitivity that the threshold was chosen for, on validation data.

@@ -84,7 +84,12 @@ def test_a_refused_picture_gets_no_label(tiny_checkpoint, lesion_path):
     strict.model.config.gate_threshold = 1e9
     prediction = strict(lesion_path)
     assert prediction.in_distribution is False
-    assert prediction.label is None
+    assert prediction.status == "refused"
+    said = prediction.to_dict()
+    for name in ("label", "probabilities", "prediction_set", "malignant_probability", "suspicious"):
+        assert said[name] is None
+    assert sum(prediction.scores.values()) == pytest.approx(1)
+    assert said["raw"]["probabilities"] == prediction.scores
     assert prediction.warnings[0] == REFUSAL
     strict.model.config.gate_threshold = -1e9
     assert strict(lesion_path).in_distribution is True
