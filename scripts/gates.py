@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import torch
 import typer
 from scipy.special import logsumexp
@@ -24,14 +25,15 @@ from sklearn.preprocessing import normalize
 import hfskin
 from hfskin.calibration.calibrate import gate_features
 from hfskin.calibration.exposure import Exposure, fitting_half, read_exposure
-from hfskin.calibration.gate import fit_gate
+from hfskin.calibration.gate import fitted_gate
 from hfskin.data.ham10000 import load_ham10000
 from hfskin.data.splits import make_split
-from hfskin.evaluation.gate import measure_gate, other_things
+from hfskin.evaluation.gate import measure_gate, other_things, summarise_unusual
 from hfskin.evaluation.metrics import weighted_auc
 from hfskin.evaluation.report import write_metrics
-from hfskin.inference.base import softmax
-from hfskin.inference.batch.predictions import Predictions, predict_pictures, predict_table
+from hfskin.evaluation.robustness import TRANSFORMS
+from hfskin.inference.batch.predictions import Outputs, predict_pictures, predict_table
+from hfskin.inference.decisions import is_suspicious, softmax
 from hfskin.model.gate import roots
 from hfskin.model.labels import CLASSES
 
@@ -61,39 +63,47 @@ def main(
 
 
 def measure(data: Path, exposure: Exposure, model: str | None) -> dict:
-    """The checkpoint's gate by source, class and kind, and by way of refusing what passes it."""
-    pipeline = hfskin.load(model)
-    network, processor = pipeline.model, pipeline.image_processor
+    """The checkpoint's gate by source, class and kind; what its "unusual" is worth; other ways to do it."""
+    pipeline = hfskin.load(model, backend="torch")
     table = make_split(load_ham10000(data), "lesion")
     rows = {part: table[table["split"] == part].reset_index(drop=True) for part in ("train", "val", "test")}
-    test = predict_table(network, processor, rows["test"])
-    report = measure_gate(network, processor, test, exposure)
-    judged = {"home": test, "elsewhere": _elsewhere(network, processor, exposure)}
-    for kind, images in other_things(exposure).items():
-        logits, features, _ = predict_pictures(network, processor, images)
-        judged[kind] = Predictions(logits, features, None, np.empty(0), np.empty(0))
-    val = predict_table(network, processor, rows["val"])
-    lesions, others = gate_features(network, processor, rows["train"], exposure)
-    at_home, shipped = gate_features(network, processor, rows["train"], Exposure())
+    val, test = (predict_table(pipeline, rows[part]) for part in ("val", "test"))
+    judging = exposure.lesions[~fitting_half(exposure.lesions["patient"])]
+    judged: dict[str, Outputs] = {"home": test, "elsewhere": predict_pictures(pipeline, list(judging["path"]))}
+    judged |= {kind: predict_pictures(pipeline, images) for kind, images in other_things(exposure).items()}
+    train = predict_table(pipeline, rows["train"]).features
     fitted: dict[str, Score] = {
-        "ours: lesions against other things": _regression(network, lesions, others),
-        "the same, without the two folders": _regression(network, at_home, shipped),
-        **{name: fit(predict_table(network, processor, rows["train"]).features) for name, fit in OF_LESIONS.items()},
+        "ours: lesions against other things": _regression(*gate_features(pipeline, rows["train"], exposure)),
+        "the same, without the two folders": _regression(*gate_features(pipeline, rows["train"], Exposure())),
+        **{name: fit(train) for name, fit in OF_LESIONS.items()},
     }
-    compared = {name: _compare(score, val, judged) for name, score in fitted.items()}
-    return {"model": model or "embedded", "pass": PASS, "gate": report, "compared": compared}
+    return {
+        "model": model or "embedded",
+        "pass": PASS,
+        "gate": measure_gate(pipeline, test, exposure),
+        "unusual": _unusual(pipeline, rows["test"], judged["elsewhere"], judging["dx"] == "mel"),
+        "compared": {name: _compare(score, val, judged) for name, score in fitted.items()},
+    }
 
 
-def _elsewhere(network, processor, exposure: Exposure) -> Predictions:
-    paths = exposure.lesions["path"][~fitting_half(exposure.lesions["patient"])]
-    logits, features, scores = predict_pictures(network, processor, paths)
-    return Predictions(logits, features, scores, np.empty(0), np.empty(0))
+def _unusual(pipeline, test: pd.DataFrame, elsewhere: Outputs, melanoma: pd.Series) -> dict | None:
+    """How often unusual answers and the others are wrong: under the transforms, and elsewhere (there the alarm, since
+    little more is known than which are melanomas)."""
+    config = pipeline.config
+    limits = config.gate_threshold, config.unusual_threshold
+    changed = [predict_table(pipeline, test, transform=transform) for transform in TRANSFORMS.values()]
+    wrong = np.concatenate([p.logits.argmax(axis=1) != p.labels for p in changed])
+    alarm = is_suspicious(elsewhere.probabilities, config.malignant_threshold) != melanoma.to_numpy()
+    return {
+        "transforms": summarise_unusual(np.concatenate([p.gate_scores for p in changed]), wrong, *limits),
+        "elsewhere": summarise_unusual(elsewhere.gate_scores, alarm, *limits),
+    }
 
 
-def _compare(score: "Score", val: Predictions, judged: Mapping[str, Predictions]) -> dict:
+def _compare(score: "Score", val: Outputs, judged: Mapping[str, Outputs]) -> dict:
     """At the threshold that lets `PASS` of the validation pictures through: what passes, and AUROCs."""
     threshold = float(np.quantile(score(val), 1 - PASS))
-    scores = {name: score(predictions) for name, predictions in judged.items()}
+    scores = {name: score(outputs) for name, outputs in judged.items()}
     home, elsewhere = scores.pop("home"), scores.pop("elsewhere")
     photographs = scores["photographs"]
     return {
@@ -111,21 +121,19 @@ def _auroc(lesions: np.ndarray, others: np.ndarray) -> float:
     return float(weighted_auc(np.arange(len(scores)) < len(lesions), scores, np.ones((1, len(scores))))[0])
 
 
-# Higher is more like a lesion: (N,) of N predictions.
-Score = Callable[[Predictions], np.ndarray]
+# Higher is more like a lesion: (N,) of N pictures.
+Score = Callable[[Outputs], np.ndarray]
 
 
-def _regression(network, lesions: np.ndarray, others: np.ndarray) -> Score:
-    before, told = network.gate, network.config.gate
-    fit_gate(network, lesions, others)
-    gate, network.gate, network.config.gate = network.gate.cpu(), before, told
-    return lambda predictions: gate(torch.from_numpy(predictions.features)).numpy()
+def _regression(lesions: np.ndarray, others: np.ndarray) -> Score:
+    gate = fitted_gate(lesions, others)
+    return lambda outputs: gate(torch.from_numpy(outputs.features)).numpy()
 
 
 def _mahalanobis(train: np.ndarray) -> Score:
     """Lee et al. 2018, of the roots of the features; one covariance, shrunk."""
     fitted = LedoitWolf().fit(_roots(train))
-    return lambda predictions: -fitted.mahalanobis(_roots(predictions.features))
+    return lambda outputs: -fitted.mahalanobis(_roots(outputs.features))
 
 
 def _subspace(train: np.ndarray) -> Score:
@@ -136,8 +144,8 @@ def _subspace(train: np.ndarray) -> Score:
     variances, vectors = np.linalg.eigh(np.cov(values.T))
     basis, kept, rest = vectors[:, -COMPONENTS:], variances[-COMPONENTS:], variances[:-COMPONENTS].sum()
 
-    def score(predictions: Predictions) -> np.ndarray:
-        centred = _roots(predictions.features) - mean
+    def score(outputs: Outputs) -> np.ndarray:
+        centred = _roots(outputs.features) - mean
         inside = centred @ basis
         outside = (centred**2).sum(axis=1) - (inside**2).sum(axis=1)
         return -((inside**2 / kept).mean(axis=1) + outside / rest)
@@ -148,16 +156,16 @@ def _subspace(train: np.ndarray) -> Score:
 def _nearest(train: np.ndarray) -> Score:
     """Distance to the k-th nearest training picture (Sun et al. 2022)."""
     index = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(normalize(_roots(train)))
-    return lambda predictions: -index.kneighbors(normalize(_roots(predictions.features)))[0][:, -1]
+    return lambda outputs: -index.kneighbors(normalize(_roots(outputs.features)))[0][:, -1]
 
 
 def _energy(train: np.ndarray) -> Score:
     """Liu et al. 2020; nothing is fitted."""
-    return lambda predictions: logsumexp(predictions.logits, axis=1)
+    return lambda outputs: logsumexp(outputs.logits, axis=1)
 
 
 def _greatest_probability(train: np.ndarray) -> Score:
-    return lambda predictions: softmax(predictions.logits).max(axis=1)
+    return lambda outputs: softmax(outputs.logits).max(axis=1)
 
 
 def _roots(features: np.ndarray) -> np.ndarray:
@@ -203,6 +211,7 @@ def render(result: dict) -> str:
         "Packages' pictures count whole and as their four quarters; among scikit-image's are a retina and stained "
         "tissue, which come closest to a lesion.",
         "",
+        *_unusual_lines({"home": gate["unusual"], **result["unusual"]}),
         "## Other ways",
         "",
         f"Each lets {result['pass']:.0%} of the validation pictures pass; those below the first two know HAM10000's "
@@ -217,6 +226,32 @@ def render(result: dict) -> str:
         cells += [f"{row[k]:.3f}" for k in ("auroc_home", "auroc_elsewhere")]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _unusual_lines(measured: dict[str, dict | None]) -> list[str]:
+    """The section on "unusual" answers; none where the checkpoint marks none."""
+    if measured["home"] is None:
+        return []
+    lines = [
+        "## Unusual answers",
+        "",
+        f"A lesion that passes with a score below {measured['home']['threshold']:.2f} is answered, and called unusual. "
+        "Elsewhere little more is known than whether a lesion is a melanoma, so there an error is a false alarm or "
+        "a missed melanoma.",
+        "",
+        "| pictures | unusual | of them wrong | of the others wrong |",
+        "|---|---|---|---|",
+    ]
+    names = {
+        "home": "home (HAM10000, test)",
+        "transforms": "the same, transformed",
+        "elsewhere": "elsewhere: the alarm",
+    }
+    for name, row in measured.items():
+        unusual, others = row["unusual"], row["others"]
+        share = unusual["n"] / (unusual["n"] + others["n"])
+        lines.append(f"| {names[name]} | {unusual['n']} ({share:.1%}) | {_share(unusual)} | {_share(others)} |")
+    return [*lines, ""]
 
 
 def _rows(name: str, source: dict) -> list[str]:

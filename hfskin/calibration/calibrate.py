@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 
 from ..checkpoints.history import refuse_trained_on
-from ..inference.base import softmax
+from ..inference.backend import load
 from ..inference.batch.predictions import predict_pictures, predict_table
-from ..inference.pipeline import load
+from ..inference.decisions import softmax
+from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
-from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
 from .exposure import Exposure, lesion_views, other_views
@@ -52,14 +52,14 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
         )
     refuse_trained_on(folder, parts["val"]["image_id"])
     stored_dtype = HfskinConfig.from_pretrained(folder).dtype or torch.float32
-    pipeline = load(folder)
-    model, processor = pipeline.model, pipeline.image_processor
+    pipeline = load(folder, backend="torch")
+    model = pipeline.model
     config = model.config
     config.temperature, model.gate = 1.0, None
 
-    fit_gate(model, *gate_features(model, processor, parts["train"], exposure or Exposure()))
+    fit_gate(model, *gate_features(pipeline, parts["train"], exposure or Exposure()))
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
-    val = predict_table(model, processor, parts["val"])
+    val = predict_table(pipeline, parts["val"])
     config.gate_threshold = fit_gate_threshold(val.gate_scores)
     config.unusual_threshold = fit_unusual_threshold(val.gate_scores, val.logits.argmax(axis=1) != val.labels)
     config.temperature = fit_temperature(val.logits, val.labels)
@@ -73,13 +73,13 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
 
 
 def gate_features(
-    model: HfskinForImageClassification, processor: HfskinImageProcessor, table: pd.DataFrame, exposure: Exposure
+    pipeline: SkinLesionPipeline, table: pd.DataFrame, exposure: Exposure
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a gate is fitted to: the features of lesions (N, F) and of other things (M, F)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the same gate each time
         views = lesion_views(table, exposure), other_views(exposure)
-        lesions, others = (predict_pictures(model, processor, pictures)[1] for pictures in views)
+        lesions, others = (predict_pictures(pipeline, pictures).features for pictures in views)
     return lesions, others
 
 

@@ -22,8 +22,12 @@ ENOUGH = 20  # unusual pictures to tell it by
 
 
 def fit_gate(model: HfskinForImageClassification, lesions: np.ndarray, others: np.ndarray) -> None:
-    """Give `model` a gate in place of the one it may have.
+    """Give `model` a [`fitted_gate`] in place of the one it may have."""
+    model.gate, model.config.gate = fitted_gate(lesions, others).to(model.device), True
 
+
+def fitted_gate(lesions: np.ndarray, others: np.ndarray) -> LesionGate:
+    """
     Args:
         lesions: features (N, F) of lesions, see `exposure.lesion_views`.
         others: features (M, F) of pictures of other things. Both kinds count the same, whatever N and M.
@@ -38,7 +42,7 @@ def fit_gate(model: HfskinForImageClassification, lesions: np.ndarray, others: n
     gate = LesionGate(values.shape[1])
     gate.weight.copy_(torch.from_numpy(weight))
     gate.bias.fill_(float(fitted.intercept_[0] - weight @ mean))
-    model.gate, model.config.gate = gate.to(model.device), True
+    return gate
 
 
 def fit_gate_threshold(scores: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 
 from ..calibration.exposure import Exposure, fitting_half, unsquashed
 from ..calibration.negatives import SYNTHETIC, quarters, shipped_paths, synthetic_pictures
+from ..inference.base import LesionPipeline
 from ..inference.batch.predictions import Predictions, gate_scores
 from ..model.image_reading import read_image
 from ..model.labels import CLASSES
@@ -18,23 +19,26 @@ from .metrics import weighted_auc
 GIVEN = "photographs"  # the kind of the pictures of other things that were given
 
 
-def measure_gate(model, processor, home: Predictions, exposure: Exposure) -> dict:
-    """What [`summarise_gate`] says of a checkpoint with a gate.
+def measure_gate(pipeline: LesionPipeline, home: Predictions, exposure: Exposure) -> dict | None:
+    """What [`summarise_gate`] says of a checkpoint's gate, None without one, and `unusual`: [`summarise_unusual`].
 
     Args:
         home: the pictures of the data set that are measured.
         exposure: of whose lesions and other things the judging half counts.
     """
+    config = pipeline.config
+    if home.gate_scores is None or config.gate_threshold is None:
+        return None
     lesions = {"home": (home.gate_scores, np.array(CLASSES)[home.labels], home.lesion_ids)}
     rows = exposure.lesions[~fitting_half(exposure.lesions["patient"])]
     if len(rows):
         dx, patients = rows["dx"].replace("", "unknown").to_numpy(), rows["patient"].to_numpy()
-        lesions["elsewhere"] = gate_scores(model, processor, rows["path"]), dx, patients
+        lesions["elsewhere"] = gate_scores(pipeline, rows["path"]), dx, patients
         if all(unsquashed(read_image(path).image) for path in rows["path"]):
             stretched = (unsquashed(read_image(path).image)[0] for path in rows["path"])
-            lesions["elsewhere, at 4:3"] = gate_scores(model, processor, stretched), dx, patients
-    others = {kind: gate_scores(model, processor, images) for kind, images in other_things(exposure).items()}
-    config, wrong = model.config, home.logits.argmax(axis=1) != home.labels
+            lesions["elsewhere, at 4:3"] = gate_scores(pipeline, stretched), dx, patients
+    others = {kind: gate_scores(pipeline, images) for kind, images in other_things(exposure).items()}
+    wrong = home.logits.argmax(axis=1) != home.labels
     unusual = summarise_unusual(home.gate_scores, wrong, config.gate_threshold, config.unusual_threshold)
     return {**summarise_gate(lesions, others, config.gate_threshold), "unusual": unusual}
 

@@ -6,6 +6,7 @@ import logging
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -52,6 +53,7 @@ class OnnxPipeline(LesionPipeline):
 
     def __init__(self, path: str | Path, threads: int | None = None):
         self.path, self._threads = Path(path), threads
+        self.folder = self.path.parent
         self.session = _open(Path(path), int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
         facts = _facts(self.session, Path(path))
         self.config, self.preprocessing = facts["config"], facts["preprocessing"]
@@ -98,11 +100,10 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
         needed = {key: facts[key] for key in ("parameters", "checkpoint")}
-        needed["config"] = SimpleNamespace(
-            **{"partners": [], "gate": False} | facts["config"]
-        )  # older files lack these
-        needed["preprocessing"] = Preprocessing(**facts["preprocessing"])
-    except (KeyError, TypeError, ValueError, RecursionError):
+        needed["config"] = SimpleNamespace(**_OLD_CONFIG | facts["config"])
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["preprocessing"].items()}
+        needed["preprocessing"] = Preprocessing(**given)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
         raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")

@@ -5,12 +5,16 @@ from typing import Literal
 
 import numpy as np
 
+from ..model.labels import CLASSES
 from ..model.preprocessing import CropBox
+from .attention import attention_map
+from .decisions import is_suspicious, malignant_probability, prediction_sets, softmax
+from .prepare import SHARPER, Prepared
 
 Status = Literal["answered", "unusual", "refused"]
 
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
-REFUSED_UNCLEAR = "this is too blurred to tell whether it shows a skin lesion; take it again: {advice}"
+REFUSED_BLURRED = f"this is too blurred to tell whether it shows a skin lesion; take it again: {SHARPER}"
 UNUSUAL = (
     "this is unlike the pictures that the model learnt from: it errs more often on such, and is too sure of itself"
 )
@@ -75,3 +79,48 @@ class Prediction:
         values = asdict(self)
         del values["attention"]
         return {**values, "crop": list(self.crop)}
+
+
+def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Prediction:
+    """What the network gave for one picture -> what is said of it.
+
+    Args:
+        outputs: one row of [`LesionPipeline.run`].
+        prepared: what it was given.
+        config: the checkpoint's calibration.
+
+    Raises:
+        ValueError: the network's answer is not a number.
+    """
+    if not np.isfinite(outputs["logits"]).all():
+        raise ValueError("the network's answer is not a number: its weights are damaged; copy the checkpoint again")
+    probabilities = softmax(outputs["logits"])
+    score = float(outputs["in_distribution_score"]) if "in_distribution_score" in outputs else None
+    status = gate_status(score, config)
+    threshold = config.malignant_threshold
+    sets = prediction_sets(probabilities, config.conformal_threshold)
+    answer = Prediction(
+        status=status,
+        label=CLASSES[int(probabilities.argmax())],
+        probabilities=dict(zip(CLASSES, probabilities.tolist(), strict=True)),
+        prediction_set=[c for c, inside in zip(CLASSES, sets, strict=True) if inside],
+        malignant_probability=float(malignant_probability(probabilities)),
+        suspicious=None if threshold is None else bool(is_suspicious(probabilities, threshold)),
+        in_distribution=None if score is None or config.gate_threshold is None else status != "refused",
+        in_distribution_score=score,
+        attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),
+        crop=prepared.crop,
+        warnings=[UNUSUAL, *prepared.warnings] if status == "unusual" else list(prepared.warnings),
+    )
+    if status == "refused":
+        return answer.refused(REFUSED_BLURRED if prepared.blurred else REFUSAL)
+    return answer
+
+
+def gate_status(score: float | None, config) -> Status:
+    """What a picture of this in-distribution score gets, None without a gate."""
+    if score is None or config.gate_threshold is None:
+        return "answered"
+    if score < config.gate_threshold:
+        return "refused"
+    return "answered" if config.unusual_threshold is None or score >= config.unusual_threshold else "unusual"

@@ -153,9 +153,7 @@ def test_summary_by_hand():
 
 
 def test_embedded_gate_tells_lesions_from_other_things(embedded, table):
-    model, processor = embedded.model, embedded.image_processor
-    lesions = predict_table(model, processor, table)
-    summary = measure_gate(model, processor, lesions, Exposure())
+    summary = measure_gate(embedded, predict_table(embedded, table), Exposure())
     assert summary["lesions"]["accepted"]["value"] == 1
     assert summary["negatives"]["photographs"]["refused"]["value"] >= 0.9
     assert summary["negatives"]["all"]["refused"]["value"] >= 0.95
@@ -170,10 +168,8 @@ def test_embedded_gate_accepts_a_lesion_under_another_lamp(embedded, table):
         y, x = np.mgrid[-1 : 1 : pixels.shape[0] * 1j, -1 : 1 : pixels.shape[1] * 1j]
         views += [pixels * gain for gain in (0.6, (1.15, 1, 0.8), (0.85, 1, 1.15))]
         views += [255 - (255 - pixels) * 0.7, pixels * (x**2 + (0.75 * y) ** 2 < 0.8)[..., None]]
-    scores = gate_scores(
-        model := embedded.model, embedded.image_processor, (v.clip(0, 255).astype("uint8") for v in views)
-    )
-    assert (scores >= model.config.gate_threshold).mean() >= 0.985
+    scores = gate_scores(embedded, (view.clip(0, 255).astype(np.uint8) for view in views))
+    assert (scores >= embedded.config.gate_threshold).mean() >= 0.985
 
 
 def test_a_gate_of_the_former_kind_is_left_out(tiny_checkpoint, lesion_path, tmp_path, caplog):
@@ -185,7 +181,7 @@ def test_a_gate_of_the_former_kind_is_left_out(tiny_checkpoint, lesion_path, tmp
     config = json.loads((old / "config.json").read_text())
     del config["gate"]
     (old / "config.json").write_text(json.dumps({**config, "gate_components": 8, "gate_threshold": -1.2}))
-    pipeline = hfskin.load(old)
+    pipeline = hfskin.load(old, backend="torch")
     assert OLD_GATE_UNUSED in caplog.text
     assert pipeline(lesion_path).in_distribution is None
     assert pipeline.model.config.gate_threshold is None
@@ -196,5 +192,6 @@ def test_a_gate_of_the_former_kind_is_left_out(tiny_checkpoint, lesion_path, tmp
 
 def test_a_checkpoint_without_gate_says_so(table):
     model = hfskin.HfskinForImageClassification(hfskin.HfskinConfig(backbone="mobilenet_v3_small", metadata_hidden=0))
+    pipeline = hfskin.SkinLesionPipeline(model=model, image_processor=hfskin.HfskinImageProcessor())
     with pytest.raises(ValueError, match="no in-distribution gate"):
-        gate_scores(model, hfskin.HfskinImageProcessor(), list(table["path"][:1]))
+        gate_scores(pipeline, list(table["path"][:1]))
