@@ -143,7 +143,7 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
     def choose(event: gr.EventData):
         index = event._data.get("index") if isinstance(event._data, dict) else None
         if type(index) is not int or not 0 <= index < len(examples):
-            raise gr.Error(text.NOT_UNDERSTOOD, print_exception=False)
+            raise gr.Error(text.CANNOT_ANSWER, print_exception=False)
         example = examples[index]
         age = "" if example.age is None else f"{example.age:g}"
         patient = age, example.sex, example.localization

@@ -207,12 +207,11 @@ def test_no_function_takes_holds_or_deletes_anything_but_an_upload(web, secret, 
         for index, kinds in tried.items()
     ]
     with web.stream("GET", "gradio_api/heartbeat/hostile"):
-        for start in range(0, len(questions), 50):  # so many may wait
-            part = questions[start : start + 50]
-            for question, answer in zip(part, ask_queue(web, "hostile", part), strict=True):
-                assert answer.get("error") == text.NOT_TAKEN, (question, answer)
-        direct = [web.post("gradio_api/run/predict", json=q | {"session_hash": "hostile"}) for q in questions[::7]]
-        assert {answer.json()["error"] for answer in direct} == {text.NOT_TAKEN}
+        for question in questions:
+            answer = web.post("gradio_api/run/predict", json=question | {"session_hash": "hostile"}).json()
+            assert answer.get("error") == text.NOT_TAKEN, (question, answer)
+        queued = ask_queue(web, "hostile", questions[::8])  # not all, since it takes its time
+        assert [answer.get("error") for answer in queued] == [text.NOT_TAKEN] * len(queued)
         (answer,) = ask_queue(web, "hostile", [{"fn_index": with_picture(tried), "data": good(tried, own)}])
         assert "error" not in answer, answer
     until = time.monotonic() + 20
@@ -272,7 +271,7 @@ def test_what_is_no_question_gets_one_line(web, log):
             question = {"session_hash": "nonsense", **question}
         for route in ("queue/join", "run/predict", "call/predict", "call/nothing"):
             answer = web.post(f"gradio_api/{route}", json=question)
-            understood = answer.status_code < 500 or answer.json().get("error") == text.NOT_UNDERSTOOD
+            understood = answer.status_code < 500 or answer.json().get("error") == text.CANNOT_ANSWER
             assert understood, (route, question, answer.text)
     for body in (b"", b"{", b"[" * 100_000, b"\xff\xfe", b'{"data": ' + b"[" * 900 + b"]" * 900 + b"}"):
         answer = web.post("gradio_api/queue/join", content=body, headers={"content-type": "application/json"})
