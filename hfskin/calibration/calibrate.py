@@ -1,20 +1,21 @@
 """What a checkpoint needs besides its weights, fitted and stored: temperature, thresholds, gate."""
 
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file
 
 from ..checkpoints.history import refuse_trained_on
+from ..checkpoints.layout import WEIGHTS_FILE
+from ..checkpoints.save import save_checkpoint
 from ..inference.backend import load
 from ..inference.batch.predictions import predict_pictures, predict_table
 from ..inference.decisions import softmax
+from ..inference.machine import keep_freed_memory
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
-from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
 from .exposure import Exposure, lesion_views, other_views
 from .gate import fit_gate, fit_gate_threshold, fit_unusual_threshold
@@ -51,8 +52,9 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
             f"no rows of split {empty[0]!r}; calibration needs the train and val parts of the training run"
         )
     refuse_trained_on(folder, parts["val"]["image_id"])
-    stored_dtype = HfskinConfig.from_pretrained(folder).dtype or torch.float32
+    keep_freed_memory()
     pipeline = load(folder, backend="torch")
+    stored_dtype = load_file(folder / WEIGHTS_FILE)["classifier.weight"].dtype  # config.json may say another
     model = pipeline.model
     config = model.config
     config.temperature, model.gate = 1.0, None
@@ -68,7 +70,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
     config.conformal_coverage = COVERAGE
     config.malignant_threshold = fit_malignant_threshold(val.labels, probabilities, SENSITIVITY)
     config.malignant_sensitivity = SENSITIVITY
-    _replace(folder, model.to(stored_dtype))
+    save_checkpoint(folder, model.to(stored_dtype))
     return config
 
 
@@ -81,14 +83,3 @@ def gate_features(
         views = lesion_views(table, exposure), other_views(exposure)
         lesions, others = (predict_pictures(pipeline, pictures).features for pictures in views)
     return lesions, others
-
-
-def _replace(folder: Path, model: HfskinForImageClassification) -> None:
-    """Write weights and config beside the folder, then move them in. Weights first: to the old config, a gate that they
-    hold is unknown and harmless, while the new config would ask old weights for one."""
-    temporary = folder.with_name(folder.name + ".writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
-    for name in ("model.safetensors", "config.json"):
-        os.replace(temporary / name, folder / name)
-    shutil.rmtree(temporary)
