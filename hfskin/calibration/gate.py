@@ -1,13 +1,16 @@
 """Fitting a checkpoint's gate: a logistic regression between lesions and pictures of other things."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
 from ..model.gate import LesionGate, roots
-from ..model.modeling_hfskin import HfskinForImageClassification
+
+if TYPE_CHECKING:
+    from ..model.modeling_hfskin import HfskinForImageClassification
 
 # C of the logistic regression times the number of pictures, so that the odds do not depend on it. Plainly regularised:
 # of hundreds of features some happen to fit a few pictures.
@@ -21,7 +24,7 @@ OFTENER = 1.5  # than other answers an unusual one must be wrong to be called so
 ENOUGH = 20  # unusual pictures to tell it by
 
 
-def fit_gate(model: HfskinForImageClassification, lesions: np.ndarray, others: np.ndarray) -> None:
+def fit_gate(model: "HfskinForImageClassification", lesions: np.ndarray, others: np.ndarray) -> None:
     """Give `model` a [`fitted_gate`] in place of the one it may have."""
     model.gate, model.config.gate = fitted_gate(lesions, others).to(model.device), True
 

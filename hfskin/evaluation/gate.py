@@ -121,7 +121,7 @@ def _accepted(scores: np.ndarray, dx: np.ndarray, ids: np.ndarray, threshold: fl
         return {"n": int(rows.sum()), "accepted": interval(means)}
 
     classes = sorted(pd.unique(dx))
-    return {**share(np.full(len(dx), True)), "per_class": {c: share(dx == c) for c in classes}}
+    return {**share(np.full(len(dx), True)), "per_class": {str(c): share(dx == c) for c in classes}}
 
 
 def _refused(lesions: np.ndarray, others: np.ndarray, threshold: float) -> dict:

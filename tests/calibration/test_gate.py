@@ -116,7 +116,7 @@ def test_what_fits_does_not_judge(elsewhere, table):
     fitted = {image.tobytes() for image in other_views(exposure)}
     judging = {kind: list(images) for kind, images in other_things(exposure).items()}
     assert len(judging[GIVEN]) == 6 - fitting_half(path.name for path in exposure.others).sum()
-    assert {"sklearn", *SYNTHETIC} <= judging.keys()
+    assert {"skimage", *SYNTHETIC} <= judging.keys()
     drawn = [image for kind in ("noise", "text", "screenshot", GIVEN) for image in judging[kind]]
     assert fitted.isdisjoint(image.tobytes() for image in drawn)
     for image in judging["matplotlib"]:
