@@ -119,7 +119,7 @@ def test_what_fits_does_not_judge(elsewhere, table):
     assert {"skimage", *SYNTHETIC} <= judging.keys()
     drawn = [image for kind in ("noise", "text", "screenshot", GIVEN) for image in judging[kind]]
     assert fitted.isdisjoint(image.tobytes() for image in drawn)
-    for image in judging["matplotlib"]:
+    for image in judging["skimage"]:
         read_image(image)
 
 
