@@ -17,7 +17,7 @@ ARCHITECTURE = (
 # What calibration sets, for the classes and the weights that it saw.
 CALIBRATION = (
     "temperature", "malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
-    "gate_components", "gate_threshold",
+    "gate", "gate_threshold", "unusual_threshold",
 )  # fmt: skip
 
 
@@ -49,8 +49,9 @@ class HfskinConfig(PreTrainedConfig):
         malignant_sensitivity: the sensitivity that the threshold was chosen for, on validation data.
         conformal_threshold: a class belongs to the prediction set if its probability is at least this.
         conformal_coverage: the marginal coverage that the set was built for.
-        gate_components: size of the in-distribution gate's feature space; 0 means that there is no gate.
+        gate: whether the checkpoint has one, see [`LesionGate`].
         gate_threshold: an in-distribution score below it is refused.
+        unusual_threshold: an answer at a score below it is called unusual; None where that says nothing about errors.
     """
 
     model_type = "hfskin"
@@ -76,8 +77,9 @@ class HfskinConfig(PreTrainedConfig):
     malignant_sensitivity: float | None = None
     conformal_threshold: float | None = None
     conformal_coverage: float | None = None
-    gate_components: int = 0
+    gate: bool = False
     gate_threshold: float | None = None
+    unusual_threshold: float | None = None
 
     def __post_init__(self, **kwargs):
         kwargs.setdefault("output_attentions", True)  # they are computed anyway
@@ -85,6 +87,9 @@ class HfskinConfig(PreTrainedConfig):
         if not is_given and kwargs.get("num_labels") in (None, len(CLASSES)):
             self.id2label = dict(enumerate(CLASSES))
         self.image_size, self.partners = list(self.image_size), list(self.partners)
+        kwargs.pop("gate_components", None)  # of a kind of gate that is no more; its threshold means nothing now
+        if not self.gate:
+            self.gate_threshold = self.unusual_threshold = None
         super().__post_init__(**kwargs)
         self._invert_labels()
 

@@ -11,7 +11,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 
 from .backbones import backbone_spec, create_backbone, early_maps, map_size, pretrained_weights
 from .configuration_hfskin import HfskinConfig
-from .gate import FeatureGate
+from .gate import LesionGate
 from .metadata import METADATA_SIZE, encode_metadata, without_age
 from .soft_attention import SoftAttention
 from .surroundings import surroundings
@@ -53,7 +53,7 @@ class HfskinOutput(ModelOutput):
             patients, were their age unknown; absent while training and where nothing is known of a patient.
         hidden_states, attentions, features: as in [`HfskinModelOutput`]; the first network's, where others answer
             with it.
-        in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`FeatureGate`]; absent
+        in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`LesionGate`]; absent
             without a gate.
     """
 
@@ -118,7 +118,7 @@ class HfskinPreTrainedModel(PreTrainedModel):
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, HfskinModel | SoftAttention | FeatureGate | Partner):
+        elif isinstance(module, HfskinModel | SoftAttention | LesionGate | Partner):
             module.reset_parameters()
 
 
@@ -228,8 +228,8 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
             self.metadata_branch = nn.Sequential(nn.Linear(METADATA_SIZE, config.metadata_hidden), nn.ReLU())
         self.classifier = nn.Linear(self._feature_size() + config.metadata_hidden, config.num_labels)
         self.gate = None
-        if config.gate_components:
-            self.gate = FeatureGate(self.image_model.feature_sizes, config.gate_components)
+        if config.gate:
+            self.gate = LesionGate(sum(self.image_model.feature_sizes))
         self.partners = nn.ModuleList(Partner(config.of_partner(partner)) for partner in config.partners)
         self.post_init()
 

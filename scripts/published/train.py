@@ -53,7 +53,6 @@ class Stage:
     window_dropout: float = 0.0  # see PatchGrid
     ema_decay: float = 0.998  # of the averaged weights
 
-
     def strength_at(self, progress: float) -> float:
         """Of the augmentation, after this share of the stage."""
         eased = max(0.0, progress - self.eased_from) / (1 - self.eased_from)

@@ -22,11 +22,11 @@ def pixels():
 
 
 def test_what_a_checkpoint_lacks_starts_as_in_a_new_model():
-    config = hfskin.HfskinConfig.from_pretrained(EMBEDDED_CHECKPOINT, gate_components=0, metadata_hidden=0)
+    config = hfskin.HfskinConfig.from_pretrained(EMBEDDED_CHECKPOINT, gate=False, metadata_hidden=0)
     whole = hfskin.HfskinForImageClassification(config).state_dict()
     parts = ("image_model.attention", "partners.0.scale", "image_model.backbone.conv_stem", "classifier")
     there = {name: tensor for name, tensor in whole.items() if not name.startswith(parts)}
-    config.gate_components = 8
+    config.gate = True
     model, info = hfskin.HfskinForImageClassification.from_pretrained(
         None, config=config, state_dict=there, output_loading_info=True
     )
