@@ -19,6 +19,7 @@ from ..inference.decisions import softmax
 from ..inference.machine import keep_freed_memory
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
+from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
 from .exposure import Exposure, lesion_views, other_views
 from .gate import fit_gate, fit_gate_threshold, fit_unusual_threshold

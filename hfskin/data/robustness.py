@@ -1,4 +1,4 @@
-"""What a dermatoscopic picture from elsewhere may look like: changes by which checkpoints are calibrated and measured."""
+"""What a dermatoscopic picture from elsewhere may look like; checkpoints are calibrated and measured by it."""
 
 import io
 from collections.abc import Callable

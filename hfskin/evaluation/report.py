@@ -69,8 +69,9 @@ def evaluate(
         where the data cannot give it. Keys: schema_version; measured, the digests of weights and
         calibration; model; data; results with "with_metadata" (what the table
         knows of the patients) and "without_metadata" (nothing known), each with metrics, calibration, conformal,
-        malignancy and roc; gate (None without one); elsewhere (None without lesions whose diagnoses are known); subgroups (with metadata); shifts and localisation (with metadata;
-        None where they were not asked for); environment.
+        malignancy and roc; gate (None without one); elsewhere (None without lesions whose diagnoses are known);
+        subgroups (with metadata); shifts and localisation (with metadata; None where they were not asked for);
+        environment.
 
     Raises:
         ValueError: the part has no rows, masks are given without what Grad-CAM needs, or copies without `robustness`.
