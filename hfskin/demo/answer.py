@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..inference.prediction import Prediction
 from ..model.labels import DIAGNOSES, MALIGNANT
-from . import text
+from ..words import en as text
 from .example_lesions import Example
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..inference.batch.formats import FORMATS
 from ..inference.batch.items import Row, predict_items, unmatched
 from ..model.labels import DIAGNOSES
-from . import text
+from ..words import en as text
 from .answer import percent, plain, urgent
 from .card import data_uri
 from .checkpoints import Checkpoints

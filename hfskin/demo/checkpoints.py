@@ -17,7 +17,7 @@ from ..checkpoints.layout import EMBEDDED_CHECKPOINT
 from ..inference.backend import load
 from ..inference.base import LesionPipeline, network_names
 from ..inference.onnx import OnnxPipeline
-from . import text
+from ..words import en as text
 
 if TYPE_CHECKING:
     from ..inference.pipeline import SkinLesionPipeline

@@ -8,7 +8,7 @@ from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError
 from ..model.labels import CLASSES, DIAGNOSES
 from ..model.metadata import MetadataError
-from . import text
+from ..words import en as text
 from .answer import failure_html, percent, threshold_percent
 from .checkpoints import Checkpoints
 from .look import Question, predict

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..inference.explain import heat_layer
 from ..model.preprocessing import CropBox
-from . import text
+from ..words import en as text
 from .card import data_uri
 
 SHOWN_SIZE = 800  # pixels of the longer side; what the page shows need not be larger

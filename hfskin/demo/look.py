@@ -13,7 +13,7 @@ from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError, read_image
 from ..model.labels import DIAGNOSES
 from ..model.metadata import MetadataError
-from . import text
+from ..words import en as text
 from .answer import answer_html, failure_html
 from .checkpoints import Checkpoint, Checkpoints
 from .example_lesions import Example
@@ -50,7 +50,8 @@ def look(checkpoints: Checkpoints, question: Question, view: str, example: Examp
     milliseconds = round(1000 * (time.perf_counter() - started))
     logger.info("look: answered in %d ms", milliseconds)
     footer = text.ANSWERED_BY.format(checkpoint=checkpoint.name, milliseconds=milliseconds)
-    return answer_html(prediction, checkpoint.pipeline.config, example, footer, effects), figure
+    shown = Asked(question.age, question.sex, question.localization, thumbnail_uri(picture))
+    return answer_html(prediction, checkpoint.pipeline.config, example, footer, effects, shown), figure
 
 
 def views() -> list[str]:

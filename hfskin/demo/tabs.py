@@ -4,7 +4,7 @@ import gradio as gr
 
 from ..checkpoints.hub import HubError
 from ..inference.batch.items import MetadataTableError
-from . import text
+from ..words import en as text
 from .answer import failure_html
 from .batch import look_at_all, rows_html
 from .card import plots_html, render_card

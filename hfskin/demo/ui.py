@@ -6,12 +6,13 @@ from threading import Thread
 
 import gradio as gr
 
-from . import text
-from .answer import empty_html
+from ..model.metadata import understood
+from ..words import en as text
+from .answer import empty_html, field_error_html
 from .api import add_endpoints
 from .card import data_uri
 from .checkpoints import Checkpoints
-from .components import picture_file, scroll_to
+from .components import CAMERA, NEW_PICTURE, SETTLED, STALE, camera_html, picture_file
 from .example_lesions import Example, load_examples
 from .look import Question, look, views
 from .server import Page
@@ -29,6 +30,9 @@ _PRESS = (
 _ON_LOAD = f"""() => {{
   document.documentElement.lang = "{text.LANGUAGE}";
   for (const id of ["answer", "batch", "comparison"]) document.getElementById(id)?.setAttribute("aria-live", "polite");
+  document.getElementById("age-error").setAttribute("aria-live", "polite");
+  const seen = ([entry]) => document.documentElement.classList.toggle("answer-seen", entry.isIntersecting);
+  new IntersectionObserver(seen, {{rootMargin: "0px 0px -80px"}}).observe(document.getElementById("answer"));
   return {json.dumps(text.API)}.replace("{{address}}", location.origin + location.pathname);
 }}"""
 
@@ -92,6 +96,7 @@ def _warm_up_grad_cam(checkpoints: Checkpoints, question: Question) -> None:
 def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.State) -> list:
     """Returns the inputs for picture, age, sex and site."""
     truth = gr.State(None)  # the index of the example that was pressed
+    turn = gr.State(0)  # how many pictures there were
     with gr.Row():
         with gr.Column(min_width=280):
             gr.Markdown(text.NEEDS)
@@ -104,9 +109,12 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
                 height=260,
                 elem_id="picture",
             )
+            gr.HTML(camera_html(text.CAMERA), js_on_load=CAMERA, elem_id="camera")
             with gr.Row():
                 # Not gr.Number: it shows an empty value as 0, and 0 years is an age.
-                age = gr.Textbox(label=text.AGE, info=text.AGE_HINT, max_lines=1, max_length=8, min_width=120)
+                with gr.Column(min_width=120):
+                    age = gr.Textbox(label=text.AGE, info=text.AGE_HINT, max_lines=1, max_length=8, elem_id="age")
+                    age_error = gr.HTML(elem_id="age-error", js_on_load=None)
                 site = gr.Dropdown(
                     [(words, name) for name, words in text.SITES.items()],
                     value="unknown",
@@ -115,7 +123,6 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
                     min_width=160,
                 )
             sex = gr.Radio([(words, name) for name, words in text.SEXES.items()], value="unknown", label=text.SEX)
-            button = gr.Button(text.LOOK, variant="primary")
             gr.Markdown(f"## {text.EXAMPLES}")
             gallery = gr.HTML(_examples_html(examples), js_on_load=_PRESS, elem_id="examples")
             gr.Markdown(text.EXAMPLES_NOTE, elem_classes="small-print")
@@ -126,46 +133,47 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
             figure = gr.HTML(elem_id="figure", js_on_load=None)
 
     def ask(path, age, sex, site, view, source, index):
-        question = Question(path, age, sex, site, source)
-        words, drawn = look(checkpoints, question, view, None if index is None else examples[index])
-        return words, drawn, gr.update(visible=bool(drawn))
-
-    def ask_again(path, age, sex, site, view, source, index):
         if path is None:
-            return empty_html(), "", gr.update(visible=False)
-        return ask(path, age, sex, site, view, source, index)
+            return empty_html(), "", gr.update(visible=False), ""
+        patient, wrong = understood(age, sex, site)
+        question = Question(path, *patient, source)
+        words, drawn = look(checkpoints, question, view, None if index is None else examples[index])
+        return words, drawn, gr.update(visible=bool(drawn)), field_error_html(wrong.get("age"))
 
-    def clear(path, index):  # the picture is held from here on: who leaves at once is never answered
+    def take(path, index, turn):  # the picture is held from here on: who leaves at once is never answered
         # While the next answer is on its way, the last one must not stand beside another picture.
         patient = [gr.skip()] * 3 if index is None else ["", "unknown", "unknown"]  # not the example's
-        return *patient, None, empty_html(), "", gr.update(visible=False)
+        return *patient, None, turn + 1, empty_html(), "", gr.update(visible=False)
 
-    def choose(event: gr.EventData):
+    def choose(turn, event: gr.EventData):
         index = event._data.get("index") if isinstance(event._data, dict) else None
         if type(index) is not int or not 0 <= index < len(examples):
             raise gr.Error(text.NOT_UNDERSTOOD, print_exception=False)
         example = examples[index]
         age = "" if example.age is None else f"{example.age:g}"
         patient = age, example.sex, example.localization
-        return str(example.path), *patient, index, empty_html(), "", gr.update(visible=False)
+        return str(example.path), *patient, index, turn + 1, empty_html(), "", gr.update(visible=False)
 
-    event = {
-        "inputs": [picture, age, sex, site, view, chosen, truth],
-        "outputs": [answer, figure, view],
-        "concurrency_limit": 4,
-        "concurrency_id": "look",
-        "show_progress": "minimal",
-        "show_progress_on": answer,
-        "api_visibility": "private",
-    }
-    gr.on([button.click, age.submit], ask, **event).then(js=scroll_to("answer"))
-    gr.on([sex.input, site.input, age.blur, view.input, chosen.change], ask_again, **event)
-    patient, shown = [age, sex, site, truth], [answer, figure, view]
+    patient, shown = [age, sex, site, truth, turn], [answer, figure, view]
     at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    own = picture.input(clear, [picture, truth], [*patient, *shown], **at_once)
-    own.then(ask_again, **event).then(js=scroll_to("answer"))
-    pressed = gallery.click(choose, outputs=[picture, *patient, *shown], **at_once)
-    pressed.then(ask_again, **event).then(js=scroll_to("answer"))
+    picture.input(take, [picture, truth, turn], [*patient, *shown], **at_once)
+    gallery.click(choose, turn, [picture, *patient, *shown], **at_once)
+    gr.on([picture.input, gallery.click], js=NEW_PICTURE, **at_once)
+    changed = [age.input, sex.input, site.input, view.input, chosen.change]
+    gr.on(changed, js=STALE, **at_once)
+    # One event for all of them, so that no two answers overtake each other; what changes meanwhile is asked afterwards.
+    gr.on(
+        [*changed, turn.change],
+        ask,
+        [picture, age, sex, site, view, chosen, truth],
+        [answer, figure, view, age_error],
+        trigger_mode="always_last",
+        concurrency_limit=4,
+        concurrency_id="look",
+        show_progress="minimal",
+        show_progress_on=answer,
+        api_visibility="private",
+    ).then(js=SETTLED)
     return [picture, age, sex, site]
 
 

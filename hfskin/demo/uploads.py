@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ..inference.batch.items import IMAGE_SUFFIXES, Item, MetadataTableError, Patient, Row, read_patients
-from . import text
+from ..words import en as text
 
 MAX_FILE = 50 * 10**6  # bytes, of an uploaded file and of an unpacked picture
 MAX_PICTURES = 300  # at a time

@@ -21,7 +21,8 @@ from mcp.client.streamable_http import streamablehttp_client
 
 import hfskin
 from hfskin.checkpoints.hub import HubError
-from hfskin.demo import text, uploads
+from hfskin.demo import uploads
+from hfskin.words import en as text
 from hfskin.demo.answer import answer_html, percent
 from hfskin.demo.batch import look_at_all, rows_html
 from hfskin.demo.card import plots_html, render_card

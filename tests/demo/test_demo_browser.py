@@ -14,7 +14,7 @@ import pytest
 from demo_fixtures import LESIONS, ROOT, random_checkpoint
 
 import hfskin
-from hfskin.demo import text
+from hfskin.words import en as text
 from hfskin.demo.answer import percent
 from hfskin.demo.example_lesions import load_examples
 from hfskin.model.labels import DIAGNOSES

@@ -21,7 +21,8 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from paths import ROOT
 
-from hfskin.demo import doors, receiving, text, upload_folder
+from hfskin.demo import doors, receiving, upload_folder
+from hfskin.words import en as text
 from hfskin.demo.doors import content_security_policy
 from hfskin.demo.ui import build_page, launch_options
 from hfskin.demo.upload_folder import NotUploadedError, UploadFolder

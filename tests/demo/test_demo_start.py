@@ -10,7 +10,7 @@ import httpx
 import pytest
 from demo_fixtures import LESIONS, ROOT, free_port, wait_for
 
-from hfskin.demo import text
+from hfskin.words import en as text
 
 APP, DEMO = ["app.py"], ["-m", "hfskin.cli", "demo"]
 

@@ -1,7 +1,6 @@
-"""Every word of the page, in one place: translate this file and the page is translated.
+"""English: every word of an answer and of the page.
 
-The pipeline's own warnings and error messages come from `hfskin.inference` and `hfskin.model`, the names of the
-diagnoses from `hfskin.model.labels`, the model card from the checkpoint, the words of gradio's own buttons from gradio.
+The model card comes from the checkpoint, the words of gradio's own buttons from gradio.
 """
 
 LANGUAGE = "en"
@@ -45,7 +44,8 @@ SITES = {
     "acral": "Palm or sole (acral)",
     "genital": "Genital area",
 }
-LOOK = "Look at it"
+CAMERA = "Take a photo"
+AGE_WRONG = "{value}: not an age in years (0 to 120); answered without it."
 EXAMPLES = "No picture at hand? Try one of these"
 EXAMPLES_NOTE = (
     "One lesion of each class from HAM10000 (CC BY-NC 4.0), none of which the embedded checkpoint was trained on. "
@@ -78,37 +78,81 @@ TOO_SLOW = "This request came too slowly. Send it again."
 NOT_A_FILE = "An upload holds files and nothing else, each under the name files."
 DISK_FULL = "There is no room for this upload at the moment. Try again later, or send fewer files."
 
-REFUSED = "No diagnosis: this does not look like a dermatoscopic picture of a skin lesion"
+# The answer: one word, one number, one plain line, what to do
+SUSPICIOUS, CALM, UNSURE, NO_ANSWER, OPEN = "Suspicious", "No alarm", "Unsure", "No answer", "No alarm is set"
+OF_100, OR = "of 100", "or"
+UNDER, OVER = "under {number}", "over {number}"
+RULES_OUT_NOT = "This cannot rule out {names}."
+NUMBER = "About {number} of 100 lesions with this number were malignant or a precursor in the validation data"
+ALARM_STARTS = "the alarm starts at {threshold}"
+MISSED = "{share} of 100 malignant ones stayed below it there."
+BELOW_ALL_THE_SAME = "The number is below the alarm; but the likeliest diagnosis, {name}, is itself nothing to wait on."
+WITHOUT_THRESHOLD = "this checkpoint has no threshold to compare it with"
+UNUSUAL = "This picture is unlike those that the model learnt from: it errs more often on such. Trust the answer less."
+ALARM_MARK = "alarm from {threshold}"
+NEXT = "What to do"
+NEXT_SUSPICIOUS = (
+    "Have a dermatologist look at this lesion soon. The estimate can be wrong, but it is not one to wait on."
+)
+NEXT_OTHER = (
+    "If the lesion is new, changes, itches, bleeds or worries you, show it to a doctor, whatever this page says."
+)
+FOR_WHOM = "Answered for: {patient}"
+PATIENT, YEARS = "{field}: {value}", "{age} years"
+STALE = "Something was changed; the new answer is on its way."
+SHOW_ANSWER = "Show"
+THUMBNAIL_ALT = "The picture that was answered"
+
 REFUSED_WHY = (
-    "The checkpoint knows seven kinds of lesion, seen through a dermatoscope. For any other picture its numbers would "
-    "mean nothing, so none are shown."
+    "This does not look like a dermatoscopic picture of a skin lesion. For any other picture the model's numbers "
+    "would mean nothing, so none are shown."
 )
 REFUSED_NEXT = (
     "Take the picture through a dermatoscope, in focus, with the lesion in the middle. A photograph without one cannot "
     "be judged here. If a spot worries you, show it to a doctor."
 )
-
-SUSPICIOUS = "Suspicious"
-NOT_SUSPICIOUS = "Below the alarm threshold"
-NO_THRESHOLD = "No alarm threshold"
-MALIGNANT = (
-    "Estimated probability that it is malignant or a precursor (melanoma, basal cell carcinoma, actinic keratosis / "
-    "Bowen's disease): {share}."
+UNCLEAR_WHY = "This may be a lesion, but the picture is too unclear to tell."
+UNCLEAR_NEXT = (
+    "Take it again: through the dermatoscope, in focus, not from a screen or a print. If the spot worries you, show it "
+    "to a doctor."
 )
-ABOVE = "That is at or above this checkpoint's alarm threshold of {threshold}."
-BELOW = "That is below this checkpoint's alarm threshold of {threshold}. It does not prove that the lesion is harmless."
-SENSITIVITY = "The threshold was set so that {share} of the malignant pictures in the validation data reach it."
-WITHOUT_THRESHOLD = "This checkpoint brings no threshold, so the page cannot say whether that is much."
 
+# The answer's details
+DETAILS = "Details"
 LIKELY = "What it looks like to the model"
-MOST_LIKELY = "Most likely: {name}, {share}"
-OTHERS = "The less likely classes"
 SET = "Candidates: {names}."
 SET_OF_ALL = "None of the seven classes can be ruled out."
 SET_COVERAGE = "Such lists miss the true diagnosis in about {share} of the validation pictures."
+MALIGNANT = (
+    "The number is the estimated probability, in per cent, that the lesion is malignant or a precursor: melanoma, basal "
+    "cell carcinoma, or actinic keratosis / Bowen's disease."
+)
+SENSITIVITY = (
+    "The alarm threshold of {threshold} was set so that {share} of the malignant pictures in the validation data "
+    "reach it."
+)
+NOT_HARMLESS = "A number below it does not prove that a lesion is harmless."
+DIAGNOSES = {
+    "akiec": "actinic keratosis / Bowen's disease",
+    "bcc": "basal cell carcinoma",
+    "bkl": "benign keratosis-like lesion",
+    "df": "dermatofibroma",
+    "mel": "melanoma",
+    "nv": "melanocytic nevus (common mole)",
+    "vasc": "vascular lesion",
+}
+ABOUT_DIAGNOSES = {
+    "akiec": "Skin damaged by the sun that can turn into cancer; usually treated, often with a cream or cold.",
+    "bcc": "The most common skin cancer; it grows slowly and hardly ever spreads; usually cut out.",
+    "bkl": "A harmless growth of the outer skin, such as an age wart; usually left alone.",
+    "df": "A harmless firm knot in the skin; usually left alone.",
+    "mel": "A cancer of the pigment cells that can spread; cut out soon and examined under the microscope.",
+    "nv": "A harmless mole; left alone, and looked at again if it changes.",
+    "vasc": "Small blood vessels or blood in the skin; usually harmless and left alone.",
+}
 FIELDS = {"age": "age", "sex": "sex", "localization": "site"}
 EFFECT = "{name} {points}"
-EFFECTS = "What is known of the patient moved the malignancy estimate by (percentage points): {moves}."
+EFFECTS = "What is known of the patient moved the number by (percentage points): {moves}."
 TRUTH = "This example's true diagnosis: {name} ({how})."
 TRUTH_HOW = {
     "histo": "confirmed under the microscope",
@@ -122,14 +166,20 @@ POPULATION_NOTE = (
     "people malignant lesions are rarer."
 )
 SKIN_NOTE = "The training pictures show almost only light skin. On dark skin, trust this answer even less."
-NEXT = "What to do next"
-NEXT_SUSPICIOUS = (
-    "Have a dermatologist look at this lesion soon. The estimate can be wrong, but it is not one to wait on."
-)
-NEXT_OTHER = (
-    "If the lesion is new, changes, itches, bleeds or worries you, show it to a doctor, whatever this page says."
-)
 ANSWERED_BY = "Answered by {checkpoint} in {milliseconds} ms."
+
+# What the pipeline says in English, by the template that it follows. Here the words of the page's own fields.
+PIPELINE = {
+    "{first}, {second}, {third} unknown: the answer rests more on the picture alone": (
+        "{first}, {second}, {third} unknown: the answer rests more on the picture alone"
+    ),
+    "{first}, {second} unknown: the answer rests more on the picture alone": (
+        "{first}, {second} unknown: the answer rests more on the picture alone"
+    ),
+    "{first} unknown: the answer rests more on the picture alone": (
+        "{first} unknown: the answer rests more on the picture alone"
+    ),
+}
 
 # Look: where the model looked
 VIEW = "Where the model looked"
