@@ -5,7 +5,6 @@ Host and port: GRADIO_SERVER_NAME and GRADIO_SERVER_PORT. As an MCP server too: 
 
 import os
 
-import hfskin_light  # noqa: F401  (first: the page does not wait for torch)
 from hfskin.cli.console import one_line_errors
 from hfskin.demo.ui import build_page, launch_options
 

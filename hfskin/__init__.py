@@ -1,23 +1,24 @@
-"""hfskin: a machine's second look at a skin lesion. Not a medical device."""
+"""hfskin: a machine's second look at a skin lesion. Not a medical device.
 
-import sys
+Every name is imported when it is first asked for: `import hfskin` costs next to nothing, and an answer by ONNX Runtime
+does not wait for torch. A name that begins with `Hfskin` brings torch, and registers with transformers' Auto classes.
+"""
 
-from .inference.prediction import Prediction
-from .model.image_reading import ImageError, read_image
-from .model.labels import CLASSES, DIAGNOSES, MALIGNANT, SEXES, SITES
-from .model.metadata import MetadataError, encode_metadata
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-if "hfskin_light" not in sys.modules:  # who imports that first has asked for hfskin without torch
-    from .auto import (
-        HfskinConfig,
-        HfskinForImageClassification,
-        HfskinImageProcessor,
-        HfskinOutput,
-        SkinLesionPipeline,
-        load,
-    )
+if TYPE_CHECKING:
+    from .auto import HfskinConfig, HfskinForImageClassification, HfskinImageProcessor, HfskinOutput, SkinLesionPipeline
+    from .checkpoints.hub import HubError
+    from .inference.backend import load
+    from .inference.explain import grad_cam, overlay
+    from .inference.onnx import OnnxError, OnnxPipeline
+    from .inference.prediction import Prediction
+    from .model.image_reading import ImageError, read_image
+    from .model.labels import CLASSES, DIAGNOSES, MALIGNANT, SEXES, SITES
+    from .model.metadata import MetadataError, encode_metadata
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "CLASSES",
     "DIAGNOSES",
@@ -28,20 +29,47 @@ __all__ = [
     "HfskinForImageClassification",
     "HfskinImageProcessor",
     "HfskinOutput",
+    "HubError",
     "ImageError",
     "MetadataError",
+    "OnnxError",
+    "OnnxPipeline",
     "Prediction",
     "SkinLesionPipeline",
     "encode_metadata",
+    "grad_cam",
     "load",
+    "overlay",
     "read_image",
 ]
 
+_HOMES = {
+    ".auto": (
+        "HfskinConfig",
+        "HfskinForImageClassification",
+        "HfskinImageProcessor",
+        "HfskinOutput",
+        "SkinLesionPipeline",
+    ),
+    ".checkpoints.hub": ("HubError",),
+    ".inference.backend": ("load",),
+    ".inference.explain": ("grad_cam", "overlay"),
+    ".inference.onnx": ("OnnxError", "OnnxPipeline"),
+    ".inference.prediction": ("Prediction",),
+    ".model.image_reading": ("ImageError", "read_image"),
+    ".model.labels": ("CLASSES", "DIAGNOSES", "MALIGNANT", "SEXES", "SITES"),
+    ".model.metadata": ("MetadataError", "encode_metadata"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
 
 def __getattr__(name: str):
-    """What hfskin_light left out, when it is asked for after all."""
-    if name not in __all__:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'hfskin' has no attribute {name!r}")
-    from . import auto
+    value = getattr(import_module(_HOME_OF[name], __name__), name)
+    globals()[name] = value
+    return value
 
-    return getattr(auto, name)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

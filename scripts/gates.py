@@ -30,8 +30,8 @@ from hfskin.data.splits import make_split
 from hfskin.evaluation.bootstrap import LesionBootstrap
 from hfskin.evaluation.gate import summarise_gate
 from hfskin.evaluation.report import write_metrics
-from hfskin.inference.base import softmax
 from hfskin.inference.batch.predictions import predict_pictures, predict_table
+from hfskin.inference.decisions import softmax
 from hfskin.model.gate import FeatureGate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,19 +55,18 @@ def main(
 
 def compare(data: Path, model: str | None) -> dict:
     """By gate, what `summarise_gate` measures."""
-    pipeline = hfskin.load(model)
-    network, processor = pipeline.model, pipeline.image_processor
+    pipeline = hfskin.load(model, backend="torch")
     table = make_split(load_ham10000(data), "lesion")
     rows = {part: table[table["split"] == part].reset_index(drop=True) for part in ("train", "val", "test")}
-    train, sizes = training_features(network, processor, rows["train"]), network.image_model.feature_sizes
-    val, test = (predict_table(network, processor, rows[part]) for part in ("val", "test"))
-    others = {kind: predict_pictures(network, processor, images)[:2] for kind, images in negatives().items()}
+    train, sizes = training_features(pipeline, rows["train"]), pipeline.model.image_model.feature_sizes
+    val, test = (predict_table(pipeline, rows[part]) for part in ("val", "test"))
+    others = {kind: predict_pictures(pipeline, images) for kind, images in negatives().items()}
     bootstrap = LesionBootstrap(test.lesion_ids)
     gates = {}
     for name, fit in GATES.items():
         score = fit(train, sizes)
         threshold = fit_gate_threshold(score(val.logits, val.features), ACCEPTED)
-        scores = {kind: score(*outputs) for kind, outputs in others.items()}
+        scores = {kind: score(outputs.logits, outputs.features) for kind, outputs in others.items()}
         gates[name] = summarise_gate(score(test.logits, test.features), test.labels, bootstrap, scores, threshold)
     return {"model": model or "embedded", "accepted_of_validation": ACCEPTED, "gates": gates}
 

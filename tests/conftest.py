@@ -54,5 +54,5 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def embedded() -> hfskin.SkinLesionPipeline:
-    """The pipeline with the embedded checkpoint."""
-    return hfskin.load()
+    """The pipeline with the embedded checkpoint, by torch."""
+    return hfskin.load(backend="torch")

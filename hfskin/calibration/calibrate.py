@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch.utils.data import DataLoader
 
 from ..checkpoints.history import refuse_trained_on
 from ..data.dataset import TrainingDataset
 from ..data.transforms import training_transform
-from ..inference.base import softmax
-from ..inference.batch.predictions import predict_dataset, predict_table
-from ..inference.pipeline import load
+from ..inference.backend import load
+from ..inference.batch.predictions import BATCH_SIZE, collect, predict_table
+from ..inference.decisions import softmax
+from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
-from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
 from .gate import fit_gate, fit_gate_threshold
@@ -54,14 +55,14 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
         )
     refuse_trained_on(folder, parts["val"]["image_id"])
     stored_dtype = HfskinConfig.from_pretrained(folder).dtype or torch.float32
-    pipeline = load(folder)
-    model, processor = pipeline.model, pipeline.image_processor
+    pipeline = load(folder, backend="torch")
+    model = pipeline.model
     config = model.config
     config.temperature, model.gate = 1.0, None
 
-    fit_gate(model, training_features(model, processor, parts["train"]), components)
+    fit_gate(model, training_features(pipeline, parts["train"]), components)
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
-    val = predict_table(model, processor, parts["val"])
+    val = predict_table(pipeline, parts["val"])
     config.gate_threshold = fit_gate_threshold(val.gate_scores, ACCEPTED)
     config.temperature = fit_temperature(val.logits, val.labels)
     probabilities = softmax(val.logits / config.temperature)
@@ -73,16 +74,15 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
     return config
 
 
-def training_features(
-    model: HfskinForImageClassification, processor: HfskinImageProcessor, table: pd.DataFrame
-) -> np.ndarray:
+def training_features(pipeline: SkinLesionPipeline, table: pd.DataFrame) -> np.ndarray:
     """What a gate is fitted to: the features of the N pictures as they are and augmented once, (2 N, F)."""
-    ids = table["lesion_id"].to_numpy(dtype=str)
-    transform = training_transform((processor.size.height, processor.size.width))
-    plain = predict_table(model, processor, table)
+    processor = pipeline.image_processor
+    dataset = TrainingDataset(table, processor, training_transform((processor.size.height, processor.size.width)))
+    plain = predict_table(pipeline, table)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the same gate each time
-        augmented = predict_dataset(model, TrainingDataset(table, processor, transform), ids)
+        batches = DataLoader(dataset, batch_size=BATCH_SIZE)
+        augmented = collect(pipeline, ((b["pixel_values"].numpy(), b["metadata"].numpy()) for b in batches))
     return np.concatenate([plain.features, augmented.features])
 
 

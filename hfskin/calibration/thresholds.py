@@ -7,8 +7,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
-from ..inference.base import softmax
-from ..model.labels import CLASSES, MALIGNANT
+from ..inference.decisions import is_malignant, malignant_probability, softmax
+from ..model.labels import MALIGNANT
 
 TEMPERATURES = (0.05, 20.0)
 
@@ -45,16 +45,6 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return math.exp(fit.x)
 
 
-def malignant_probability(probabilities: np.ndarray) -> np.ndarray:
-    """(N, 7) -> (N,): the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease."""
-    return probabilities[:, [CLASSES.index(c) for c in MALIGNANT]].sum(axis=1)
-
-
-def is_malignant(labels: np.ndarray) -> np.ndarray:
-    """(N,) indices of `CLASSES` -> (N,) bool."""
-    return np.isin(labels, [CLASSES.index(c) for c in MALIGNANT])
-
-
 def fit_malignant_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: float) -> float:
     """The highest threshold on the malignant probability that still finds `sensitivity` of the malignant pictures.
 
@@ -66,8 +56,3 @@ def fit_malignant_threshold(labels: np.ndarray, probabilities: np.ndarray, sensi
         raise ValueError(f"no picture of {', '.join(MALIGNANT)}: the malignancy threshold cannot be chosen")
     missed = math.floor(len(positives) * (1 - sensitivity) + 1e-9)
     return float(positives[min(missed, len(positives) - 1)])
-
-
-def is_suspicious(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
-    """(N, 7) and one threshold, or N -> (N,) bool: the malignant probability reaches it."""
-    return malignant_probability(probabilities) >= threshold

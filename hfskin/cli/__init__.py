@@ -2,15 +2,13 @@
 
 import dataclasses
 import gc
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from . import hub
-from . import predict as inference
+from . import hub, predict
 from .console import one_line_errors
 
 app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
@@ -38,7 +36,6 @@ class RecipeName(StrEnum):
 def main(context: typer.Context) -> None:
     """A machine's second look at a skin lesion. Not a medical device."""
     if context.invoked_subcommand not in LIGHT:
-        from .. import auto  # noqa: F401  (a checkpoint that is saved takes its code along)
         from ..checkpoints.hub import hide_loading_bars
 
         hide_loading_bars()
@@ -144,32 +141,35 @@ def calibrate(
 def evaluate(
     data: Annotated[str, typer.Option(help="HAM10000 folder, one like it, or hub:organisation/name.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="metrics.json to write.")] = None,
-    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint folder, ONNX file or Hub id; default the embedded one.")
+    ] = None,
     split: Split = Split.lesion,
     part: Annotated[str, typer.Option(help='"test" or "val" (the paper split has no test part).')] = "test",
     tta: Annotated[bool, typer.Option("--tta", help="Average over mirror images.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for confusion matrix, ROC and reliability plots.")] = None,
-    shifts: Annotated[bool, typer.Option("--shifts", help="Also on changed pictures: cropped, darker, ...")] = False,
-    copies: Annotated[Path | None, typer.Option(help="With --shifts: other files of some of the pictures.")] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also on transformed pictures: cropped, darker, ...")
+    ] = False,
+    shifts: Annotated[bool, typer.Option("--shifts", hidden=True)] = False,  # its name until 0.2
+    copies: Annotated[Path | None, typer.Option(help="With --robustness: other files of some of the pictures.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Lesion masks, to measure the explanations by.")] = None,
-    fold_report: Annotated[
-        Path | None, typer.Option(help="metrics.json of scripts/folds/__main__.py, for the card to tell too.")
-    ] = None,
+    backend: Annotated[
+        predict.Backend, typer.Option(help="What answers, see `hfskin predict`.")
+    ] = predict.Backend.auto,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
     with one_line_errors():
-        from scripts.folds.report import for_card
-
         from ..data.ham10000 import find_images
         from ..evaluation.plots import write_plots
         from ..evaluation.report import evaluate as run
         from ..evaluation.report import write_metrics
 
-        folds = for_card(json.loads(fold_report.read_text(encoding="utf-8"))) if fold_report else None
         others = find_images([copies]) if copies else None
-        report = run(model, _load_table(data, split), split, part, flips=tta, shifts=shifts, copies=others, masks=masks)
-        if folds:
-            report["cross_validation"] = folds
+        report = run(
+            model, _load_table(data, split), split, part,
+            tta=tta, robustness=robustness or shifts, copies=others, masks=masks, backend=backend,
+        )  # fmt: skip
         if output:
             write_metrics(report, output)
         if plots:
@@ -184,12 +184,11 @@ def evaluate(
 
 @app.command()
 def backbones() -> None:
-    """The table of backbones: the paper's Table 3 beside ours."""
-    from scripts.paper.complexity import render_table3, table3
+    """The names that `hfskin train --backbone` knows, and the input size that each was made for."""
+    from ..model.backbones import BACKBONES
 
-    from .. import __version__  # noqa: F401  (prepares torchvision before timm is imported)
-
-    typer.echo(render_table3(table3()))
+    for name, spec in BACKBONES.items():
+        typer.echo(f"{name:<22} {spec.input_size}x{spec.input_size}")
 
 
 @app.command()
@@ -217,7 +216,7 @@ def _load_table(data: str, split: Split, images: list[Path] | None = None):
     return make_split(table, split)
 
 
-inference.mount(app)
+predict.mount(app)
 hub.mount(app)
 
 if __name__ == "__main__":

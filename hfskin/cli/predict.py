@@ -54,9 +54,10 @@ def predict(
     backend: Annotated[
         Backend, typer.Option(help="auto: ONNX Runtime where there is no GPU and the checkpoint has a model.onnx.")
     ] = Backend.auto,
-    mirrored: Annotated[
-        bool, typer.Option("--mirrored", help="Mean over a picture and its three mirror images: four passes.")
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Mean over a picture and its three mirror images: four passes.")
     ] = False,
+    mirrored: Annotated[bool, typer.Option("--mirrored", hidden=True)] = False,  # its name until 0.2
 ) -> None:
     """Look at pictures. A file that cannot be read is reported, the others are done, and the exit code is 1.
 
@@ -82,7 +83,7 @@ def predict(
         def look(todo: list[tuple[str, str]]) -> Iterator[Row]:
             items = (Item(name, path, patients.get(Path(path).stem, (age, sex, localization))) for name, path in todo)
             pipeline = load(model, backend=backend, device=shard.device())
-            pipeline.mirrored = mirrored
+            pipeline.tta = tta or mirrored
             return predict_items(pipeline, items, workers=shard.cores())
 
         if output is None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E402  (torchvision must be made importable first)
 """Torch data sets of a table from `load_ham10000`."""
 
 import os
@@ -10,44 +11,43 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from ..model.torchvision_import import import_torchvision
+
+import_torchvision()
 from torchvision import tv_tensors
 from torchvision.transforms import v2
-from tqdm.auto import tqdm
 
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.image_reading import read_image
 from ..model.labels import CLASSES
 from ..model.metadata import encode_metadata
-from ..model.preprocessing import balance_colour, center_box
+from ..model.preprocessing import center_box
 
 MARGIN = 1.15  # decoded training pictures are kept this much larger than the model's input, for the augmentation
 
 
 class LesionDataset(Dataset):
-    """Pictures as the model sees them at inference: dicts of pixel_values (3, H, W), metadata (19,) and labels ().
+    """Pictures as the model sees them at inference, for Trainer: dicts of pixel_values (3, H, W), metadata (19,) and
+    labels ().
 
     Args:
         table: rows with path, dx, age, sex, localization.
-        use_metadata: False hides age, sex and site.
         in_memory: process every picture at once and keep it as uint8; the workers of a DataLoader share it.
-        change: done to every picture (upright RGB) first, see `evaluation/shifts.py`.
     """
 
     def __init__(
         self,
         table: pd.DataFrame,
         processor: HfskinImageProcessor,
-        use_metadata: bool = True,
         in_memory: bool = False,
-        change: Callable[[Image.Image], Image.Image] | None = None,
     ):
-        self.paths, self.change = list(table["path"]), change
+        self.paths = list(table["path"])
         self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
         rows = zip(table["age"], table["sex"], table["localization"], strict=True)
-        self.metadata = torch.from_numpy(
-            np.stack([encode_metadata(*row) if use_metadata else encode_metadata() for row in rows])
-        )
-        self.processor = processor
+        self.metadata = torch.from_numpy(np.stack([encode_metadata(*row) for row in rows]))
+        self.preprocessing = processor.preprocessing
         self.memory: torch.Tensor | None = None
         if in_memory:
             self.memory = torch.from_numpy(np.stack(_in_threads(self._process, self.paths)))
@@ -56,19 +56,15 @@ class LesionDataset(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        if self.memory is not None:
-            pixels = self.memory[index]
-        else:
-            pixels = torch.from_numpy(self._process(self.paths[index]).copy())
+        pixels = self._process(self.paths[index]) if self.memory is None else self.memory[index].numpy()
         return {
-            "pixel_values": normalise(pixels, self.processor),
+            "pixel_values": torch.from_numpy(self.preprocessing.normalise(pixels)),
             "metadata": self.metadata[index],
             "labels": self.labels[index],
         }
 
     def _process(self, path: Path) -> np.ndarray:
-        picture = path if self.change is None else self.change(read_image(path).image)
-        return self.processor.process_image(picture)
+        return self.preprocessing.resize(read_image(path).image)
 
 
 class TrainingDataset(Dataset):
@@ -93,7 +89,8 @@ class TrainingDataset(Dataset):
         copies: Mapping[str, Path] | None = None,
         masks: Mapping[str, Path] | None = None,
     ):
-        self.processor, self.transform, self.metadata_dropout = processor, transform, metadata_dropout
+        self.processor, self.preprocessing = processor, processor.preprocessing
+        self.transform, self.metadata_dropout = transform, metadata_dropout
         self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
         self.patients = list(zip(table["age"], table["sex"], table["localization"], strict=True))
         self.copies = copies or {}
@@ -113,9 +110,8 @@ class TrainingDataset(Dataset):
             picture = self.transform(picture)
         else:
             picture, sample["lesion"] = self.transform(picture, self._mask(index, picture.shape[1:]))
-        if self.processor.colour_reference is not None:
-            picture = torch.from_numpy(balance_colour(picture.numpy(), self.processor.colour_reference))
-        sample["pixel_values"] = normalise(picture, self.processor)
+        pixels = self.preprocessing.balance(picture.numpy())
+        sample["pixel_values"] = torch.from_numpy(self.preprocessing.normalise(pixels))
         sample["metadata"] = torch.from_numpy(self._metadata(index))
         return sample
 
@@ -151,12 +147,6 @@ def _in_threads(function: Callable, *columns) -> list:
     """`function` of every row, in order; Pillow decodes without Python's lock, so threads use every core."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(tqdm(pool.map(function, *columns), "decode", total=len(columns[0])))
-
-
-def normalise(pixels: torch.Tensor, processor: HfskinImageProcessor) -> torch.Tensor:
-    """uint8 (3, H, W) -> float32, with the processor's mean and standard deviation."""
-    mean, std = (torch.tensor(value).view(3, 1, 1) for value in (processor.image_mean, processor.image_std))
-    return (pixels.float() / 255 - mean) / std
 
 
 def _stretch(image: Image.Image, aspect: float) -> Image.Image:

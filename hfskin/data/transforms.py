@@ -1,3 +1,4 @@
+# ruff: noqa: E402  (torchvision must be made importable first)
 """Augmentation of the modern recipe: what a dermatoscopic picture from elsewhere may look like."""
 
 import io
@@ -5,6 +6,10 @@ import io
 import numpy as np
 import torch
 from PIL import Image
+
+from ..model.torchvision_import import import_torchvision
+
+import_torchvision()
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 

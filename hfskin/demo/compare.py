@@ -11,7 +11,7 @@ from ..model.metadata import MetadataError
 from ..words import en as text
 from .answer import failure_html, percent, threshold_percent
 from .checkpoints import Checkpoints
-from .look import Question, predict
+from .look import Question, prepare, read
 
 if TYPE_CHECKING:
     from ..model.configuration_hfskin import HfskinConfig
@@ -26,10 +26,10 @@ def compare(checkpoints: Checkpoints, question: Question) -> str:
             return _note(text.COMPARE_NOTHING)
         if question.path is None:
             return _note(text.COMPARE_NO_PICTURE)
-        columns = [
-            _column(predict(checkpoints, checkpoint, question)[1], checkpoint.pipeline.config)
-            for checkpoint in (own, other)
-        ]
+        picture, columns = read(question), []
+        for checkpoint in (own, other):
+            prediction = checkpoints.run(checkpoint.pipeline, prepare(checkpoint, question, picture))
+            columns.append(_column(prediction, checkpoint.pipeline.config))
     except (ImageError, MetadataError, HubError) as error:
         return failure_html(str(error))
     heads = "".join(f'<th scope="col">{escape(f"{c.name}, {c.revision}")}</th>' for c in (own, other))

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -10,7 +10,8 @@ from ..checkpoints.hub import HubError
 from ..inference.explain import grad_cam, has_grad_cam
 from ..inference.metadata_effects import metadata_effects
 from ..inference.prediction import Prediction
-from ..model.image_reading import ImageError, read_image
+from ..inference.prepare import Prepared
+from ..model.image_reading import ImageError, ReadImage, read_image
 from ..model.labels import DIAGNOSES
 from ..model.metadata import MetadataError
 from ..words import en as text
@@ -38,12 +39,13 @@ def look(checkpoints: Checkpoints, question: Question, view: str, example: Examp
     started = time.perf_counter()
     try:
         checkpoint = checkpoints.get(question.checkpoint)
-        picture, prediction = predict(checkpoints, checkpoint, question)
+        picture = read(question)
+        prepared = prepare(checkpoint, question, picture)
+        prediction = checkpoints.run(checkpoint.pipeline, prepared)
         figure, effects = "", {}
         if prediction.label is not None:
-            figure = _figure(checkpoints, checkpoint, question, picture, prediction, view)
-            patient = question.age, question.sex, question.localization
-            effects = checkpoints.run(metadata_effects, checkpoint.pipeline, picture, *patient)
+            figure = _figure(checkpoints, checkpoint, prepared, picture.image, prediction, view)
+            effects = checkpoints.run(metadata_effects, checkpoint.pipeline, prepared)
     except (ImageError, MetadataError, HubError) as error:
         logger.info("look: no answer")
         return failure_html(str(error)), ""
@@ -59,27 +61,31 @@ def views() -> list[str]:
     return [text.VIEW_ATTENTION, *([text.VIEW_GRAD_CAM] if has_grad_cam() else [])]
 
 
-def predict(checkpoints: Checkpoints, checkpoint: Checkpoint, question: Question) -> tuple[Image.Image, Prediction]:
-    """The upright picture and its prediction; the file is decoded once for both.
+def read(question: Question) -> ReadImage:
+    """The upright picture and what was changed on the way.
 
     Raises:
         ImageError: there is no picture, or it cannot be used.
-        MetadataError: a value of age, sex or site is not understood.
     """
     if question.path is None:
         raise ImageError(text.NO_PICTURE)
-    picture, notes = read_image(question.path)
-    patient = question.age, question.sex, question.localization
-    prediction = checkpoints.run(checkpoint.pipeline, picture, *patient)
-    return picture, replace(prediction, warnings=[*notes, *prediction.warnings])
+    return read_image(question.path)
+
+
+def prepare(checkpoint: Checkpoint, question: Question, picture: ReadImage) -> Prepared:
+    """What everything that is shown of one answer is computed from.
+
+    Raises:
+        MetadataError: a value of age, sex or site is not understood.
+    """
+    return checkpoint.pipeline.prepare(picture, question.age, question.sex, question.localization)
 
 
 def _figure(
-    checkpoints, checkpoint, question: Question, picture: Image.Image, prediction: Prediction, view: str
+    checkpoints, checkpoint, prepared: Prepared, picture: Image.Image, prediction: Prediction, view: str
 ) -> str:
     heat, caption = prediction.attention, text.ATTENTION_CAPTION
     if view == text.VIEW_GRAD_CAM or (heat is None and has_grad_cam()):
-        patient = question.age, question.sex, question.localization
-        heat = checkpoints.run(lambda: grad_cam(checkpoint.with_gradients, picture, *patient, label=prediction.label))
+        heat = checkpoints.run(lambda: grad_cam(checkpoint.with_gradients, prepared, label=prediction.label))
         caption = text.GRAD_CAM_CAPTION.format(name=DIAGNOSES[prediction.label])
     return figure_html(picture, heat, prediction.crop, caption)

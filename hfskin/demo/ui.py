@@ -88,7 +88,7 @@ def _warm_up_grad_cam(checkpoints: Checkpoints, question: Question) -> None:
     # Seconds of importing torch: here, since the model's thread has visitors to answer.
     import captum.attr  # noqa: F401
 
-    from .. import auto  # noqa: F401
+    from ..inference import pipeline  # noqa: F401
 
     look(checkpoints, question, text.VIEW_GRAD_CAM, None)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..calibration.thresholds import is_malignant
+from ..inference.decisions import is_malignant
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap, interval, interval_of_error
 

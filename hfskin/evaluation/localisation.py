@@ -42,15 +42,15 @@ def summarise_localisation(pipeline: SkinLesionPipeline, table: pd.DataFrame, ma
         raise DataError(f"{masks} has no mask of {min(missing)}; masks are named <image_id>_segmentation.png")
     scores: dict[str, list[tuple[float, float]]] = {}
     for row in tqdm(table.itertuples(), "localise", total=len(table)):
-        patient = row.age, row.sex, row.localization
-        picture = read_image(row.path).image
-        prediction = pipeline(picture, *patient)
-        maps = {"grad_cam": grad_cam(pipeline, picture, *patient)}
+        picture = read_image(row.path)
+        prepared = pipeline.prepare(picture, row.age, row.sex, row.localization)
+        prediction = pipeline(prepared)
+        maps = {"grad_cam": grad_cam(pipeline, prepared)}
         shape = maps["grad_cam"].shape
         if prediction.attention is not None:
             maps["soft_attention"] = prediction.attention
         maps |= {"centred_blob": centred_blob(shape), "uniform": np.ones(shape)}
-        inside = read_mask(files[row.image_id], picture.size, prediction.crop, shape)
+        inside = read_mask(files[row.image_id], picture.image.size, prediction.crop, shape)
         for name, heat in maps.items():
             scores.setdefault(name, []).append(score_map(heat, inside))
     bootstrap = LesionBootstrap(table["lesion_id"].to_numpy(dtype=str))

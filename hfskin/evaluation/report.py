@@ -5,30 +5,29 @@ import os
 import platform
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-import timm
-import torch
-import transformers
 
 from .. import __version__
 from ..calibration.negatives import negatives
-from ..calibration.thresholds import is_suspicious
 from ..checkpoints.history import refuse_trained_on
 from ..checkpoints.save import write_whole
 from ..data.splits import check_leaks
-from ..inference.base import softmax
+from ..inference.backend import load
+from ..inference.base import LesionPipeline
 from ..inference.batch.predictions import Predictions, gate_scores, predict_table
+from ..inference.decisions import is_suspicious, softmax
 from ..inference.explain import has_grad_cam
-from ..inference.pipeline import load
+from ..inference.onnx import OnnxPipeline
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap
 from .calibration import summarise_calibration, summarise_malignancy
 from .gate import summarise_gate
 from .localisation import summarise_localisation
 from .metrics import roc_curves, summarise
-from .robustness import summarise_shifts
+from .robustness import summarise_robustness
 from .sets import summarise_sets
 from .subgroups import summarise_subgroups
 
@@ -41,33 +40,35 @@ def evaluate(
     split: str,
     part: str = "test",
     data: str = "HAM10000",
-    flips: bool = False,
-    shifts: bool = False,
+    tta: bool = False,
+    robustness: bool = False,
+    backend: str = "auto",
     copies: Mapping[str, Path] | None = None,
     masks: Path | None = None,
 ) -> dict:
     """Measure a checkpoint on the rows of `table` whose split is `part`.
 
     Args:
-        model: a checkpoint folder, a repository of the Hub, or None for the embedded checkpoint.
+        model: a checkpoint folder, a repository of the Hub, an ONNX file, or None for the embedded checkpoint.
         table: from `make_split`.
         split: the name of that split.
         part: "test", or "val" (the `paper` split has no other).
         data: the name of the data set.
-        flips: test-time augmentation with mirror images.
-        shifts: measure under `shifts.SHIFTS` too; that takes about 20 times as long.
-        copies: other files of some of the pictures, by image id, for the shifts.
-        masks: folder of segmentation masks, to measure the explanations by.
+        tta: test-time augmentation with mirror images.
+        robustness: measure under `robustness.TRANSFORMS` too; that takes about 20 times as long.
+        copies: with `robustness`: other files of some of the pictures, by image id.
+        masks: folder of segmentation masks, to measure the explanations by; that needs torch.
+        backend: see [`load`]: what is measured is what answers.
 
     Returns:
         Plain values for JSON. A measured number is {"value", "low", "high"} with its 95 % interval over lesions, None
         where the data cannot give it. Keys: schema_version; model; data; results with "with_metadata" (what the table
         knows of the patients) and "without_metadata" (nothing known), each with metrics, calibration, conformal,
         malignancy and roc; gate (None without one); subgroups (with metadata); shifts and localisation (with metadata;
-        None where they were not asked for); environment. `hfskin evaluate --fold-report` adds cross_validation.
+        None where they were not asked for); environment.
 
     Raises:
-        ValueError: the part has no rows, or masks are given without what Grad-CAM needs.
+        ValueError: the part has no rows, masks are given without what Grad-CAM needs, or copies without `robustness`.
         DataError: a mask is missing, or the checkpoint was trained on some of the pictures.
         OSError: the checkpoint cannot be loaded.
     """
@@ -77,32 +78,32 @@ def evaluate(
         raise ValueError(f"the split {split!r} has no part {part!r}, only {', '.join(sorted(table['split'].unique()))}")
     if masks and not has_grad_cam():  # the last to be measured: it would cost all that was measured before
         raise ValueError("with masks, Grad-CAM is measured, which needs captum: pip install 'hfskin[explain]'")
-    pipeline = load(model)
-    network, processor = pipeline.model, pipeline.image_processor
-    config = network.config
-    refuse_trained_on(Path(config.name_or_path), rows["image_id"])
-    known = unknown = predict_table(network, processor, rows, flips=flips)
+    if copies and not robustness:
+        raise ValueError("copies are measured with --robustness; give both or neither")
+    pipeline = load(model, backend)
+    refuse_trained_on(pipeline.folder, rows["image_id"])
+    config = pipeline.config
+    known = unknown = predict_table(pipeline, rows, tta=tta)
     if config.metadata_hidden:
-        unknown = predict_table(network, processor, rows, use_metadata=False, flips=flips)
+        unknown = predict_table(pipeline, rows, use_metadata=False, tta=tta)
     bootstrap = LesionBootstrap(known.lesion_ids)
     return {
         "schema_version": SCHEMA_VERSION,
-        "model": _model_facts(network, flips),
+        "model": _model_facts(pipeline, tta),
         "data": _data_facts(table, rows, split, part, data),
         "results": {
             "with_metadata": _results(known, config, bootstrap),
             "without_metadata": _results(unknown, config, bootstrap),
         },
-        "gate": _gate(network, processor, known, bootstrap),
+        "gate": _gate(pipeline, known, bootstrap),
         "subgroups": summarise_subgroups(rows, known.labels, known.probabilities, config.malignant_threshold),
-        "shifts": summarise_shifts(network, processor, rows, copies) if shifts else None,
-        "localisation": summarise_localisation(pipeline, rows, masks) if masks else None,
+        "shifts": summarise_robustness(pipeline, rows, copies) if robustness else None,
+        "localisation": summarise_localisation(_with_gradients(pipeline, model), rows, masks) if masks else None,
         "environment": {
             "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "transformers": transformers.__version__,
-            "timm": timm.__version__,
-            "device": torch.cuda.get_device_name() if network.device.type == "cuda" else f"CPU, {os.cpu_count()} cores",
+            **{package: version(package) for package in ("torch", "transformers", "timm", "onnxruntime")},
+            "backend": "onnx" if isinstance(pipeline, OnnxPipeline) else "torch",
+            "device": _device(pipeline),
             "seconds": round(time.perf_counter() - started, 1),
         },
     }
@@ -137,26 +138,43 @@ def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> di
     }
 
 
-def _gate(network, processor, predictions: Predictions, bootstrap: LesionBootstrap) -> dict | None:
-    if network.gate is None or network.config.gate_threshold is None:
+def _gate(pipeline: LesionPipeline, predictions: Predictions, bootstrap: LesionBootstrap) -> dict | None:
+    threshold = pipeline.config.gate_threshold
+    if predictions.gate_scores is None or threshold is None:
         return None
-    others = {kind: gate_scores(network, processor, images) for kind, images in negatives().items()}
-    summary = summarise_gate(
-        predictions.gate_scores, predictions.labels, bootstrap, others, network.config.gate_threshold
-    )
-    return {"components": network.config.gate_components, **summary}
+    others = {kind: gate_scores(pipeline, images) for kind, images in negatives().items()}
+    summary = summarise_gate(predictions.gate_scores, predictions.labels, bootstrap, others, threshold)
+    return {"components": pipeline.config.gate_components, **summary}
 
 
-def _model_facts(network, flips: bool) -> dict:
-    config = network.config
+def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> LesionPipeline:
+    """By torch, which alone can draw Grad-CAM."""
+    if not isinstance(pipeline, OnnxPipeline):
+        return pipeline
+    if str(model).endswith(".onnx"):
+        raise ValueError("with masks, Grad-CAM is measured, which an ONNX file cannot do; give its checkpoint folder")
+    return load(pipeline.folder, backend="torch")
+
+
+def _device(pipeline: LesionPipeline) -> str:
+    device = getattr(pipeline, "device", None)
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {os.cpu_count()} cores"
+
+
+def _model_facts(pipeline: LesionPipeline, tta: bool) -> dict:
+    config = pipeline.config
     return {
         "backbone": config.backbone,
         "backbone_cut": config.backbone_cut,
         "image_size": list(config.image_size),
         "attention_maps": config.attention_maps,
         "metadata_hidden": config.metadata_hidden,
-        "parameters": network.num_parameters(),
-        "test_time_augmentation": flips,
+        "parameters": pipeline.parameters,
+        "test_time_augmentation": tta,
         "hfskin": __version__,
     }
 

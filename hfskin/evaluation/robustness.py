@@ -8,20 +8,21 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 
+from ..inference.base import LesionPipeline
 from ..inference.batch.predictions import Predictions, predict_table
 from ..model.image_reading import read_image
 from .bootstrap import LesionBootstrap, interval
 from .metrics import balanced_accuracies
 
-Change = Callable[[Image.Image], Image.Image]
+Transform = Callable[[Image.Image], Image.Image]
 
 
-def _resized(horizontal: float, vertical: float) -> Change:
-    def change(image: Image.Image) -> Image.Image:
+def _resized(horizontal: float, vertical: float) -> Transform:
+    def transform(image: Image.Image) -> Image.Image:
         size = round(image.width * horizontal), round(image.height * vertical)
         return image.resize(size, Image.Resampling.BICUBIC)
 
-    return change
+    return transform
 
 
 def _centre_crop(image: Image.Image, width: float, height: float) -> Image.Image:
@@ -40,13 +41,13 @@ def _jpeg(image: Image.Image) -> Image.Image:
     return Image.open(file)
 
 
-def _light(red: float, green: float, blue: float) -> Change:
+def _light(red: float, green: float, blue: float) -> Transform:
     gains = np.array([red, green, blue])
 
-    def change(image: Image.Image) -> Image.Image:
+    def transform(image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image) * gains).clip(0, 255).round().astype(np.uint8))
 
-    return change
+    return transform
 
 
 def _vignette(image: Image.Image) -> Image.Image:
@@ -64,8 +65,8 @@ def _black_border(image: Image.Image) -> Image.Image:
     return canvas
 
 
-# Each is one change to an RGB picture of HAM10000's size and aspect (4:3).
-SHIFTS: dict[str, Change] = {
+# Each is done to an RGB picture of HAM10000's size and aspect (4:3).
+TRANSFORMS: dict[str, Transform] = {
     "half the resolution": _resized(1 / 2, 1 / 2),
     "enlarged three times": _resized(3, 3),
     "squashed to a square": _resized(3 / 4, 1),
@@ -84,8 +85,10 @@ SHIFTS: dict[str, Change] = {
 }
 
 
-def summarise_shifts(model, processor, table: pd.DataFrame, copies: Mapping[str, Path] | None = None) -> dict:
-    """BMA under each of `SHIFTS`, and its difference to that of the same pictures as they are.
+def summarise_robustness(
+    pipeline: LesionPipeline, table: pd.DataFrame, copies: Mapping[str, Path] | None = None
+) -> dict:
+    """BMA under each of `TRANSFORMS`, and its difference to that of the same pictures as they are.
 
     Args:
         table: the rows to predict, see `predict_table`; age, sex and site are used as known.
@@ -94,27 +97,27 @@ def summarise_shifts(model, processor, table: pd.DataFrame, copies: Mapping[str,
 
     Returns:
         unchanged: n, BMA and the share accepted by the gate (None without one); kinds: by name the same and the
-        difference of the BMA; mean_difference over `SHIFTS`; mirrored: the same for answers averaged over mirror images
-        (test-time augmentation); copies: the same for `copies`, None without. Differences are paired: the intervals
-        come from the same resampled lesions.
+        difference of the BMA; mean_difference over `TRANSFORMS`; mirrored: the same for answers averaged over mirror
+        images (test-time augmentation); copies: the same for `copies`, None without. Differences are paired: the
+        intervals come from the same resampled lesions.
     """
-    plain = predict_table(model, processor, table)
+    plain = predict_table(pipeline, table)
     bootstrap = LesionBootstrap(plain.lesion_ids)
     before = _bma(plain, bootstrap)
     kinds, differences = {}, []
-    for name, change in SHIFTS.items():
-        changed = predict_table(model, processor, table, change=change)
-        kinds[name] = _compare(changed, before, model.config.gate_threshold, bootstrap)
+    for name, transform in TRANSFORMS.items():
+        changed = predict_table(pipeline, table, transform=transform)
+        kinds[name] = _compare(changed, before, pipeline.config.gate_threshold, bootstrap)
         differences.append(_bma(changed, bootstrap) - before)
-    mirrored = predict_table(model, processor, table, flips=True)
-    unchanged = _compare(plain, before, model.config.gate_threshold, bootstrap)
+    mirrored = predict_table(pipeline, table, tta=True)
+    unchanged = _compare(plain, before, pipeline.config.gate_threshold, bootstrap)
     del unchanged["difference"]
     return {
         "unchanged": unchanged,
         "kinds": kinds,
         "mean_difference": interval(np.mean(differences, axis=0)),
-        "mirrored": _compare(mirrored, before, model.config.gate_threshold, bootstrap),
-        "copies": _summarise_copies(model, processor, table, copies) if copies else None,
+        "mirrored": _compare(mirrored, before, pipeline.config.gate_threshold, bootstrap),
+        "copies": _summarise_copies(pipeline, table, copies) if copies else None,
     }
 
 
@@ -127,25 +130,25 @@ def _compare(changed: Predictions, before: np.ndarray, threshold: float | None, 
     return {"n": n, "bma": interval(after), "difference": interval(after - before), "accepted": accepted}
 
 
-def _summarise_copies(model, processor, table: pd.DataFrame, copies: Mapping[str, Path]) -> dict | None:
+def _summarise_copies(pipeline: LesionPipeline, table: pd.DataFrame, copies: Mapping[str, Path]) -> dict | None:
     rows = table[table["image_id"].isin(copies)].reset_index(drop=True)
     if rows.empty:
         return None
-    plain, copied = predict_table(model, processor, rows), predict_copies(model, processor, rows, copies)
+    plain, copied = predict_table(pipeline, rows), predict_copies(pipeline, rows, copies)
     bootstrap = LesionBootstrap(plain.lesion_ids)
     before = _bma(plain, bootstrap)
-    return {**_compare(copied, before, model.config.gate_threshold, bootstrap), "unchanged": interval(before)}
+    return {**_compare(copied, before, pipeline.config.gate_threshold, bootstrap), "unchanged": interval(before)}
 
 
-def predict_copies(model, processor, rows: pd.DataFrame, copies: Mapping[str, Path]) -> Predictions:
-    """What the model says to other files of the rows' pictures, squeezed to the aspect of the first row's own file.
+def predict_copies(pipeline: LesionPipeline, rows: pd.DataFrame, copies: Mapping[str, Path]) -> Predictions:
+    """What a checkpoint says to other files of the rows' pictures, squeezed to the aspect of the first row's own file.
 
     Args:
         copies: a file for the image id of every row.
     """
     size = read_image(rows["path"].iloc[0]).image.size
     files = rows.assign(path=[copies[image_id] for image_id in rows["image_id"]])
-    return predict_table(model, processor, files, change=lambda image: image.resize(size, Image.Resampling.BICUBIC))
+    return predict_table(pipeline, files, transform=lambda image: image.resize(size, Image.Resampling.BICUBIC))
 
 
 def _bma(predictions: Predictions, bootstrap: LesionBootstrap) -> np.ndarray:

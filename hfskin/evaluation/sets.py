@@ -2,14 +2,9 @@
 
 import numpy as np
 
+from ..inference.decisions import prediction_sets
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap, interval
-
-
-def prediction_sets(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """(N, 7) bool. The most probable class is always in the set, as in the pipeline: no set is empty."""
-    best = probabilities.argmax(axis=1)[:, None] == np.arange(len(CLASSES))
-    return (probabilities >= threshold) | best
 
 
 def summarise_sets(labels: np.ndarray, probabilities: np.ndarray, threshold: float, bootstrap: LesionBootstrap) -> dict:

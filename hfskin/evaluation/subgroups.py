@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ..calibration.thresholds import is_malignant, is_suspicious
+from ..inference.decisions import is_malignant, is_suspicious
 from ..model.labels import CLASSES, SEXES, SITES, UNKNOWN
 from .bootstrap import LesionBootstrap, interval, interval_of_error
 from .calibration import calibration_errors, summarise_malignancy

@@ -11,7 +11,8 @@ import numpy as np
 import onnxruntime
 
 from ..checkpoints.layout import INT8_FILE, ONNX_FILE
-from ..inference.base import softmax
+from ..inference.base import stack
+from ..inference.decisions import softmax
 from ..inference.onnx import NEEDS_EXTRA, OnnxError, OnnxPipeline
 from .onnx import export_onnx
 
@@ -94,8 +95,8 @@ class _Reader(CalibrationDataReader):
 
 def _inputs(pipeline: OnnxPipeline, pictures: Sequence[Path]) -> list[dict[str, np.ndarray]]:
     drawn = np.random.default_rng(0).permutation(len(pictures))[:PICTURES]
-    rows = (pipeline.preprocess({"image": pictures[i], "patient": (None, None, None)}) for i in sorted(drawn))
-    return [{name: row[name][None] for name in ("pixel_values", "metadata")} for row in rows]
+    batches = (stack([pipeline.prepare(pictures[i])]) for i in sorted(drawn))
+    return [{"pixel_values": pixel_values, "metadata": metadata} for pixel_values, metadata in batches]
 
 
 def _fold(source: Path, target: Path) -> None:

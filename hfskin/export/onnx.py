@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from ..checkpoints.layout import ONNX_FILE, WEIGHTS_FILE, fingerprint
+from ..inference.backend import load
 from ..inference.onnx import LABELS, METADATA_LAYOUT, NEEDS_EXTRA, OnnxError, OnnxPipeline
-from ..inference.pipeline import SkinLesionPipeline, load
+from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.metadata import METADATA_SIZE
 
@@ -43,7 +44,7 @@ def export_onnx(folder: Path, output: Path | None = None) -> Path:
         HubError: not a complete checkpoint.
         OnnxError: the `onnx` extra is not installed, or ONNX Runtime's answer differs from torch's.
     """
-    pipeline = load(folder, device="cpu")
+    pipeline = load(folder, backend="torch", device="cpu")
     if isinstance(pipeline, OnnxPipeline):
         raise OnnxError(f"{folder} is an ONNX file already; give the checkpoint folder")
     graph = _trace(pipeline)

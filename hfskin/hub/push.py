@@ -19,7 +19,7 @@ from .card import read_metrics, render_card
 # Of a checkpoint, besides what loads it.
 RECORDS = (METRICS_FILE, TRAINING_FILE, ONNX_FILE, SPLIT_FILE, "*.png", "plots/*.png")
 PACKAGE = Path(__file__).parents[1]
-SPACE_FILES = ("app.py", "hfskin_light.py", "requirements.txt")
+SPACE_FILES = ("app.py", "requirements.txt")
 MODEL_VARIABLE = "HFSKIN_MODEL"  # read by app.py
 NOT_IN_SPACE = ("__pycache__", "*.pyc", EMBEDDED_CHECKPOINT.name)
 

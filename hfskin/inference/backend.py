@@ -1,64 +1,70 @@
-"""Torch is the reference; ONNX Runtime answers faster on a CPU, and without waiting for torch to be imported."""
+"""The one door to an answer: torch is the reference; ONNX Runtime answers faster on a CPU and does without torch."""
 
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
+from ..checkpoints.hub import checkpoint_folder, hide_loading_bars, hub_errors
 from ..checkpoints.layout import EMBEDDED_CHECKPOINT, ONNX_FILE, fingerprint
-from .machine import has_cuda
+from .machine import collecting_no_garbage, has_cuda
 from .onnx import OnnxError, OnnxPipeline
 
 if TYPE_CHECKING:
     from .pipeline import SkinLesionPipeline
+
+BACKENDS = ("auto", "onnx", "torch")
+HUB_ARGUMENTS = ("token", "cache_dir", "local_files_only", "force_download")
 
 logger = logging.getLogger("hfskin")
 
 
 def load(
     model: str | Path | None = None,
-    revision: str | None = None,
     backend: str = "auto",
+    revision: str | None = None,
     device=None,
     threads: int | None = None,
-    **hub_kwargs,
+    **hub_arguments,
 ) -> Union[OnnxPipeline, "SkinLesionPipeline"]:
-    """For programs: a pipeline with the embedded checkpoint (None), a checkpoint folder, a repository of the Hub or an
-    ONNX file.
+    """A pipeline with the embedded checkpoint (None), a checkpoint folder, a repository of the Hub or an ONNX file.
+
+    ```python
+    pipeline = hfskin.load()
+    prediction = pipeline("lesion.jpg", age=55, sex="male", localization="back")
+    ```
 
     Args:
-        revision: branch, tag or commit of a Hub repository.
         backend: "onnx", "torch", or "auto": ONNX Runtime where the checkpoint has a `model.onnx` that was exported from
             just these weights and settings and no GPU is there or asked for, else torch.
+        revision: branch, tag or commit of a Hub repository.
         device: for torch, as in transformers; default the GPU if there is one.
         threads: default OMP_NUM_THREADS, else one for each core; torch takes it for the thread that calls this.
-        hub_kwargs: token, cache_dir, local_files_only or force_download of huggingface_hub.
+        hub_arguments: token, cache_dir, local_files_only or force_download of huggingface_hub.
 
     Raises:
         HubError: no such folder or repository, or it is incomplete, or the Hub does not answer.
         OnnxError: the ONNX file cannot be used, or "onnx" was asked for and there is none.
+        TypeError, ValueError: an argument or a backend that does not exist.
     """
+    if unknown := hub_arguments.keys() - set(HUB_ARGUMENTS):
+        raise TypeError(f"load() has no argument {min(unknown)!r}")
+    if backend not in BACKENDS:
+        raise ValueError(f"unknown backend {backend!r}; choose one of: {', '.join(BACKENDS)}")
     source = str(model or EMBEDDED_CHECKPOINT)
     if source.endswith(".onnx"):
         return OnnxPipeline(source, threads)
+    with hub_errors(source, revision):
+        folder = checkpoint_folder(source, revision, **hub_arguments)
     refused = None
     on_cpu = device == "cpu" or (device is None and not has_cuda())
     if backend == "onnx" or (backend == "auto" and on_cpu):
-        folder = _folder(source, revision, **hub_kwargs)
         try:
             return onnx_beside(folder, threads)
         except OnnxError as error:
             if backend == "onnx":
                 raise
             refused = error if (folder / ONNX_FILE).is_file() else None
-    from ..auto import load
-    from ..checkpoints.hub import hide_loading_bars
-
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)
-    hide_loading_bars()
-    pipeline = load(source, revision, device=device, **hub_kwargs)
+    pipeline = _by_torch(folder, source, device, threads)
     if refused is not None:  # only now: where torch cannot answer either, its message is the one that helps
         logger.warning("%s; torch answers instead, which takes longer", refused)
     return pipeline
@@ -80,10 +86,13 @@ def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:
     return pipeline
 
 
-def _folder(source: str, revision: str | None, **hub_kwargs) -> Path:
-    if Path(source).is_dir():
-        return Path(source)
-    from ..checkpoints.hub import checkpoint_folder, hub_errors
+def _by_torch(folder: Path, source: str, device, threads: int | None) -> "SkinLesionPipeline":
+    with collecting_no_garbage():
+        from .pipeline import load_pipeline
+    if threads is not None:
+        import torch
 
-    with hub_errors(source, revision):
-        return checkpoint_folder(source, revision, **hub_kwargs)
+        torch.set_num_threads(threads)
+    hide_loading_bars()
+    with hub_errors(source):
+        return load_pipeline(folder, source, device)

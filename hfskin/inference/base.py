@@ -1,24 +1,17 @@
 """What every pipeline does alike, whatever runs the network: from pictures and patients to predictions."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..model.image_reading import read_image
-from ..model.labels import CLASSES, MALIGNANT
-from ..model.metadata import encode_metadata, missing_fields, parse_age
 from ..model.preprocessing import Preprocessing
-from .attention import attention_map
-from .prediction import REFUSAL, Prediction
-from .quality import has_lines, is_blurred, small_grey
+from .decisions import softmax
+from .prediction import Prediction, predict
+from .prepare import Prepared, prepare
 
 BATCH_SIZE = 16
-# With the age, models of HAM10000 miss more of the malignant lesions of the young, since few of them have one; from
-# the picture alone they hardly do (docs/cross_validation.md).
-YOUNG = 45  # years
-YOUNG_NOTE = (
-    f"at ages below {YOUNG}, fewer malignant lesions are called suspicious where the age is given: ask again without it"
-)
 MIRRORS = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
 
 
@@ -34,20 +27,23 @@ class LesionPipeline:
         config: the checkpoint's calibration: [`HfskinConfig`], or an object with the same fields.
         preprocessing: from an upright RGB picture to the network's input.
         parameters: how many the network has.
-        mirrored: True answers by the mean over the picture and its three mirror images: four passes, which are worth
-            what docs/cross_validation.md says.
+        folder: where the checkpoint lies.
+        tta: True answers by the mean over the picture and its three mirror images (test-time augmentation): four
+            passes, which are worth what docs/cross_validation.md says.
     """
 
     config: Any
     preprocessing: Preprocessing
     parameters: int
-    mirrored: bool = False
+    folder: Path
+    tta: bool = False
 
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """The network on pictures (B, 3, H, W) and patients (B, 19), float32.
 
         Returns:
-            logits (B, 7) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,).
+            logits (B, 7) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,);
+            by torch the features (B, F) as well, see [`HfskinOutput`].
         """
         raise NotImplementedError
 
@@ -59,7 +55,8 @@ class LesionPipeline:
     def __call__(self, images, age=None, sex=None, localization=None, **kwargs) -> Prediction | list[Prediction]:
         """
         Args:
-            images: a path, bytes, PIL image or uint8 array, or a list of them; a list gives a list.
+            images: a path, bytes, PIL image, uint8 array or what `prepare` made, or a list of them; a list gives a
+                list.
             age: years; None or NaN where it is unknown. With a list of images: one value for all, or a list.
             sex: one of `SEXES` or a common synonym; likewise.
             localization: one of `SITES` or a common synonym; likewise.
@@ -71,87 +68,38 @@ class LesionPipeline:
         """
         if kwargs:
             raise unknown_argument(kwargs)
-        if not isinstance(images, list | tuple):
-            patient = age, sex, localization
-            return self.predict_prepared([self.preprocess({"image": images, "patient": patient})])[0]
+        if not isinstance(images, list | tuple) or hasattr(images, "_fields"):  # a ReadImage is one picture
+            return self.predict_prepared([self.prepare(images, age, sex, localization)])[0]
         patients = zip(*(_as_list(v, len(images), n) for v, n in _named(age, sex, localization)), strict=True)
-        inputs = [{"image": i, "patient": p} for i, p in zip(images, patients, strict=True)]
-        return self.predict_prepared([self.preprocess(item) for item in inputs])
+        return self.predict_prepared([self.prepare(i, *p) for i, p in zip(images, patients, strict=True)])
 
-    def predict_prepared(self, prepared: list[dict[str, Any]]) -> list[Prediction]:
-        """Predictions of what `preprocess` made, in batches."""
+    def prepare(self, image, age=None, sex=None, localization=None) -> Prepared:
+        """What the network reads of one picture and its patient: the arguments of a call, whose errors it raises."""
+        return prepare(image, (age, sex, localization), self.preprocessing, bool(self.config.metadata_hidden))
+
+    def predict_prepared(self, prepared: Sequence[Prepared]) -> list[Prediction]:
+        """Predictions of what `prepare` made, in batches."""
         predictions = []
         for start in range(0, len(prepared), BATCH_SIZE):
             batch = prepared[start : start + BATCH_SIZE]
-            outputs = self.answer(*(np.stack([item[key] for item in batch]) for key in ("pixel_values", "metadata")))
-            for i, item in enumerate(batch):
-                predictions.append(self.postprocess({**item, **{key: value[i] for key, value in outputs.items()}}))
+            outputs = self.answer(*stack(batch))
+            rows = ({name: values[i] for name, values in outputs.items()} for i in range(len(batch)))
+            predictions += [predict(row, item, self.config) for row, item in zip(rows, batch, strict=True)]
         return predictions
 
     def answer(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
-        """As `run`; where `mirrored`, the logits are those of the mean probabilities, the rest is the picture's own."""
+        """As `run`; where `tta`, the logits are those of the mean probabilities, the rest is the picture's own."""
         outputs = self.run(pixel_values, metadata)
-        if not self.mirrored:
+        if not self.tta:
             return outputs
         others = (self.run(np.ascontiguousarray(np.flip(pixel_values, axes)), metadata) for axes in MIRRORS)
         mean = np.mean([softmax(view["logits"]) for view in (outputs, *others)], axis=0)
         return outputs | {"logits": np.log(mean)}
 
-    def preprocess(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """{"image": ..., "patient": (age, sex, localization)} -> the arrays of one row and what was noticed."""
-        patient, preprocessing = inputs["patient"], self.preprocessing
-        metadata = encode_metadata(*patient)
-        image, notes = read_image(inputs["image"])
-        if unknown := missing_fields(*patient):
-            notes.append(f"{', '.join(unknown)} unknown: the answer rests more on the picture alone")
-        if self.config.metadata_hidden and (age := parse_age(patient[0])) is not None and age < YOUNG:
-            notes.append(YOUNG_NOTE)
-        if image.width < preprocessing.width or image.height < preprocessing.height:
-            notes.append(f"the picture is small ({image.width}x{image.height} pixels): details are missing")
-        grey = small_grey(image)
-        if is_blurred(grey):
-            notes.append("the picture looks blurred: details are missing")
-        if has_lines(grey):
-            notes.append("hairs or a ruler seem to cross the picture: they may hide details")
-        crop = preprocessing.crop_box(image)
-        return {"pixel_values": preprocessing(image), "metadata": metadata, "crop": crop, "warnings": notes}
 
-    def postprocess(self, row: dict[str, Any]) -> Prediction:
-        """One row of the network's output -> Prediction."""
-        config = self.config
-        if not np.isfinite(row["logits"]).all():
-            raise ValueError("the network's answer is not a number: its weights are damaged; copy the checkpoint again")
-        probabilities = dict(zip(CLASSES, softmax(row["logits"]).tolist(), strict=True))
-        best = max(probabilities, key=probabilities.__getitem__)
-        threshold = config.conformal_threshold or 0.0
-        malignant = sum(probabilities[c] for c in MALIGNANT)
-        notes = list(row["warnings"])
-        score, accepted = None, None
-        if "in_distribution_score" in row:
-            score = float(row["in_distribution_score"])
-        if score is not None and config.gate_threshold is not None:
-            accepted = score >= config.gate_threshold
-        if accepted is False:
-            notes.insert(0, REFUSAL)
-        return Prediction(
-            label=None if accepted is False else best,
-            probabilities=probabilities,
-            prediction_set=[c for c, p in probabilities.items() if p >= threshold or c == best],
-            malignant_probability=malignant,
-            suspicious=None if config.malignant_threshold is None else malignant >= config.malignant_threshold,
-            in_distribution=accepted,
-            in_distribution_score=score,
-            attention=attention_map(row.get("attentions"), row["pixel_values"].shape[1:]),
-            crop=row["crop"],
-            warnings=notes,
-        )
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis, float64."""
-    logits = logits.astype(np.float64)
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+def stack(prepared: Sequence[Prepared]) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (B, 3, H, W) and patients (B, 19), for `run`."""
+    return np.stack([item.pixel_values for item in prepared]), np.stack([item.metadata for item in prepared])
 
 
 def unknown_argument(arguments: dict) -> TypeError:

@@ -10,6 +10,7 @@ from PIL import Image
 from ..model.image_reading import read_image
 from ..model.labels import CLASSES
 from .attention import attention_map
+from .base import stack
 from .prediction import Prediction
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def grad_cam(
         from captum.attr import LayerGradCam
     except ImportError as error:
         raise ImportError("Grad-CAM needs captum: pip install 'hfskin[explain]'") from error
-    row = pipeline.preprocess({"image": image, "patient": (age, sex, localization)})
     model, device = pipeline.model, pipeline.device
-    pixels, metadata = (torch.from_numpy(row[key][None]).to(device) for key in ("pixel_values", "metadata"))
+    prepared = stack([pipeline.prepare(image, age, sex, localization)])
+    pixels, metadata = (torch.from_numpy(values).to(device) for values in prepared)
     # The last feature map is this layer's input, whichever backbone made it.
     attention = model.image_model.attention
     layer = model.image_model.max_pool if attention is None else attention.conv

@@ -1,5 +1,6 @@
 """What age, sex and site did to an answer: the Shapley value of each."""
 
+from dataclasses import replace
 from itertools import product
 from math import factorial
 
@@ -29,9 +30,9 @@ def metadata_effects(
     Raises:
         ImageError, MetadataError: as the pipeline.
     """
-    patient = dict(zip(FIELDS, (age, sex, localization), strict=True))
-    row = pipeline.preprocess({"image": image, "patient": tuple(patient.values())})
-    unknown = missing_fields(*patient.values())
+    prepared = pipeline.prepare(image, age, sex, localization)
+    patient = dict(zip(FIELDS, prepared.patient, strict=True))
+    unknown = missing_fields(*prepared.patient)
     known = [field for field in FIELDS if field not in unknown]
     if not known:
         return {}
@@ -39,7 +40,7 @@ def metadata_effects(
     rows = []
     for case in cases:
         told = {field: patient[field] for field, is_told in zip(known, case, strict=True) if is_told}
-        rows.append({**row, "metadata": encode_metadata(**told)})
+        rows.append(replace(prepared, metadata=encode_metadata(**told)))
     answers = dict(zip(cases, pipeline.predict_prepared(rows), strict=True))
     effects = {field: dict.fromkeys(CLASSES, 0.0) for field in known}
     for i, field in enumerate(known):

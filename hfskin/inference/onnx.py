@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -47,6 +48,7 @@ class OnnxPipeline(LesionPipeline):
 
     def __init__(self, path: str | Path, threads: int | None = None):
         self.path, self._threads = Path(path), threads
+        self.folder = self.path.parent
         self.session = _open(Path(path), int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
         facts = _facts(self.session, Path(path))
         self.config, self.preprocessing = facts["config"], facts["preprocessing"]
@@ -91,8 +93,9 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
         needed = {key: facts[key] for key in ("parameters", "checkpoint")}
         needed["config"] = SimpleNamespace(**{"partners": []} | facts["config"])  # older files lack the first
-        needed["preprocessing"] = Preprocessing(**facts["preprocessing"])
-    except (KeyError, TypeError, ValueError, RecursionError):
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["preprocessing"].items()}
+        needed["preprocessing"] = Preprocessing(**given)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
         raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")

@@ -1,3 +1,4 @@
+# ruff: noqa: E402  (torchvision must be made importable first)
 """The pipeline of transformers: image and metadata -> Prediction, by torch."""
 
 from pathlib import Path
@@ -5,16 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from ..model.torchvision_import import import_torchvision
+
+import_torchvision()
 from transformers import Pipeline
 
-from ..checkpoints.hub import checkpoint_folder, hub_errors
-from ..checkpoints.layout import EMBEDDED_CHECKPOINT
 from ..checkpoints.load import load_checkpoint
 from ..model.preprocessing import Preprocessing
-from .base import BATCH_SIZE, LesionPipeline, unknown_argument
-from .onnx import OnnxPipeline
-
-__all__ = ["BATCH_SIZE", "EMBEDDED_CHECKPOINT", "TASK", "SkinLesionPipeline", "load"]
+from .base import LesionPipeline, unknown_argument
 
 TASK = "skin-lesion-classification"
 
@@ -45,9 +45,15 @@ class SkinLesionPipeline(LesionPipeline, Pipeline):
         """How many the model has."""
         return self.model.num_parameters()
 
+    @property
+    def folder(self) -> Path:  # type: ignore[override]
+        """Where the model was loaded from."""
+        return Path(self.model.config.name_or_path)
+
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """See [`LesionPipeline.run`]."""
-        outputs = self.forward({"pixel_values": torch.from_numpy(pixel_values), "metadata": torch.from_numpy(metadata)})
+        inputs = {"pixel_values": torch.from_numpy(pixel_values), "metadata": torch.from_numpy(metadata)}
+        outputs = self.forward(inputs)
         return {key: value.float().numpy() for key, value in outputs.items() if value is not None}
 
     def _sanitize_parameters(self, **kwargs):
@@ -55,8 +61,16 @@ class SkinLesionPipeline(LesionPipeline, Pipeline):
             raise unknown_argument(kwargs)
         return {}, {}, {}
 
+    def preprocess(self, inputs: dict[str, Any]):
+        """Of transformers' interface; pictures go by `prepare`."""
+        return self.prepare(**inputs)
+
     def _forward(self, model_inputs: dict[str, Any]):
         return self.model(**model_inputs)
+
+    def postprocess(self, model_outputs):
+        """Of transformers' interface; answers go by `predict_prepared`."""
+        return model_outputs
 
     def save_pretrained(self, save_directory: str | Path, **kwargs) -> None:
         """Write a checkpoint folder. transformers would copy this file too, which cannot stand alone."""
@@ -68,27 +82,17 @@ class SkinLesionPipeline(LesionPipeline, Pipeline):
         return self.model.push_to_hub(repo_id, **kwargs)
 
 
-def load(
-    model: str | Path | None = None, revision: str | None = None, device=None, **hub_kwargs
-) -> SkinLesionPipeline | OnnxPipeline:
-    """A pipeline with the embedded checkpoint (None), a checkpoint folder, a repository of the Hub or an ONNX file.
+def load_pipeline(folder: Path, source: str, device=None) -> SkinLesionPipeline:
+    """The pipeline of a complete checkpoint folder, for [`load`].
 
     Args:
-        model: an `.onnx` file of `hfskin export` runs on ONNX Runtime, on the CPU; all else runs on torch.
-        revision: branch, tag or commit of a Hub repository.
+        source: what to call the checkpoint in messages.
         device: as in transformers; default the GPU if there is one.
-        hub_kwargs: token, cache_dir, local_files_only or force_download of huggingface_hub.
 
     Raises:
-        HubError: no such folder or repository, or it lacks the model or the processor, or the Hub does not answer.
-        OnnxError: the ONNX file cannot be used.
+        HubError: see [`load_checkpoint`], as for what else it raises.
     """
-    source = str(model or EMBEDDED_CHECKPOINT)
-    if source.endswith(".onnx"):
-        return OnnxPipeline(source)
-    with hub_errors(source, revision):
-        folder = checkpoint_folder(source, revision, **hub_kwargs)
-        network, processor = load_checkpoint(folder, source)
+    network, processor = load_checkpoint(folder, source)
     network = network.to(memory_format=torch.channels_last)  # faster, most of all in batches: docs/benchmark.md
     if device is None and torch.cuda.is_available():
         device = "cuda"

@@ -4,7 +4,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..model.labels import CLASSES
 from ..model.preprocessing import CropBox
+from .attention import attention_map
+from .decisions import is_suspicious, malignant_probability, prediction_sets, softmax
+from .prepare import Prepared
 
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
 
@@ -43,3 +47,40 @@ class Prediction:
         values = asdict(self)
         del values["attention"]
         return {**values, "crop": list(self.crop)}
+
+
+def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Prediction:
+    """What the network gave for one picture -> what is said of it.
+
+    Args:
+        outputs: one row of [`LesionPipeline.run`].
+        prepared: what it was given.
+        config: the checkpoint's calibration.
+
+    Raises:
+        ValueError: the network's answer is not a number.
+    """
+    if not np.isfinite(outputs["logits"]).all():
+        raise ValueError("the network's answer is not a number: its weights are damaged; copy the checkpoint again")
+    probabilities = softmax(outputs["logits"])
+    notes, score, accepted = list(prepared.warnings), None, None
+    if "in_distribution_score" in outputs:
+        score = float(outputs["in_distribution_score"])
+    if score is not None and config.gate_threshold is not None:
+        accepted = score >= config.gate_threshold
+    if accepted is False:
+        notes.insert(0, REFUSAL)
+    threshold = config.malignant_threshold
+    sets = prediction_sets(probabilities, config.conformal_threshold)
+    return Prediction(
+        label=None if accepted is False else CLASSES[int(probabilities.argmax())],
+        probabilities=dict(zip(CLASSES, probabilities.tolist(), strict=True)),
+        prediction_set=[c for c, inside in zip(CLASSES, sets, strict=True) if inside],
+        malignant_probability=float(malignant_probability(probabilities)),
+        suspicious=None if threshold is None else bool(is_suspicious(probabilities, threshold)),
+        in_distribution=accepted,
+        in_distribution_score=score,
+        attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),
+        crop=prepared.crop,
+        warnings=notes,
+    )

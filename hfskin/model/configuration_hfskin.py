@@ -5,6 +5,7 @@ from typing import Literal
 from transformers import PreTrainedConfig
 
 from .labels import CLASSES
+from .surroundings import surroundings
 
 # What makes a network, of the fields of [`HfskinConfig`].
 ARCHITECTURE = (
@@ -30,8 +31,8 @@ class HfskinConfig(PreTrainedConfig):
         metadata_hidden: width of the dense metadata layer, 4096 in the paper; 0 turns the branch off.
         dropout: before the classifier, 0.5 in the paper.
         drop_path_rate: stochastic depth of the backbone while training.
-        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which has the
-            model's `image_size` where it names none.
+        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which has
+            the model's `image_size` where it names none.
         temperature: logits are divided by it (Guo et al. 2017), set by calibration.
         malignant_threshold: a `malignant_probability` at or above it is called suspicious.
         malignant_sensitivity: the sensitivity that the threshold was chosen for, on validation data.
@@ -42,6 +43,7 @@ class HfskinConfig(PreTrainedConfig):
     """
 
     model_type = "hfskin"
+    _auto_class = "AutoConfig"  # save_pretrained then copies the code of this folder, for trust_remote_code
     keys_to_ignore_at_inference = ["attentions", "features", "in_distribution_score"]  # Trainer gathers logits alone
 
     backbone: str = "efficientnet_lite0"
@@ -70,3 +72,9 @@ class HfskinConfig(PreTrainedConfig):
             self.id2label, self.label2id = labels, {label: index for index, label in labels.items()}
         self.image_size, self.partners = list(self.image_size), list(self.partners)
         super().__post_init__(**kwargs)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, **kwargs) -> "HfskinConfig":
+        """As in transformers."""
+        with surroundings.hub_errors(pretrained_model_name_or_path, kwargs.get("revision")):
+            return super().from_pretrained(pretrained_model_name_or_path, **kwargs)

@@ -1,14 +1,20 @@
+# ruff: noqa: E402  (torchvision must be made importable first)
 """Preprocessing that travels with the weights."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from .torchvision_import import import_torchvision
+
+import_torchvision()
 from transformers.image_processing_backends import PilBackend
 from transformers.image_utils import PILImageResampling
 
 from .image_reading import read_image
 from .preprocessing import CropBox, Preprocessing, normalise, rescale
+from .surroundings import surroundings
 
 
 class HfskinImageProcessor(PilBackend):
@@ -26,6 +32,13 @@ class HfskinImageProcessor(PilBackend):
     do_normalize = True
     do_convert_rgb = True
     model_input_names = ["pixel_values"]
+    _auto_class = "AutoImageProcessor"  # see HfskinConfig
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, **kwargs):
+        """As in transformers."""
+        with surroundings.hub_errors(pretrained_model_name_or_path, kwargs.get("revision")):
+            return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -13,6 +13,7 @@ from .configuration_hfskin import HfskinConfig
 from .gate import FeatureGate
 from .metadata import METADATA_SIZE, encode_metadata
 from .soft_attention import SoftAttention
+from .surroundings import surroundings
 
 
 @dataclass
@@ -101,6 +102,7 @@ class HfskinForImageClassification(PreTrainedModel):
     """
 
     config_class = HfskinConfig
+    _auto_class = "AutoModelForImageClassification"  # see HfskinConfig
     base_model_prefix = "image_model"
     main_input_name = "pixel_values"
     input_modalities = ("image",)
@@ -138,9 +140,17 @@ class HfskinForImageClassification(PreTrainedModel):
         return model
 
     @classmethod
-    def from_pretrained(cls, *args, **kwargs):
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
         """As in transformers, from safetensors alone: a pickled checkpoint can run code."""
-        return super().from_pretrained(*args, **{**kwargs, "use_safetensors": True})
+        with surroundings.hub_errors(pretrained_model_name_or_path, kwargs.get("revision")):
+            kwargs["use_safetensors"] = True
+            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+    def push_to_hub(self, repo_id: str, **kwargs):
+        """Where hfskin is installed, `hfskin.hub.push_model`: processor, metrics and card go along with the model."""
+        if surroundings.push_model is None:
+            return super().push_to_hub(repo_id, **kwargs)
+        return surroundings.push_model(self, repo_id, **kwargs)
 
     def forward(
         self,

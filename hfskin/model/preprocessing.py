@@ -76,12 +76,18 @@ class Preprocessing:
         """Crop, resize and balance the colour: uint8 of shape (3, H, W)."""
         size, resample = (self.width, self.height), Image.Resampling(self.resample)
         resized = image.resize(size, resample, box=self.crop_box(image), reducing_gap=3.0)
-        pixels = np.moveaxis(np.asarray(resized), -1, 0)
+        return self.balance(np.moveaxis(np.asarray(resized), -1, 0))
+
+    def balance(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 (3, H, W): see `balance_colour`."""
         return pixels if self.colour_reference is None else balance_colour(pixels, self.colour_reference)
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """An upright RGB picture -> float32 of shape (3, H, W)."""
-        pixels = self.resize(image)
+        return self.normalise(self.resize(image))
+
+    def normalise(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 -> float32, (3, H, W) each: rescaled, with the backbone's mean and std."""
         result = np.empty(pixels.shape, dtype=np.float32)
         for table, channel, out in zip(self._table, pixels, result, strict=True):
             np.take(table, channel, out=out, mode="clip")  # "clip" writes to out without a copy; no level is outside

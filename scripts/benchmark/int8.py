@@ -11,14 +11,11 @@ from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
 from hfskin.evaluation.bootstrap import LesionBootstrap, interval
 from hfskin.evaluation.metrics import balanced_accuracies
 from hfskin.export.int8 import export_int8
-from hfskin.inference.base import softmax
+from hfskin.inference.batch.predictions import Predictions, predict_table
 from hfskin.inference.onnx import OnnxPipeline
-from hfskin.model.labels import CLASSES
 
 from ..paper.timing import alternate
 from .networks import embedded
-
-BATCH = 32
 
 
 def measure_int8(split: pd.DataFrame, batches: tuple[int, ...], rounds: int, threads: int, turn: float) -> dict:
@@ -44,26 +41,14 @@ def measure_int8(split: pd.DataFrame, batches: tuple[int, ...], rounds: int, thr
             inputs = [values.numpy() for values in embedded().inputs(batch)]
             runs = {name: partial(pipeline.run, *inputs) for name, pipeline in pipelines.items()}
             seconds[str(batch)] = alternate(runs, rounds, turn=turn if batch == 1 else 0.0)
-        answers = {name: _answers(pipeline, unseen) for name, pipeline in pipelines.items()}
+        answers = {name: predict_table(pipeline, unseen) for name, pipeline in pipelines.items()}
         size = file.stat().st_size
     return {"seconds": seconds, "bytes": size, **_compare(answers, unseen, pipelines["onnx"].config)}
 
 
-def _answers(pipeline: OnnxPipeline, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (N, 7) and gate scores (N,)."""
-    outputs = []
-    for start in range(0, len(rows), BATCH):
-        part = rows.iloc[start : start + BATCH]
-        patients = zip(part["path"], part["age"], part["sex"], part["localization"], strict=True)
-        batch = [pipeline.preprocess({"image": path, "patient": patient}) for path, *patient in patients]
-        outputs.append(pipeline.run(*(np.stack([row[key] for row in batch]) for key in ("pixel_values", "metadata"))))
-    logits, scores = (np.concatenate([o[name] for o in outputs]) for name in ("logits", "in_distribution_score"))
-    return softmax(logits), scores
-
-
-def _compare(answers: dict[str, tuple[np.ndarray, np.ndarray]], rows: pd.DataFrame, config) -> dict:
-    labels = np.array([CLASSES.index(dx) for dx in rows["dx"]])
-    (before, _), (after, _) = answers["onnx"], answers["int8"]
+def _compare(answers: dict[str, Predictions], rows: pd.DataFrame, config) -> dict:
+    labels = answers["onnx"].labels
+    before, after = (answers[name].probabilities for name in ("onnx", "int8"))
     named_before, named_after = before.argmax(axis=1), after.argmax(axis=1)
     parts = {}
     for part in ("val", "test", "both"):
@@ -77,5 +62,5 @@ def _compare(answers: dict[str, tuple[np.ndarray, np.ndarray]], rows: pd.DataFra
         "parts": parts,
         "agreement": float((named_before == named_after).mean()),
         "probability": float(np.abs(before - after).mean()),
-        "accepted": {name: float((scores >= config.gate_threshold).mean()) for name, (_, scores) in answers.items()},
+        "accepted": {name: float((a.gate_scores >= config.gate_threshold).mean()) for name, a in answers.items()},
     }

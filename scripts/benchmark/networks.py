@@ -37,7 +37,7 @@ PAPER_HEAD = {"backbone_cut": "paper", "pooling": "flatten", "metadata_hidden": 
 # A process without torch, as `hfskin predict` on a CPU is.
 _ONNX_ALONE = """
 import json, sys
-import hfskin_light, numpy
+import hfskin, numpy
 from hfskin.inference.onnx import OnnxPipeline
 from scripts.benchmark.processes import peak_memory
 path, threads, pixels, metadata = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]), json.loads(sys.argv[4])

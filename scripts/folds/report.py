@@ -1,22 +1,23 @@
 """Five folds: every picture answered by a model that saw neither it nor another picture of its lesion."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from hfskin.calibration.thresholds import is_suspicious
 from hfskin.checkpoints.history import runs_in_order
 from hfskin.data.splits import N_FOLDS, lesion_split
 from hfskin.evaluation.bootstrap import LesionBootstrap, interval
 from hfskin.evaluation.calibration import summarise_calibration, summarise_malignancy
 from hfskin.evaluation.metrics import balanced_accuracies, summarise
+from hfskin.evaluation.report import write_metrics
 from hfskin.evaluation.robustness import predict_copies
-from hfskin.evaluation.sets import prediction_sets
 from hfskin.evaluation.subgroups import summarise_subgroups
+from hfskin.inference.backend import load
 from hfskin.inference.batch.predictions import predict_table
-from hfskin.inference.pipeline import load
+from hfskin.inference.decisions import is_suspicious, prediction_sets
 from hfskin.model.labels import CLASSES
 
 FOLDS = 5
@@ -28,7 +29,7 @@ KNOWN, UNKNOWN, MIRRORED = "with_metadata", "without_metadata", "mirrored"
 VIEWS: dict[str, tuple[str, dict]] = {
     KNOWN: ("", {}),
     UNKNOWN: ("_alone", {"use_metadata": False}),
-    MIRRORED: ("_mirrored", {"flips": True}),
+    MIRRORED: ("_mirrored", {"tta": True}),
 }
 COPY = "_copy"
 SETS, ALARM = "conformal_threshold", "malignant_threshold"
@@ -53,15 +54,14 @@ def predict_fold(
         nothing known ("nv_alone"), averaged over the picture and its mirror images ("nv_mirrored") and, where there is
         one, from its copy ("nv_copy"), and the thresholds of the fold's prediction sets and of its alarm.
     """
-    pipeline = load(checkpoint)
+    pipeline = load(checkpoint, backend="torch")
     rows = split[split["split"] == "test"].reset_index(drop=True)
-    model, processor = pipeline.model, pipeline.image_processor
     answers = {"image_id": rows["image_id"], "fold": fold}
     for suffix, how in VIEWS.values():
-        answers |= _columns(predict_table(model, processor, rows, **how).probabilities, suffix)
+        answers |= _columns(predict_table(pipeline, rows, **how).probabilities, suffix)
     if copies and (copied := rows["image_id"].isin(copies).to_numpy()).any():
         found = np.full((len(rows), len(CLASSES)), np.nan)
-        found[copied] = predict_copies(model, processor, rows[copied].reset_index(drop=True), copies).probabilities
+        found[copied] = predict_copies(pipeline, rows[copied].reset_index(drop=True), copies).probabilities
         answers |= _columns(found, COPY)
     return pd.DataFrame(answers | {name: getattr(pipeline.config, name) for name in (SETS, ALARM)})
 
@@ -158,6 +158,20 @@ def for_card(report: Mapping) -> dict:
         }
     except KeyError as error:
         raise ValueError(f"not a report of scripts/folds: it lacks {error}") from error
+
+
+def put_into(metrics: Path, report: Path) -> None:
+    """Let a checkpoint's metrics.json, and so its card, tell of the folds beside its own figures.
+
+    Args:
+        report: the metrics.json of `python -m scripts.folds`.
+
+    Raises:
+        ValueError: see [`for_card`].
+    """
+    own = json.loads(metrics.read_text(encoding="utf-8"))
+    own["cross_validation"] = for_card(json.loads(report.read_text(encoding="utf-8")))
+    write_metrics(own, metrics)
 
 
 def headlines(result: Mapping) -> dict:

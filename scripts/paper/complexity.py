@@ -134,3 +134,7 @@ def _batch_norm_channels(model: nn.Module) -> int:
 
 def _or_dash(value: float | None) -> str:
     return "–" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    print(render_table3(table3()))

@@ -35,6 +35,7 @@ def main(
     from hfskin.data.ham10000 import find_images, find_masks, load_ham10000
     from hfskin.data.splits import make_split
 
+    from ..folds.report import put_into
     from .stages import Stages, train_in_stages
 
     stages = Stages(
@@ -49,9 +50,10 @@ def main(
     embed(checkpoint)
     _hfskin("export", str(EMBEDDED))
     extra = [*(["--copies", str(copies)] if copies else []), *(["--masks", str(masks)] if masks else [])]
-    folds = ["--fold-report", str(FOLDS)] if FOLDS.is_file() else []
-    _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, "--shifts", *extra, *folds,
+    _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, "--robustness", *extra,
             "-o", str(EMBEDDED / "metrics.json"), "--plots", str(EMBEDDED / "plots"))  # fmt: skip
+    if FOLDS.is_file():
+        put_into(EMBEDDED / "metrics.json", FOLDS)
     _hfskin("card", str(EMBEDDED), "-o", str(ROOT / "model_cards"))
     shutil.copy(ROOT / "model_cards" / "default.md", EMBEDDED / "README.md")  # the page's About tab shows it
 

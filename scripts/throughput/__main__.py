@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from hfskin.checkpoints.save import write_whole
 from hfskin.inference.backend import load
+from hfskin.inference.base import stack
 from hfskin.inference.batch.formats import FORMATS
 from hfskin.inference.batch.items import Item, find_pictures, predict_items
 from hfskin.inference.batch.row_file import RowFile
@@ -56,8 +56,7 @@ def measure(files: int) -> dict:
         link_pictures(folder, files)
         found = find_pictures([folder])
         items = [Item(name, path) for name, path in found]
-        prepared = [pipeline.preprocess({"image": item.image, "patient": item.patient}) for item in items[:BATCH]]
-        batch = [np.stack([np.asarray(row[key]) for row in prepared]) for key in ("pixel_values", "metadata")]
+        batch = stack([pipeline.prepare(item.image, *item.patient) for item in items[:BATCH]])
         rounds = []
         for _ in range(WARM_UP + ROUNDS):
             model, model_ms = rate(lambda: [pipeline.run(*batch) for _ in range(BATCHES)], BATCHES * BATCH)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from hfskin.calibration.thresholds import fit_malignant_threshold, fit_temperature, is_suspicious, malignant_probability
+from hfskin.calibration.thresholds import fit_malignant_threshold, fit_temperature
 from hfskin.evaluation.bootstrap import LesionBootstrap, interval, interval_of_error
 from hfskin.evaluation.calibration import (
     brier_scores,
@@ -16,7 +16,7 @@ from hfskin.evaluation.calibration import (
     reliability,
     summarise_malignancy,
 )
-from hfskin.inference.base import softmax
+from hfskin.inference.decisions import is_suspicious, malignant_probability, softmax
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import pytest
 
 from hfskin.calibration.conformal import fit_conformal_threshold
 from hfskin.evaluation.bootstrap import LesionBootstrap
-from hfskin.evaluation.sets import prediction_sets, summarise_sets
-from hfskin.inference.base import softmax
+from hfskin.evaluation.sets import summarise_sets
+from hfskin.inference.decisions import prediction_sets, softmax
 
 
 def simulate(rng, n):

@@ -113,12 +113,11 @@ def test_synthetic_pictures_depend_on_the_seed_alone(kind, pictures):
 
 
 def test_embedded_gate_tells_lesions_from_other_pictures(embedded, table, pictures):
-    model, processor = embedded.model, embedded.image_processor
-    lesions = gate_scores(model, processor, list(table["path"]))
-    others = {kind: gate_scores(model, processor, images) for kind, images in pictures.items()}
+    lesions = gate_scores(embedded, list(table["path"]))
+    others = {kind: gate_scores(embedded, images) for kind, images in pictures.items()}
     bootstrap = LesionBootstrap(table["lesion_id"].to_numpy(str))
     labels = np.array([CLASSES.index(dx) for dx in table["dx"]])
-    summary = summarise_gate(lesions, labels, bootstrap, others, model.config.gate_threshold)
+    summary = summarise_gate(lesions, labels, bootstrap, others, embedded.config.gate_threshold)
     assert summary["lesions"]["accepted"]["value"] >= 25 / 28
     assert summary["negatives"]["all"]["refused"] >= 0.8
     assert summary["negatives"]["all"]["auroc"] >= 0.95
@@ -126,5 +125,6 @@ def test_embedded_gate_tells_lesions_from_other_pictures(embedded, table, pictur
 
 def test_a_checkpoint_without_gate_says_so(table):
     model = hfskin.HfskinForImageClassification(hfskin.HfskinConfig(backbone="mobilenet_v3_small", metadata_hidden=0))
+    pipeline = hfskin.SkinLesionPipeline(model=model, image_processor=hfskin.HfskinImageProcessor())
     with pytest.raises(ValueError, match="no in-distribution gate"):
-        gate_scores(model, hfskin.HfskinImageProcessor(), list(table["path"][:1]))
+        gate_scores(pipeline, list(table["path"][:1]))

@@ -64,8 +64,7 @@ def test_calibration_is_stored_and_reloads(calibrated, tiny_checkpoint, split):
     assert (calibrated / "README.md").read_text() == "kept"
     old, new = (load_file(folder / "model.safetensors") for folder in (tiny_checkpoint, calibrated))
     assert all(torch.equal(old[name], new[name]) for name in old if not name.startswith("gate."))
-    processor = hfskin.HfskinImageProcessor.from_pretrained(calibrated)
-    val = predict_table(model, processor, split[split["split"] == "val"])
+    val = predict_table(hfskin.load(calibrated, backend="torch"), split[split["split"] == "val"])
     assert (val.gate_scores >= config.gate_threshold).all()  # 97 % of seven is all of them
     assert val.gate_scores.min() == pytest.approx(config.gate_threshold, rel=1e-4)
 
@@ -93,7 +92,7 @@ def test_half_precision_stays_half_precision(tiny_checkpoint, split, tmp_path):
     # The pipeline, which computes in 32 bits, must stand where the threshold was fitted.
     pipeline = hfskin.load(folder)
     paths = list(split.loc[split["split"] == "val", "path"])
-    scores = gate_scores(pipeline.model, pipeline.image_processor, paths)
+    scores = gate_scores(pipeline, paths)
     assert scores.min() == pytest.approx(config.gate_threshold, rel=1e-4)
 
 
@@ -162,7 +161,7 @@ def test_flips_do_not_care_about_mirror_images(calibrated, split, tmp_path):
     mirrored = row.assign(path=tmp_path / "mirrored.png")
     image = hfskin.read_image(row["path"].iloc[0]).image
     image.transpose(0).save(tmp_path / "mirrored.png")
-    first, second = (predict_table(pipeline.model, pipeline.image_processor, r, flips=True) for r in (row, mirrored))
+    first, second = (predict_table(pipeline, r, tta=True) for r in (row, mirrored))
     np.testing.assert_allclose(first.probabilities, second.probabilities, atol=1e-5)
     np.testing.assert_allclose(first.probabilities.sum(axis=1), 1)
 

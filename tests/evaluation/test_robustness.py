@@ -4,7 +4,7 @@ from PIL import Image
 
 from hfskin.data.splits import make_split
 from hfskin.evaluation.report import evaluate
-from hfskin.evaluation.robustness import SHIFTS, predict_copies, summarise_shifts
+from hfskin.evaluation.robustness import TRANSFORMS, predict_copies, summarise_robustness
 from hfskin.inference.batch.predictions import predict_table
 
 
@@ -14,25 +14,25 @@ def few(table):
     return table.groupby("dx").head(1).reset_index(drop=True)
 
 
-@pytest.mark.parametrize("kind", SHIFTS)
+@pytest.mark.parametrize("kind", TRANSFORMS)
 def test_every_shift_gives_another_picture(kind, lesion_path):
     with Image.open(lesion_path) as file:
         original = file.convert("RGB")
-    changed = SHIFTS[kind](original).convert("RGB")
+    changed = TRANSFORMS[kind](original).convert("RGB")
     same_size = changed.size == original.size
     assert not same_size or (np.asarray(changed) != np.asarray(original)).mean() > 0.1
 
 
 def test_the_summary_pairs_each_shift_with_the_unchanged_pictures(embedded, few):
     copies = {few["image_id"][0]: few["path"][0]}
-    summary = summarise_shifts(embedded.model, embedded.image_processor, few, copies)
-    assert list(summary["kinds"]) == list(SHIFTS)
+    summary = summarise_robustness(embedded, few, copies)
+    assert list(summary["kinds"]) == list(TRANSFORMS)
     before = summary["unchanged"]["bma"]["value"]
     for row in summary["kinds"].values():
         assert row["difference"]["value"] == pytest.approx(row["bma"]["value"] - before)
     assert summary["kinds"]["enlarged three times"]["difference"]["value"] == 0  # the processor shrinks it again
     assert all(0 <= row["accepted"]["value"] <= 1 for row in (summary["unchanged"], *summary["kinds"].values()))
-    mirrored = predict_table(embedded.model, embedded.image_processor, few, flips=True)
+    mirrored = predict_table(embedded, few, tta=True)
     right = mirrored.probabilities.argmax(axis=1) == mirrored.labels  # one picture a class
     assert summary["mirrored"]["bma"]["value"] == pytest.approx(right.mean())
     assert summary["copies"]["n"] == 1
@@ -47,7 +47,7 @@ def test_copies_of_pictures_that_are_bytes(embedded, few, tmp_path):
         with Image.open(row.path) as picture:
             picture.resize((224, 224)).save(copies[row.image_id])
     files, read = (
-        predict_copies(embedded.model, embedded.image_processor, table, copies).logits
+        predict_copies(embedded, table, copies).logits
         for table in (rows, rows.assign(path=[path.read_bytes() for path in rows["path"]]))
     )
     np.testing.assert_array_equal(read, files)

@@ -29,14 +29,14 @@ PATIENTS = ({}, {"age": 55, "sex": "male", "localization": "back"})
 # In a process of its own: answers of ONNX Runtime, as JSON, and which of HEAVY was imported for them.
 ANSWER = f"""
 import json, sys
-import hfskin_light
+import hfskin
 pictures, source = sys.argv[2:], sys.argv[1] or None
-pipeline = hfskin_light.load(source, device="cpu")
+pipeline = hfskin.load(source, device="cpu")
 answers = []
 for patient in {PATIENTS!r}:
-    rows = [pipeline.preprocess({{"image": p, "patient": tuple(patient.values()) or (None,) * 3}}) for p in pictures]
+    rows = [pipeline.prepare(p, **patient) for p in pictures]
     for row, prediction in zip(rows, pipeline.predict_prepared(rows)):
-        logits = pipeline.run(row["pixel_values"][None], row["metadata"][None])["logits"][0]
+        logits = pipeline.run(row.pixel_values[None], row.metadata[None])["logits"][0]
         answers.append([logits.tolist(), prediction.to_dict(), prediction.attention.tolist()])
 print(json.dumps([[name for name in {HEAVY!r} if name in sys.modules], answers]))
 """
@@ -81,15 +81,15 @@ def test_without_torch_the_answers_are_torchs(source, embedded, embedded_file, t
     assert len(answers) == len(expected) == 56
     for (logits, found, attention), (picture, patient) in zip(answers, expected, strict=True):
         prediction = embedded(picture, **patient)
-        row = embedded.preprocess({"image": picture, "patient": tuple(patient.values()) or (None,) * 3})
-        reference = embedded.run(row["pixel_values"][None], row["metadata"][None])["logits"][0]
+        row = embedded.prepare(picture, **patient)
+        reference = embedded.run(row.pixel_values[None], row.metadata[None])["logits"][0]
         np.testing.assert_allclose(logits, reference, atol=1e-4)
         np.testing.assert_allclose(attention, prediction.attention, atol=1e-4)
         assert_same(found, json.loads(json.dumps(prediction.to_dict())), 1e-4)
 
 
 def test_the_command_answers_without_torch(lesion_path):
-    script = "import sys, hfskin_light\ntry: hfskin_light.main()\nexcept SystemExit as end: assert not end.code"
+    script = "import sys, hfskin.cli\ntry: hfskin.cli.app()\nexcept SystemExit as end: assert not end.code"
     script += f"\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
     command = [sys.executable, "-c", script, "predict", str(lesion_path), "--format", "json"]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}  # where there is a GPU, torch answers
@@ -120,8 +120,8 @@ def test_load_takes_the_file_and_any_batch(embedded, embedded_file, table):
     assert isinstance(pipeline, OnnxPipeline)
     assert pipeline.parameters == embedded.parameters
     pictures = list(table["path"]) + list(table["path"][:5])
-    rows = [pipeline.preprocess({"image": picture, "patient": (30, "f", "foot")}) for picture in pictures]
-    pixels, metadata = (np.stack([row[key] for row in rows]) for key in ("pixel_values", "metadata"))
+    rows = [pipeline.prepare(picture, 30, "f", "foot") for picture in pictures]
+    pixels, metadata = (np.stack([getattr(row, key) for row in rows]) for key in ("pixel_values", "metadata"))
     for batch in (1, 5, 33):
         found, expected = (p.run(pixels[:batch], metadata[:batch])["logits"] for p in (pipeline, embedded))
         assert found.shape == (batch, 7)
@@ -193,7 +193,7 @@ def test_onnx_runtime_phones_nobody_and_leaves_nothing(folder, tmp_path, lesion_
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     home.mkdir()
     temporary.mkdir()
-    answer = "import hfskin_light, sys; hfskin_light.load(sys.argv[1])(sys.argv[2])"
+    answer = "import hfskin, sys; hfskin.load(sys.argv[1])(sys.argv[2])"
     command = [sys.executable, "-c", answer, str(folder), str(lesion_path)]
     environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
     environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home), "TMPDIR": str(temporary)}
@@ -290,13 +290,3 @@ def test_attention_is_enlarged_as_torch_does(size, target):
     alpha = F.interpolate(maps.sum(dim=0)[None, None], size=target, mode="bicubic")[0, 0]
     expected = (alpha - alpha.min()) / (alpha.max() - alpha.min())
     np.testing.assert_allclose(attention_map(maps.numpy(), target), expected, atol=1e-5)
-
-
-def test_import_registers_and_light_leaves_it_to_the_first_use():
-    """In processes of their own: what is registered cannot be taken back."""
-    auto = "from transformers import AutoConfig; AutoConfig.for_model('hfskin')"
-    for script in (
-        f"from hfskin.model.labels import CLASSES; {auto}",
-        f"import hfskin_light, hfskin; hfskin.HfskinConfig; {auto}",
-    ):
-        subprocess.run([sys.executable, "-c", script], check=True)

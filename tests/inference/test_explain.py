@@ -21,7 +21,7 @@ def pipeline(tiny_checkpoint):
 
 def grad_cam_by_hand(pipeline, image, label: str) -> np.ndarray:
     """Selvaraju et al. 2017, equations 1 and 2, on the backbone's own output, without captum."""
-    row = pipeline.preprocess({"image": image, "patient": (None, None, None)})
+    row = pipeline.prepare(image)
     model = pipeline.model
     backbone, found = model.image_model.backbone, {}
     forward = backbone.forward_features
@@ -33,13 +33,16 @@ def grad_cam_by_hand(pipeline, image, label: str) -> np.ndarray:
 
     backbone.forward_features = watched
     try:
-        inputs = {name: torch.from_numpy(row[name][None]).to(pipeline.device) for name in ("pixel_values", "metadata")}
+        inputs = {
+            name: torch.from_numpy(getattr(row, name)[None]).to(pipeline.device)
+            for name in ("pixel_values", "metadata")
+        }
         model(**inputs).logits[0, hfskin.CLASSES.index(label)].backward()
     finally:
         del backbone.forward_features
         model.zero_grad()
     weights = found["map"].grad.mean(dim=(2, 3), keepdim=True)
-    return attention_map((weights * found["map"]).sum(dim=1).relu().detach().numpy(), row["pixel_values"].shape[1:])
+    return attention_map((weights * found["map"]).sum(dim=1).relu().detach().numpy(), row.pixel_values.shape[1:])
 
 
 @pytest.mark.parametrize("label", ["mel", "nv"])

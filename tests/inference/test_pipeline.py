@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 import hfskin
 from hfskin.cli import app
-from hfskin.inference.base import YOUNG_NOTE
 from hfskin.inference.batch.predictions import predict_table
 from hfskin.inference.prediction import REFUSAL
+from hfskin.inference.prepare import YOUNG_NOTE
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +126,14 @@ def test_a_folder_without_processor_is_refused(tiny_checkpoint, tmp_path):
 
 @pytest.fixture(scope="module")
 def mirrored() -> hfskin.SkinLesionPipeline:
-    pipeline = hfskin.load()
-    pipeline.mirrored = True
+    pipeline = hfskin.load(backend="torch")
+    pipeline.tta = True
     return pipeline
 
 
 def test_mirrored_answers_are_means_over_the_mirror_images(mirrored, embedded, table):
     rows = table.head(3)
-    expected = predict_table(embedded.model, embedded.image_processor, rows, flips=True).probabilities
+    expected = predict_table(embedded, rows, tta=True).probabilities
     patients = [list(rows[field]) for field in ("age", "sex", "localization")]
     alone, mean = (pipeline(list(rows["path"]), *patients) for pipeline in (embedded, mirrored))
     told, averaged = ([list(p.probabilities.values()) for p in given] for given in (alone, mean))

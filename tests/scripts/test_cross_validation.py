@@ -14,14 +14,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from hfskin.cli import app
 from hfskin.data.ham10000 import find_images, find_masks
 from hfskin.data.splits import check_leaks
 from hfskin.model.backbones import create_backbone
 from hfskin.model.labels import CLASSES
 from hfskin.training.resume import last_complete_checkpoint
 from hfskin.training.trainer import EMA_FILE
-from scripts.folds.report import FOLDS, describe_training, fold_split, predict_fold, summarise_folds
+from scripts.folds.report import FOLDS, describe_training, fold_split, predict_fold, put_into, summarise_folds
 from scripts.published.stages import Stages, train_in_stages
 
 
@@ -103,18 +102,17 @@ def test_copies_are_compared_with_the_same_pictures(many, copies, answers, repor
     assert "From other, sharper files of 56 of the pictures" in script("folds.__main__").render_page(report, {})
 
 
-def test_evaluate_puts_the_folds_beside_its_own_figures(report, tiny_checkpoint, data_folder, tmp_path):
-    folds, output = tmp_path / "folds.json", tmp_path / "metrics.json"
+def test_the_folds_stand_beside_a_checkpoints_own_figures(report, tmp_path):
+    folds, metrics = tmp_path / "folds.json", tmp_path / "metrics.json"
     folds.write_text(json.dumps(report))
-    arguments = ["--data", data_folder, "--model", tiny_checkpoint, "--split", "all", "-o", output, "--fold-report"]
-    result = CliRunner().invoke(app, ["evaluate", *map(str, [*arguments, folds])])
-    assert result.exit_code == 0, result.output
-    told = json.loads(output.read_text())["cross_validation"]
+    metrics.write_text('{"schema_version": 1}')
+    put_into(metrics, folds)
+    told = json.loads(metrics.read_text())["cross_validation"]
     assert told["results"]["with_metadata"]["bma"] == report["results"]["with_metadata"]["metrics"]["bma"]
     assert told["training"].startswith("b from w, 128x96, d: 1 epochs")
     folds.write_text("{}")
-    result = CliRunner().invoke(app, ["evaluate", *map(str, [*arguments, folds])])
-    assert (result.exit_code, "not a report of scripts/folds" in result.output) == (2, True)
+    with pytest.raises(ValueError, match="not a report of scripts/folds"):
+        put_into(metrics, folds)
 
 
 def test_the_training_goes_on_in_rounds_and_where_it_was_cut_off(many, tmp_path):

@@ -183,7 +183,7 @@ def test_the_attention_loss_is_the_share_on_the_lesion():
 
 def test_masks_teach_the_attention_where_the_lesion_is(split_table, tmp_path):
     """From maps that are the same everywhere; the backbone stays as it was."""
-    model, masks = hfskin.load().model, find_masks(MASKS)
+    model, masks = hfskin.load(backend="torch").model, find_masks(MASKS)
     torch.nn.init.zeros_(model.image_model.attention.conv.weight)
     model.save_pretrained(tmp_path / "start")
     HfskinImageProcessor.from_pretrained(EMBEDDED_CHECKPOINT).save_pretrained(tmp_path / "start")

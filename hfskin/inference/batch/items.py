@@ -14,6 +14,7 @@ from ...model.image_reading import ImageError
 from ...model.metadata import MetadataError
 from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
+from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 # The names of HAM10000 and of the ISIC archive.
@@ -23,8 +24,6 @@ _COLUMNS = {
     "sex": ("sex",),
     "localization": ("localization", "anatom_site_general", "anatom_site", "site"),
 }
-
-Patient = tuple[object, object, object]  # age, sex, localization, as given
 
 
 class MetadataTableError(ValueError):
@@ -37,7 +36,7 @@ class Item:
 
     name: str
     image: object
-    patient: Patient = (None, None, None)
+    patient: Patient = UNKNOWN_PATIENT
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def predict_items(
     decoded by threads while the model works on the batch before, and two batches are held.
 
     Args:
-        pipeline: anything with its `preprocess`, `predict_prepared` and `on_one_core`.
+        pipeline: anything with its `prepare`, `predict_prepared` and `on_one_core`.
         workers: threads; default one a core.
     """
     workers, items = workers or os.cpu_count() or 1, iter(items)
@@ -182,9 +181,9 @@ def _cancelled(waiting: deque) -> Iterator[None]:
             future.cancel()
 
 
-def _prepare(pipeline: LesionPipeline, item: Item) -> dict | str:
+def _prepare(pipeline: LesionPipeline, item: Item) -> Prepared | str:
     try:
-        return pipeline.preprocess({"image": item.image, "patient": item.patient})
+        return pipeline.prepare(item.image, *item.patient)
     except (ImageError, MetadataError) as error:
         message = str(error)
         return _printable(message if message.startswith(f"{item.name}:") else f"{item.name}: {message}")
@@ -195,7 +194,7 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _answer(pipeline: LesionPipeline, batch: list[Item], prepared: list[dict | str]) -> list[Row]:
+def _answer(pipeline: LesionPipeline, batch: list[Item], prepared: list[Prepared | str]) -> list[Row]:
     """The rows of a batch, of which [`_prepare`] has made `prepared`."""
     predictions = iter(pipeline.predict_prepared([result for result in prepared if not isinstance(result, str)]))
     return [

@@ -1,41 +1,39 @@
-"""Run a model over a table or over pictures."""
+"""A pipeline's numbers for a labelled table, or for pictures of any kind: what is fitted to, and what is measured."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from ...data.dataset import LesionDataset
-from ...model.image_processing_hfskin import HfskinImageProcessor
-from ...model.modeling_hfskin import HfskinForImageClassification, HfskinOutput
-from ..base import MIRRORS, softmax
-from ..machine import keep_freed_memory
+from ...model.image_reading import read_image
+from ...model.labels import CLASSES
+from ..base import LesionPipeline, stack
+from ..decisions import softmax
+from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
 BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """The model's answers to N pictures, in the order of the table.
+class Outputs:
+    """What the network gave for N pictures, in their order.
 
     Attributes:
         logits: (N, 7) float64, divided by the checkpoint's temperature.
-        features: (N, F) float32, see [`HfskinOutput`].
         gate_scores: (N,) float32, or None without a gate.
-        labels: (N,) int, indices of `CLASSES`.
-        lesion_ids: (N,) strings.
+        features: (N, F) float32, see [`HfskinOutput`]; None from ONNX Runtime.
     """
 
     logits: np.ndarray
-    features: np.ndarray
     gate_scores: np.ndarray | None
-    labels: np.ndarray
-    lesion_ids: np.ndarray
+    features: np.ndarray | None
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -43,87 +41,104 @@ class Predictions:
         return softmax(self.logits)
 
 
+@dataclass(frozen=True)
+class Predictions(Outputs):
+    """The answers to the N pictures of a table.
+
+    Attributes:
+        labels: (N,) int, indices of `CLASSES`.
+        lesion_ids: (N,) strings.
+    """
+
+    labels: np.ndarray
+    lesion_ids: np.ndarray
+
+
 def predict_table(
-    model: HfskinForImageClassification,
-    processor: HfskinImageProcessor,
+    pipeline: LesionPipeline,
     table: pd.DataFrame,
     use_metadata: bool = True,
-    flips: bool = False,
-    change: Callable[[Image.Image], Image.Image] | None = None,
+    tta: bool = False,
+    transform: Callable[[Image.Image], Image.Image] | None = None,
 ) -> Predictions:
-    """Run `model`, on the device where it is, over every row of `table`.
+    """Answer every row of `table` as a user would be answered.
 
     Args:
         use_metadata: False hides age, sex and site.
-        flips: test-time augmentation: the mean probabilities (and features) of the picture and its three mirror images.
-        change: done to every picture first, see `evaluation/shifts.py`.
+        tta: the mean over the picture and its three mirror images, whatever the pipeline is set to.
+        transform: done to every upright picture first, see `evaluation/robustness.py`.
 
     Raises:
         ValueError: the table is empty.
         ImageError: a picture cannot be read.
+        MetadataError: a patient is not understood.
     """
     if table.empty:
         raise ValueError("the table has no rows to predict")
-    dataset = LesionDataset(table, processor, use_metadata=use_metadata, change=change)
-    return predict_dataset(model, dataset, table["lesion_id"].to_numpy(dtype=str), flips)
+    patients = zip(table["age"], table["sex"], table["localization"], strict=True)
+
+    def prepare(row: tuple[object, Patient]) -> Prepared:
+        path, patient = row
+        picture = path if transform is None else transform(read_image(path).image)
+        return pipeline.prepare(picture, *(patient if use_metadata else UNKNOWN_PATIENT))
+
+    answering = copy(pipeline)
+    answering.tta = tta
+    prepared = _ahead(prepare, zip(table["path"], patients, strict=True))
+    outputs = collect(answering, map(stack, _batches(prepared, len(table))))
+    labels = np.array([CLASSES.index(dx) for dx in table["dx"]])
+    return Predictions(**vars(outputs), labels=labels, lesion_ids=table["lesion_id"].to_numpy(dtype=str))
 
 
-def predict_dataset(
-    model: HfskinForImageClassification, dataset: Dataset, lesion_ids: np.ndarray, flips: bool = False
-) -> Predictions:
-    """Run `model` over a data set of dicts, see [`LesionDataset`], in its order."""
-    if model.device.type == "cpu":
-        keep_freed_memory()  # half of the time went to the kernel
-    outputs, labels = [], []
-    for batch in tqdm(DataLoader(dataset, batch_size=BATCH_SIZE), "predict"):
-        labels.append(batch["labels"])
-        outputs.append(_forward(model, batch["pixel_values"], batch["metadata"], flips))
-    logits, features, scores = (_concatenate(parts) for parts in zip(*outputs, strict=True))
-    return Predictions(logits, features, scores, torch.cat(labels).numpy(), lesion_ids)
-
-
-def predict_pictures(
-    model: HfskinForImageClassification, processor: HfskinImageProcessor, images: Sequence
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Logits (N, 7), features (N, F) and gate scores (N,) of pictures of any kind that the processor takes.
+def predict_pictures(pipeline: LesionPipeline, images: Sequence) -> Outputs:
+    """Answer pictures of any kind that the pipeline takes, with nothing known of a patient.
 
     Raises:
         ImageError: a picture cannot be used.
     """
-    outputs = []
-    for start in range(0, len(images), BATCH_SIZE):
-        pixels = processor(list(images[start : start + BATCH_SIZE]), return_tensors="pt")["pixel_values"]
-        outputs.append(_forward(model, pixels, None, flips=False))
-    return tuple(_concatenate(parts) for parts in zip(*outputs, strict=True))
+    return collect(pipeline, map(stack, _batches(_ahead(pipeline.prepare, images), len(images))))
 
 
-def gate_scores(model: HfskinForImageClassification, processor: HfskinImageProcessor, images: Sequence) -> np.ndarray:
-    """The in-distribution score of pictures of any kind that the processor takes: (N,) float32.
+def gate_scores(pipeline: LesionPipeline, images: Sequence) -> np.ndarray:
+    """The in-distribution scores of pictures of any kind that the pipeline takes: (N,) float32.
 
     Raises:
-        ValueError: the model has no gate.
+        ValueError: the checkpoint has no gate.
         ImageError: a picture cannot be used.
     """
-    if model.gate is None:
-        raise ValueError("this checkpoint has no in-distribution gate; fit it with calibrate_checkpoint")
-    return predict_pictures(model, processor, images)[2]
+    scores = predict_pictures(pipeline, images).gate_scores
+    if scores is None:
+        raise ValueError("this checkpoint has no in-distribution gate; fit it with `hfskin calibrate`")
+    return scores
 
 
-@torch.inference_mode()
-def _forward(model, pixels, metadata, flips):
-    """One batch -> logits (B, 7) float64, features (B, F), gate scores (B,) or None."""
-    model.eval()
-    pixels = pixels.to(model.device, model.dtype)
-    metadata = None if metadata is None else metadata.to(model.device)
-    views = [pixels] + [pixels.flip(axes) for axes in MIRRORS if flips]
-    outputs: list[HfskinOutput] = [model(pixel_values=view, metadata=metadata) for view in views]
-    logits = outputs[0].logits.double()
-    if flips:
-        logits = torch.stack([output.logits.double().softmax(dim=-1) for output in outputs]).mean(dim=0).log()
-    features = torch.stack([output.features.float() for output in outputs]).mean(dim=0)
-    scores = outputs[0].in_distribution_score
-    return logits.cpu(), features.cpu(), None if scores is None else scores.float().cpu()
+def collect(pipeline: LesionPipeline, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Outputs:
+    """What the network gives for batches of pictures (B, 3, H, W) and patients (B, 19), one after the other."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for batch in batches:
+        for name, values in pipeline.answer(*batch).items():
+            if name in ("logits", "in_distribution_score", "features"):
+                parts.setdefault(name, []).append(values)
+    found = {name: np.concatenate(values) for name, values in parts.items()}
+    scores, features = found.get("in_distribution_score"), found.get("features")
+    return Outputs(found["logits"].astype(np.float64), scores, features)
 
 
-def _concatenate(parts) -> np.ndarray | None:
-    return None if parts[0] is None else torch.cat(parts).numpy()
+def _batches(prepared: Iterable[Prepared], total: int) -> Iterator[tuple[Prepared, ...]]:
+    with tqdm(total=total, desc="predict") as bar:
+        rest = iter(prepared)
+        while batch := tuple(islice(rest, BATCH_SIZE)):
+            yield batch
+            bar.update(len(batch))
+
+
+def _ahead(function: Callable, items: Iterable) -> Iterator:
+    """`function` of every item, in order, by threads that are at most two batches ahead."""
+    waiting: deque = deque()
+    with ThreadPoolExecutor() as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= 2 * BATCH_SIZE:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,86 @@
+"""What every picture goes through on its way to the network, whoever asks: to answer, to calibrate or to measure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from ..model.image_reading import ReadImage, read_image
+from ..model.metadata import encode_metadata, missing_fields, parse_age
+from ..model.preprocessing import CropBox, Preprocessing
+from .quality import has_lines, is_blurred, small_grey
+
+Patient = tuple[object, object, object]  # age, sex, localization, as given
+UNKNOWN_PATIENT: Patient = (None, None, None)
+
+# With the age, models of HAM10000 miss more of the malignant lesions of the young, since few of them have one; from
+# the picture alone they hardly do (docs/cross_validation.md).
+YOUNG = 45  # years
+YOUNG_NOTE = (
+    f"at ages below {YOUNG}, fewer malignant lesions are called suspicious where the age is given: ask again without it"
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture and its patient as a network reads them.
+
+    Attributes:
+        pixel_values: float32 (3, H, W).
+        metadata: float32 (19,).
+        crop: the part of the upright picture that the network sees, in pixels.
+        warnings: what makes an answer less certain, in words.
+        patient: age, sex and site as given.
+        preprocessing: what made `pixel_values`.
+    """
+
+    pixel_values: np.ndarray
+    metadata: np.ndarray
+    crop: CropBox
+    warnings: tuple[str, ...]
+    patient: Patient
+    preprocessing: Preprocessing
+
+
+def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata: bool = True) -> Prepared:
+    """
+    Args:
+        image: a path, bytes, PIL image or uint8 array; what `read_image` made of it; or what was prepared already.
+        patient: not looked at where the image was prepared already.
+        uses_metadata: whether the network reads age, sex and site.
+
+    Raises:
+        ImageError: the picture cannot be used.
+        MetadataError: a value of age, sex or localization is not understood.
+        ValueError: the image was prepared for a network that reads other pixels.
+    """
+    if isinstance(image, Prepared):
+        if image.preprocessing != preprocessing:
+            raise ValueError("this picture was prepared for another checkpoint; prepare it with this one's pipeline")
+        return image
+    metadata = encode_metadata(*patient)
+    picture, notes = image if isinstance(image, ReadImage) else read_image(image)
+    notes = [*notes, *_patient_notes(patient, uses_metadata), *_picture_notes(picture, preprocessing)]
+    crop = preprocessing.crop_box(picture)
+    return Prepared(preprocessing(picture), metadata, crop, tuple(notes), patient, preprocessing)
+
+
+def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
+    notes = []
+    if unknown := missing_fields(*patient):
+        notes.append(f"{', '.join(unknown)} unknown: the answer rests more on the picture alone")
+    if uses_metadata and (age := parse_age(patient[0])) is not None and age < YOUNG:
+        notes.append(YOUNG_NOTE)
+    return notes
+
+
+def _picture_notes(image: Image.Image, preprocessing: Preprocessing) -> list[str]:
+    notes = []
+    if image.width < preprocessing.width or image.height < preprocessing.height:
+        notes.append(f"the picture is small ({image.width}x{image.height} pixels): details are missing")
+    grey = small_grey(image)
+    if is_blurred(grey):
+        notes.append("the picture looks blurred: details are missing")
+    if has_lines(grey):
+        notes.append("hairs or a ruler seem to cross the picture: they may hide details")
+    return notes
