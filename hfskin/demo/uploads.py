@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -31,9 +32,11 @@ class Upload:
 
     def __init__(self, paths: list[Path], patients: dict[str, Patient]):
         self.refused: list[Row] = []
+        self._order: list[str] = []  # every name, as it was uploaded
         self._patients = patients
         self._found: list[tuple[str, Path, zipfile.ZipInfo | None]] = []  # name, file, member of the zip file
         for path in paths:
+            self._order.append(path.name)
             if path.suffix.lower() == ".zip":
                 self._look_into(path)
             else:
@@ -69,6 +72,7 @@ class Upload:
             parts = PurePosixPath(member.filename.replace("\\", "/")).parts
             if member.is_dir() or "__MACOSX" in parts or parts[-1:] == (".DS_Store",):
                 continue
+            self._order.append(member.filename)
             if member.filename.startswith(("/", "\\")) or ".." in parts or ":" in member.filename:
                 self._refuse(member.filename, text.ZIP_CLIMBS)
             elif member.flag_bits & 1:
@@ -99,6 +103,16 @@ class Upload:
             self._refuse(name, text.ZIP_TOO_LARGE.format(megabytes=MAX_FILE // 10**6))
             return None
         return data
+
+    def in_order(self, rows: list[Row]) -> list[Row]:
+        """These rows and the refused ones, as the files were uploaded."""
+        places: dict[str, deque[int]] = {}
+        for place, name in enumerate(self._order):
+            places.setdefault(name, deque()).append(place)
+        all_rows = [*rows, *self.refused]
+        last = len(self._order)
+        place_of = [places[row.name].popleft() if places.get(row.name) else last for row in all_rows]
+        return [row for _, row in sorted(zip(place_of, all_rows, strict=True), key=lambda pair: pair[0])]
 
     def _refuse(self, name: str, why: str) -> None:
         self.refused.append(Row(name, error=f"{name}: {why}"))

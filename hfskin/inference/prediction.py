@@ -42,6 +42,10 @@ class Prediction:
     crop: CropBox
     warnings: list[str]
 
+    @property
+    def status(self) -> str:
+        return "refused" if self.label is None else "answered"
+
     def to_dict(self) -> dict:
         """Plain values for JSON, without the attention map."""
         values = asdict(self)

@@ -21,7 +21,9 @@ def in_words(sentence: str, text: ModuleType) -> str:
     """A warning or message of the pipeline in the language of `text`; as it is where that has no words for it."""
     for pattern, translation in _patterns(text):
         if match := pattern.fullmatch(sentence):
-            return translation.format(**{name: text.FIELDS.get(value, value) for name, value in match.groupdict().items()})
+            return translation.format(
+                **{name: text.FIELDS.get(value, value) for name, value in match.groupdict().items()}
+            )
     return sentence
 
 

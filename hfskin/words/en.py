@@ -3,18 +3,19 @@
 The model card comes from the checkpoint, the words of gradio's own buttons from gradio.
 """
 
-LANGUAGE = "en"
+LANGUAGE, LANGUAGE_NAME, LANGUAGE_CHOICE = "en", "English", "Language"
 
 TITLE = "hfskin"
 SUBTITLE = "A machine's second look at a skin lesion"
 NOT_A_DEVICE = "Not a medical device. It makes mistakes; it cannot replace a doctor."
+PRIVACY_LINE = "Your picture stays on this server for at most {minutes} minutes, and goes nowhere else."
 PRIVACY = (
     "Your picture is kept in one temporary file, which is deleted when you close the page, at the latest after "
     "{minutes} minutes. Only counts and times are logged."
 )
 LIMITS = "JPEG, PNG, TIFF, BMP or WebP, up to {megabytes} MB a file."
 
-TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Look", "Batch", "Compare", "About"
+TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Look", "Batch", "Checkpoints", "About"
 
 # Look: the question
 NEEDS = (
@@ -124,8 +125,8 @@ SET = "Candidates: {names}."
 SET_OF_ALL = "None of the seven classes can be ruled out."
 SET_COVERAGE = "Such lists miss the true diagnosis in about {share} of the validation pictures."
 MALIGNANT = (
-    "The number is the estimated probability, in per cent, that the lesion is malignant or a precursor: melanoma, basal "
-    "cell carcinoma, or actinic keratosis / Bowen's disease."
+    "The number is the estimated probability, in per cent, that the lesion is malignant or a precursor: melanoma, "
+    "basal cell carcinoma, or actinic keratosis / Bowen's disease."
 )
 SENSITIVITY = (
     "The alarm threshold of {threshold} was set so that {share} of the malignant pictures in the validation data "
@@ -170,15 +171,29 @@ ANSWERED_BY = "Answered by {checkpoint} in {milliseconds} ms."
 
 # What the pipeline says in English, by the template that it follows. Here the words of the page's own fields.
 PIPELINE = {
-    "{first}, {second}, {third} unknown: the answer rests more on the picture alone": (
-        "{first}, {second}, {third} unknown: the answer rests more on the picture alone"
-    ),
-    "{first}, {second} unknown: the answer rests more on the picture alone": (
-        "{first}, {second} unknown: the answer rests more on the picture alone"
-    ),
-    "{first} unknown: the answer rests more on the picture alone": (
-        "{first} unknown: the answer rests more on the picture alone"
-    ),
+    sentence: sentence
+    for sentence in (
+        "{first}, {second}, {third} unknown: the answer rests more on the picture alone",
+        "{first}, {second} unknown: the answer rests more on the picture alone",
+        "{first} unknown: the answer rests more on the picture alone",
+        "the picture is small ({size} pixels): details are missing",
+        "the picture looks blurred: details are missing",
+        "hairs or a ruler seem to cross the picture: they may hide details",
+        "16-bit grey levels were reduced to 8 bits",
+        "converted from CMYK; colours may differ from the original",
+        "transparent parts were filled with white",
+        "the picture has no colour; the model was trained on colour",
+        "{field}: {value} is not known; use one of: {choices}; answered without it",
+        "{field}: {value} is outside 0 to 120 years; answered without it",
+        "{field}: {value} is not a number; give years (0 to 120) or leave it empty; answered without it",
+        "{file}: not a picture that can be read; use JPEG, PNG, TIFF, BMP or WebP",
+        "{file}: damaged or cut off ({error}); save or copy it again",
+        "{file}: the file is empty",
+        "{file}: {size} pixels is too small; at least {least} on each side are needed",
+        "{file}: {size} is more than {most} megapixels; make it smaller",
+        "{file}: has several frames or pages; save the one to look at as a JPEG or PNG",
+        "{file}: refused: {error}; save it again as a plain JPEG or PNG",
+    )
 }
 
 # Look: where the model looked
@@ -204,14 +219,21 @@ BATCH_FILES, BATCH_METADATA = "Pictures or zip files", "Metadata CSV (may be lef
 BATCH_RUN = "Look at all of them"
 BATCH_PROGRESS = "{done} of {total} pictures"
 BATCH_NONE = "There are no files yet. Choose pictures or a zip file first."
-BATCH_DONE = "{answered} answered, {refused} refused, {failed} could not be read."
 BATCH_BY = "Answered by {checkpoint}."
 BATCH_DOWNLOAD = "Download the table (CSV)"
-BATCH_TABLE = "Results, one row a picture"
-BATCH_COLUMNS = ("Picture", "Malignant or a precursor", "Most likely", "Candidates", "Notes")
-BATCH_REFUSED = "No diagnosis: not a dermatoscopic picture"
-BATCH_FAILED = "Could not be read"
-BATCH_FLAG = "show it to a dermatologist soon"
+BATCH_TABLE = "Results, one row a picture, the urgent ones first"
+BATCH_SHOW, BATCH_ALL = "Show", "All"
+BATCH_KINDS = {
+    "suspicious": "Suspicious",
+    "unsure": "Unsure",
+    "open": "No alarm is set",
+    "calm": "No alarm",
+    "refused": "No answer",
+    "failed": "Not read",
+}
+BATCH_SORT = "Sort by {name}"
+BATCH_COLUMNS = ("Picture", "Verdict", "Of 100 malignant", "What it looks like", "Notes")
+BATCH_FAILED = "Not read"
 
 # Batch: why a file of an upload was not looked at; each is preceded by the file's name
 NOT_A_PICTURE = "not a picture; use JPEG, PNG, TIFF, BMP or WebP"
@@ -246,10 +268,16 @@ CHECKPOINT_IS_ONNX = (
 COMPARE_NOTHING = "Choose another checkpoint to see both answers side by side."
 COMPARE_NO_PICTURE = "Choose a picture on the tab “Look” first; then both answers stand here side by side."
 COMPARE_TABLE = "Both checkpoints' answers to one picture"
-COMPARE_ROWS = ("Verdict", "Malignant or a precursor", "Alarm threshold", "Most likely", "Candidates")
+COMPARE_ROWS = ("Verdict", "Of 100 malignant or a precursor", "Alarm from", "Most likely", "Candidates")
 NONE = "–"
 
 # About
+ABOUT = (
+    "hfskin is a program that looks at a picture of a skin lesion, taken through a dermatoscope. It says how often "
+    "lesions with the same number were malignant, what the lesion looks like to it, and what to do next. It learnt "
+    "from pictures of the data set HAM10000, nearly all of light skin, from two clinics. It misses some cancers, and "
+    "raises many false alarms. It is not a medical device, and no substitute for a doctor."
+)
 CHECKPOINT = "Which checkpoint answers"
 CHECKPOINT_EMBEDDED = "the embedded checkpoint"
 CHECKPOINT_LINE = (

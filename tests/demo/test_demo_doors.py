@@ -22,10 +22,10 @@ from mcp.client.streamable_http import streamablehttp_client
 from paths import ROOT
 
 from hfskin.demo import doors, receiving, upload_folder
-from hfskin.words import en as text
 from hfskin.demo.doors import content_security_policy
 from hfskin.demo.ui import build_page, launch_options
 from hfskin.demo.upload_folder import NotUploadedError, UploadFolder
+from hfskin.words import en as text
 
 LESION = LESIONS[0].read_bytes()
 META = {"_type": "gradio.FileData"}

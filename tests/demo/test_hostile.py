@@ -20,10 +20,10 @@ from PIL import Image
 import hfskin
 from hfskin.checkpoints.hub import HubError
 from hfskin.demo import uploads
-from hfskin.words import en as text
 from hfskin.inference.batch.items import MetadataTableError
 from hfskin.model.image_checks import orientation
 from hfskin.model.image_reading import MAX_BYTES, ImageError, read_image
+from hfskin.words import en as text
 
 LESIONS = sorted((ROOT / "tests" / "data" / "images").glob("*.jpg"))
 

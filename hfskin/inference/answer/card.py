@@ -126,11 +126,9 @@ def _details(prediction: Prediction, config: Any, text: ModuleType, effects: dic
         said.append(text.EFFECTS.format(moves=", ".join(moves)))
     said.append(text.MALIGNANT)
     if config.malignant_threshold is not None and config.malignant_sensitivity is not None:
-        said.append(
-            text.SENSITIVITY.format(
-                threshold=threshold_of_100(config.malignant_threshold), share=percent(config.malignant_sensitivity, text)
-            )
-        )
+        reached = percent(config.malignant_sensitivity, text)
+        threshold = threshold_of_100(config.malignant_threshold)
+        said.append(text.SENSITIVITY.format(threshold=threshold, share=reached))
     return [*said, text.NOT_HARMLESS, text.POPULATION_NOTE]
 
 
