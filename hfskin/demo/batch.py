@@ -1,22 +1,22 @@
 """Many pictures on the page: looked at one by one, then shown with the urgent ones first."""
 
-import io
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from PIL import Image, ImageOps
-
 from ..inference.answer.card import sentence
 from ..inference.answer.verdict import Verdict, listed, not_ruled_out, verdict
+from ..inference.base import LesionPipeline
 from ..inference.batch.formats import FORMATS
 from ..inference.batch.items import Row, predict_items, unmatched
+from ..inference.prediction import Prediction
+from ..inference.prepare import Prepared
+from ..model.image_reading import read_image
 from ..words import in_words
 from .card import data_uri
 from .checkpoints import Checkpoints
@@ -25,7 +25,6 @@ from .uploads import Upload, read_uploaded_patients
 
 BATCH_SIZE = 4  # small, so that somebody with one picture need not wait long
 KINDS = ("suspicious", "unsure", "open", "calm", "refused", "failed")  # in the order in which they are shown
-MAX_DECODED_TWICE = 20 * 10**6  # pixels of a picture that gets a thumbnail
 
 logger = logging.getLogger("hfskin.demo")
 
@@ -35,7 +34,7 @@ class Looked:
     """What became of an upload: a row a file in the order of the upload, and the pictures of those that were read."""
 
     rows: list[Row]
-    thumbnails: dict[int, str]  # by the identity of the row; data: addresses
+    thumbnails: dict[int, str]  # by the identity of the prediction; data: addresses
     notes: list[str]
 
 
@@ -60,41 +59,45 @@ def look_at_all(
         HubError: the checkpoint cannot be used.
     """
     started = time.perf_counter()
-    pipeline = checkpoints.get(source).pipeline
+    pipeline = _NetworkApart(checkpoints, checkpoints.get(source).pipeline, thumbnails)
     patients = read_uploaded_patients(Path(metadata)) if metadata else {}
     upload = Upload([Path(file) for file in files or []], patients)
     alone = unmatched(((name, name) for name in upload.names), patients) if metadata else []
     notes = [f"{Path(metadata or '').name}: {line}" for line in alone]
-    rows, small, taken = [], {}, deque()
-
-    def items():
-        for item in upload.items():
-            taken.append(item.image)
-            yield item
-
-    for row in _one_by_one(checkpoints, predict_items(pipeline, items(), BATCH_SIZE)):
-        image = taken.popleft()
-        if thumbnails and row.prediction is not None:
-            small[id(row)] = _thumbnail(image)
+    rows = []
+    for row in predict_items(pipeline, upload.items(), BATCH_SIZE):
         rows.append(row)
         progress(len(rows), upload.total)
     logger.info("batch: %d rows in %.1f s", len(rows), time.perf_counter() - started)
-    return Looked(upload.in_order(rows), small, notes)
+    return Looked(upload.in_order(rows), pipeline.thumbnails, notes)
 
 
-def _one_by_one(checkpoints: Checkpoints, rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows, each computed on the model's thread, so that others get their turn in between."""
-    while (row := checkpoints.run(next, rows, None)) is not None:
-        yield row
+@dataclass(frozen=True)
+class _NetworkApart:
+    """A pipeline whose network alone runs on the model's thread, a few pictures at a time, so that others get their
+    turn in between; files are unpacked and read elsewhere."""
 
+    checkpoints: Checkpoints
+    pipeline: LesionPipeline
+    thumbnails_wanted: bool
+    thumbnails: dict[int, str] = field(default_factory=dict)  # by the identity of the prediction
+    _made: dict[int, str] = field(default_factory=dict)  # by the identity of the pixels, until they are answered
 
-def _thumbnail(image: Path | bytes) -> str:
-    """Of a picture that was read before; "" where that a second time would take long."""
-    with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as picture:
-        picture.draft("RGB", (240, 240))  # a JPEG is decoded at a fraction of its size
-        if picture.width * picture.height > MAX_DECODED_TWICE:
-            return ""
-        return thumbnail(ImageOps.exif_transpose(picture).convert("RGB"))
+    def prepare(self, image, *patient) -> Prepared:
+        picture = read_image(image)
+        prepared = self.pipeline.prepare(picture, *patient)
+        if self.thumbnails_wanted:
+            self._made[id(prepared.pixel_values)] = thumbnail(picture.image)
+        return prepared
+
+    def predict_prepared(self, prepared: list[Prepared]) -> list[Prediction]:
+        predictions = self.checkpoints.run(self.pipeline.predict_prepared, prepared)
+        for asked, answer in zip(prepared, predictions, strict=True):
+            self.thumbnails[id(answer)] = self._made.pop(id(asked.pixel_values), "")
+        return predictions
+
+    def on_one_core(self) -> None:
+        return None
 
 
 def rows_html(looked: Looked, config: Any, footer: str, text: ModuleType) -> str:
@@ -106,7 +109,7 @@ def rows_html(looked: Looked, config: Any, footer: str, text: ModuleType) -> str
     if not looked.rows:
         return f"<p>{escape(text.BATCH_NONE)}</p>"
     csv = data_uri("".join(FORMATS["csv"].pieces(looked.rows)).encode(), "hfskin.csv")
-    shown = [_Shown(row, looked.thumbnails.get(id(row), ""), config, text) for row in looked.rows]
+    shown = [_Shown(row, looked.thumbnails.get(id(row.prediction), ""), config, text) for row in looked.rows]
     common = _common(shown)
     shown.sort(key=lambda one: (KINDS.index(one.kind), -one.share))
     said = "".join(f"<p>{escape(note)}</p>" for note in [*looked.notes, *common])

@@ -79,7 +79,7 @@ class Doors:
             await exchange.refuse(scope, *refusal.args)
         except Exception as error:
             logger.warning("a request to %s failed: %s: %s", path.split("=")[0], type(error).__name__, error)
-            await exchange.refuse(scope, 400, text.NOT_UNDERSTOOD)
+            await exchange.refuse(scope, 400, text.CANNOT_ANSWER)
 
     def _offered(self, method: str, path: str) -> bool:
         if not any(method in methods and paths.fullmatch(path) for methods, paths in _OFFERED.items()):

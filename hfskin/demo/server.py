@@ -48,7 +48,7 @@ class Page(gr.Blocks):
             raise
         except Exception as error:
             logger.warning("no answer: %s: %s", type(error).__name__, error, exc_info=True)
-            raise gr.Error(text.NOT_UNDERSTOOD, print_exception=False) from None
+            raise gr.Error(text.CANNOT_ANSWER, print_exception=False) from None
 
     def launch(self, *args, app_kwargs=None, **kwargs):
         """As gradio does it, behind `Doors`; SIGTERM, which stops a container, then ends the page as Ctrl-C does."""
@@ -77,7 +77,7 @@ class Page(gr.Blocks):
             gr.Error: something else is in it.
         """
         if function.batch or isinstance(request, list) or len(inputs) < len(function.inputs):
-            raise gr.Error(text.NOT_UNDERSTOOD, print_exception=False)
+            raise gr.Error(text.CANNOT_ANSWER, print_exception=False)
         paths: list[Path] = []
         try:
             taken = [self._take_value(*pair, paths) for pair in zip(function.inputs, inputs, strict=False)]

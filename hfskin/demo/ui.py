@@ -17,7 +17,7 @@ from .api import add_endpoints
 from .card import data_uri
 from .checkpoints import Checkpoints
 from .components import CAMERA, NEW_PICTURE, SETTLED, STALE, camera_html, picture_file
-from .example_lesions import Example, load_examples
+from .example_lesions import FOLDER, Example, load_examples
 from .look import ATTENTION, GRAD_CAM, Question, look, views
 from .server import Page
 from .tabs import about_tab, batch_tab, compare_tab, small_print
@@ -92,6 +92,7 @@ def launch_options() -> dict:
         "theme": theme(),
         "css_paths": [STYLE, CSS],
         "footer_links": [],
+        "allowed_paths": [str(FOLDER)],  # gradio shows no file of ours that lies outside the folder it was started in
     }
 
 
@@ -170,7 +171,7 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
     def choose(turn, event: gr.EventData):
         index = event._data.get("index") if isinstance(event._data, dict) else None
         if type(index) is not int or not 0 <= index < len(examples):
-            raise gr.Error(text.NOT_UNDERSTOOD, print_exception=False)
+            raise gr.Error(text.CANNOT_ANSWER, print_exception=False)
         example = examples[index]
         age = "" if example.age is None else f"{example.age:g}"
         patient = age, example.sex, example.localization

@@ -411,3 +411,17 @@ def test_files_that_nobody_asked_about_are_gone_after_the_visit(visit, temporary
             return
         page.wait_for_timeout(200)
     pytest.fail("the files are still there 20 s after the page was closed")
+
+
+def test_another_sites_page_neither_frames_this_one_nor_hears_from_it(browser, page_url):
+    context = browser.new_context()
+    page = context.new_page()
+    page.route(
+        "http://evil.example/",
+        lambda route: route.fulfill(body=f"<iframe src='{page_url}'></iframe>", content_type="text/html"),
+    )
+    page.goto("http://evil.example/")
+    ask = "url => fetch(url).then(answer => answer.text(), () => 'refused')"
+    assert page.evaluate(ask, f"{page_url}config") == "refused"
+    assert page.frames[1].url.startswith("chrome-error:")
+    context.close()

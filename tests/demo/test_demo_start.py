@@ -10,6 +10,8 @@ import httpx
 import pytest
 from demo_fixtures import LESIONS, ROOT, free_port, wait_for
 
+from hfskin.demo import upload_folder
+from hfskin.demo.upload_folder import UploadFolder
 from hfskin.words import en as text
 
 APP, DEMO = ["app.py"], ["-m", "hfskin.cli", "demo"]
@@ -24,8 +26,11 @@ def environment(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("command", "end"), [(APP, signal.SIGTERM), (DEMO, signal.SIGTERM), (APP, signal.SIGINT)])
-def test_no_upload_outlives_the_page(command, end, environment, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "end"),
+    [(APP, signal.SIGTERM), (DEMO, signal.SIGTERM), (APP, signal.SIGINT), (APP, signal.SIGKILL)],
+)
+def test_no_upload_outlives_the_page(command, end, environment, tmp_path, monkeypatch):
     environment["GRADIO_SERVER_PORT"] = str(port := free_port())
     log, url = tmp_path / "page.log", f"http://127.0.0.1:{port}/"
     with log.open("w") as output:
@@ -48,9 +53,17 @@ def test_no_upload_outlives_the_page(command, end, environment, tmp_path):
             (file,) = (tmp_path / "tmp").rglob("mine.jpg")
             assert file.parents[1].stat().st_mode & 0o077 == 0, "other users of the machine can look"
             page.send_signal(end)
-            assert page.wait(60) == 0, log.read_text()
+            assert page.wait(60) == (-end if end == signal.SIGKILL else 0), log.read_text()
     finally:
         page.kill()
+    if end == signal.SIGKILL:
+        assert file.exists()
+        monkeypatch.setattr(upload_folder, "FILE_MINUTES", 0)  # as time passes
+        next_page = UploadFolder(tmp_path / "tmp" / "hfskin-0123456789abcdef")
+        next_page.make()
+        next_page.sweep()
+        next_page.sweep()
+        next_page.remove()
     assert list((tmp_path / "tmp").rglob("*")) == []
 
 
