@@ -10,6 +10,7 @@ import typer
 
 from . import hub, predict
 from .console import one_line_errors
+from .outputs import output_file, output_folder
 
 app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
 
@@ -30,6 +31,15 @@ class RecipeName(StrEnum):
     teach = "teach"
     fine_tune = "fine-tune"
     partner = "partner"
+
+
+ElsewhereOption = Annotated[
+    Path | None,
+    typer.Option(help="Lesions from other clinics: half of the patients fit the gate, the others judge it."),
+]
+NegativesOption = Annotated[
+    Path | None, typer.Option(help="Pictures of other things: one half fits the gate, the other judges it.")
+]
 
 
 @app.callback()
@@ -73,7 +83,8 @@ def train(
     """Train a checkpoint on a labelled data set; resumes where it was cut off."""
     if (backbone is None) == (start is None):
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
-    with one_line_errors():
+    inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
+    with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
         from ..training.config import TrainConfig
         from ..training.recipes import RECIPES
@@ -102,7 +113,7 @@ def average(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
     """Make one checkpoint of several: the mean of their weights. Calibrate it afterwards."""
-    with one_line_errors():
+    with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import average_checkpoints
 
         typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
@@ -114,7 +125,7 @@ def join(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
     """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
-    with one_line_errors():
+    with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import ensemble_checkpoints
 
         typer.echo(f"saved {ensemble_checkpoints(checkpoints, output)}")
@@ -125,14 +136,21 @@ def calibrate(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
     data: Annotated[str, typer.Option(help="The data that it was trained on.")],
     split: Split = Split.lesion,
+    copies: Annotated[Path | None, typer.Option(help="Other files of some of the pictures, for the gate.")] = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
 ) -> None:
     """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
-    with one_line_errors():
+    with one_line_errors(), output_folder(checkpoint):
         from ..calibration.calibrate import calibrate_checkpoint
+        from ..calibration.exposure import read_exposure
 
-        config = calibrate_checkpoint(checkpoint, _load_table(data, split))
-        for name in ("temperature", "malignant_threshold", "conformal_threshold", "gate_threshold"):
-            typer.echo(f"{name} {getattr(config, name):.4f}")
+        exposure = read_exposure(lesions_elsewhere, negatives, copies)
+        config = calibrate_checkpoint(checkpoint, _load_table(data, split), exposure)
+        fitted = "temperature", "malignant_threshold", "conformal_threshold", "gate_threshold", "unusual_threshold"
+        for name in fitted:
+            value = getattr(config, name)
+            typer.echo(f"{name} {'none' if value is None else f'{value:.4f}'}")
 
 
 @app.command()
@@ -152,12 +170,15 @@ def evaluate(
     shifts: Annotated[bool, typer.Option("--shifts", hidden=True)] = False,  # its name until 0.2
     copies: Annotated[Path | None, typer.Option(help="With --robustness: other files of some of the pictures.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Lesion masks, to measure the explanations by.")] = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
     backend: Annotated[
         predict.Backend, typer.Option(help="What answers, see `hfskin predict`.")
     ] = predict.Backend.auto,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
-    with one_line_errors():
+    with one_line_errors(), output_file(output, [model], suffix=".json"), output_folder(plots):
+        from ..calibration.exposure import read_exposure
         from ..data.ham10000 import find_images
         from ..evaluation.plots import write_plots
         from ..evaluation.report import evaluate as run
@@ -167,6 +188,7 @@ def evaluate(
         report = run(
             model, _load_table(data, split), split, part,
             tta=tta, robustness=robustness or shifts, copies=others, masks=masks, backend=backend,
+            exposure=read_exposure(lesions_elsewhere, negatives),
         )  # fmt: skip
         if output:
             write_metrics(report, output)

@@ -7,6 +7,7 @@ import pytest
 import hfskin
 from hfskin.inference.answer.card import card, patient_words
 from hfskin.inference.answer.verdict import of_100, percent, threshold_of_100, verdict
+from hfskin.inference.prediction import REFUSAL, REFUSED_BLURRED, UNUSUAL
 from hfskin.words import en, in_words
 
 
@@ -83,12 +84,25 @@ def test_without_calibration_the_answer_says_so_and_claims_no_set(prediction):
 
 
 def test_a_refusal_shows_no_diagnosis_and_no_number(prediction, thresholds):
-    html = card(replace(prediction, label=None, in_distribution=False), thresholds, patient=(50, "male", "back"))
+    html = card(prediction.refused(REFUSAL), thresholds, patient=(50, "male", "back"))
     assert en.NO_ANSWER in html
     assert en.REFUSED_NEXT in html
     assert "%" not in html
     assert en.OF_100 not in html
     assert not any(name in html for name in en.DIAGNOSES.values())
+
+
+def test_a_blurred_lesion_is_to_be_taken_again_and_not_told_that_it_is_none(prediction, thresholds):
+    found = verdict(prediction.refused(REFUSED_BLURRED), thresholds, en)
+    assert (found.kind, found.lines, found.todo) == ("refused", [en.UNCLEAR_WHY], en.UNCLEAR_NEXT)
+
+
+def test_an_unusual_picture_is_never_calm(prediction, thresholds):
+    unusual = replace(prediction, status="unusual", warnings=[UNUSUAL])
+    assert verdict(unusual, thresholds, en).kind == "unsure"
+    assert verdict(unusual, thresholds, en).lines[0] == en.UNUSUAL
+    assert verdict(replace(unusual, suspicious=True), thresholds, en).kind == "suspicious"
+    assert UNUSUAL[1:] not in card(unusual, thresholds), "said twice"
 
 
 def test_what_is_said_of_the_patient_and_of_each_diagnosis(prediction, thresholds):

@@ -9,7 +9,7 @@ import jinja2
 
 from ...model.labels import MALIGNANT
 from ...words import en, in_words
-from ..prediction import Prediction
+from ..prediction import UNUSUAL, Prediction
 from .verdict import listed, percent, threshold_of_100, verdict
 
 FOLDER = Path(__file__).parent
@@ -92,8 +92,7 @@ def template(name: str) -> jinja2.Template:
 
 def _warnings(prediction: Prediction, text: ModuleType, patient: tuple | None) -> list[str]:
     said = [w for w in prediction.warnings if patient is None or not w.endswith(_UNKNOWN_FIELDS)]
-    if prediction.status == "unusual":  # the verdict says so
-        said = said[1:]
+    said = [w for w in said if w != UNUSUAL]  # the verdict says so
     return [sentence(in_words(warning, text)) for warning in said]
 
 

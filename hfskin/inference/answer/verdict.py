@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from ...model.labels import MALIGNANT
-from ..prediction import Prediction
+from ..prediction import REFUSED_BLURRED, Prediction
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def verdict(prediction: Prediction, config: Any, text: ModuleType) -> Verdict:
         text: the language's words, see `hfskin.words`.
     """
     if prediction.status == "refused":
-        unclear = any(warning.startswith(_UNCLEAR) for warning in prediction.warnings)
+        unclear = prediction.warnings[:1] == [REFUSED_BLURRED]
         why, todo = (text.UNCLEAR_WHY, text.UNCLEAR_NEXT) if unclear else (text.REFUSED_WHY, text.REFUSED_NEXT)
         return Verdict("refused", text.NO_ANSWER, "", [why], todo)
     kind = _kind(prediction)
@@ -49,9 +49,6 @@ def verdict(prediction: Prediction, config: Any, text: ModuleType) -> Verdict:
     if kind == "suspicious" and prediction.suspicious is False:
         lines.append(text.BELOW_ALL_THE_SAME.format(name=text.DIAGNOSES[prediction.label]))
     return Verdict(kind, word, number, lines, text.NEXT_SUSPICIOUS if kind == "suspicious" else text.NEXT_OTHER)
-
-
-_UNCLEAR = "this is too blurred"  # of `REFUSED_UNCLEAR`
 
 
 def urgent(prediction: Prediction) -> bool:
