@@ -74,10 +74,6 @@ class Prediction:
             raw={"probabilities": self.probabilities, "malignant_probability": self.malignant_probability},
         )
 
-    @property
-    def status(self) -> str:
-        return "refused" if self.label is None else "answered"
-
     def to_dict(self) -> dict:
         """Plain values for JSON, without the attention map."""
         values = asdict(self)
