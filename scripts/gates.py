@@ -195,7 +195,8 @@ def render(result: dict) -> str:
         "against photographs of other things, pictures that libraries ship, and synthetic ones. What judges it here "
         "are pictures that were not fitted to: the test part, the other half of the patients of ISIC 2020, the "
         f"other half of the photographs. Model: {result['model']}; a score below {gate['threshold']:.2f} (log-odds) is "
-        "refused. Intervals are 95 %: over lesions at home, over patients elsewhere, Wilson's for other things.",
+        "refused. Intervals are 95 %: over lesions at home, over patients elsewhere, Wilson's for other things and "
+        "where all or none passed.",
         "",
         "## Lesions accepted",
         "",
@@ -224,7 +225,7 @@ def render(result: dict) -> str:
     ]
     for name, row in result["compared"].items():
         cells = [f"{row[k]:.1%}" for k in ("home", "elsewhere", "photographs", "others")]
-        cells += [f"{row[k]:.3f}" for k in ("auroc_home", "auroc_elsewhere")]
+        cells += [f"{row[k]:.4f}" for k in ("auroc_home", "auroc_elsewhere")]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
