@@ -109,8 +109,18 @@ def gate_features(
     pipeline: SkinLesionPipeline, table: pd.DataFrame, exposure: Exposure
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a gate is fitted to: the features of lesions (N, F) and of other things (M, F)."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _alone(pipeline.model):
         torch.manual_seed(0)  # the same gate each time
         views = lesion_views(table, exposure), other_views(exposure)
         lesions, others = (predict_pictures(pipeline, pictures).features for pictures in views)
     return lesions, others
+
+
+@contextmanager
+def _alone(model: HfskinForImageClassification) -> Iterator[None]:
+    """Inside, the model answers without its partners: the features are its own."""
+    partners, model.partners = model.partners, torch.nn.ModuleList()
+    try:
+        yield
+    finally:
+        model.partners = partners

@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 from ...model.image_reading import ImageError
-from ...model.metadata import MetadataError
+from ...model.metadata import understood
 from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
@@ -192,9 +192,12 @@ def _cancelled(waiting: deque) -> Iterator[None]:
 
 
 def _prepare(pipeline: LesionPipeline, item: Item) -> Prepared | str:
+    patient, wrong = understood(*item.patient)
     try:
-        return pipeline.prepare(item.image, *item.patient)
-    except (ImageError, MetadataError) as error:
+        prepared = pipeline.prepare(item.image, *patient)
+        notes = (_printable(f"{message}; answered without it") for message in wrong.values())
+        return replace(prepared, warnings=(*notes, *prepared.warnings)) if wrong else prepared
+    except ImageError as error:
         message = str(error)
         return _printable(message if message.startswith(f"{item.name}:") else f"{item.name}: {message}")
 
