@@ -46,7 +46,8 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     """
     Args:
         image: a path, bytes, PIL image or uint8 array; what `read_image` made of it; or what was prepared already.
-        patient: not looked at where the image was prepared already.
+        patient: not looked at where the image was prepared already. Where nothing is given, a DICOM file's age and sex
+            count.
         uses_metadata: whether the network reads age, sex and site.
 
     Raises:
@@ -58,8 +59,10 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
         if image.preprocessing != preprocessing:
             raise ValueError("this picture was prepared for another checkpoint; prepare it with this one's pipeline")
         return image
+    picture, notes, known = image if isinstance(image, ReadImage) else read_image(image)
+    if patient == UNKNOWN_PATIENT:
+        patient = (*known, None)
     metadata = encode_metadata(*patient)
-    picture, notes = image if isinstance(image, ReadImage) else read_image(image)
     notes = [*notes, *_patient_notes(patient, uses_metadata), *_picture_notes(picture, preprocessing)]
     crop = preprocessing.crop_box(picture)
     return Prepared(preprocessing(picture), metadata, crop, tuple(notes), patient, preprocessing)
