@@ -10,6 +10,7 @@ import typer
 
 from . import hub, predict
 from .console import one_line_errors
+from .outputs import output_file, output_folder
 
 app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
 
@@ -73,28 +74,27 @@ def train(
     """Train a checkpoint on a labelled data set; resumes where it was cut off."""
     if (backbone is None) == (start is None):
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
-    with one_line_errors():
+    inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
+    with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
+        from ..training.config import TrainConfig
         from ..training.recipes import RECIPES
         from ..training.run import train as run
 
         instead = {"epochs": epochs, "learning_rate": learning_rate}
         chosen = dataclasses.replace(RECIPES[recipe], **{k: v for k, v in instead.items() if v is not None})
-        table = _load_table(data, split, images)
-        run(
-            table,
-            output,
+        config = TrainConfig(
             chosen,
             backbone,
             weights=None if backbone_weights == "none" else backbone_weights,
             image_size=image_size,
             copies=find_images([copies]) if copies else None,
             seed=seed,
-            max_minutes=minutes,
             start=start,
-            teachers=teacher or (),
+            teachers=tuple(teacher or ()),
             masks=find_masks(masks) if masks else None,
         )
+        run(_load_table(data, split, images), output, config, minutes)
         typer.echo(f"saved {output}")
 
 
@@ -104,7 +104,7 @@ def average(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
     """Make one checkpoint of several: the mean of their weights. Calibrate it afterwards."""
-    with one_line_errors():
+    with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import average_checkpoints
 
         typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
@@ -116,10 +116,10 @@ def join(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
     """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
-    with one_line_errors():
-        from ..training.merging import join_checkpoints
+    with one_line_errors(), output_folder(output, checkpoints):
+        from ..training.merging import ensemble_checkpoints
 
-        typer.echo(f"saved {join_checkpoints(checkpoints, output)}")
+        typer.echo(f"saved {ensemble_checkpoints(checkpoints, output)}")
 
 
 @app.command()
@@ -129,7 +129,7 @@ def calibrate(
     split: Split = Split.lesion,
 ) -> None:
     """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
-    with one_line_errors():
+    with one_line_errors(), output_folder(checkpoint):
         from ..calibration.calibrate import calibrate_checkpoint
 
         config = calibrate_checkpoint(checkpoint, _load_table(data, split))
@@ -159,7 +159,7 @@ def evaluate(
     ] = predict.Backend.auto,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
-    with one_line_errors():
+    with one_line_errors(), output_file(output, [model], suffix=".json"), output_folder(plots):
         from ..data.ham10000 import find_images
         from ..evaluation.plots import write_plots
         from ..evaluation.report import evaluate as run

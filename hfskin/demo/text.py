@@ -76,7 +76,7 @@ FOREIGN = "Another site's page may not ask this one."
 TOO_MUCH = "This request is too large. Send fewer or smaller files."
 TOO_SLOW = "This request came too slowly. Send it again."
 NOT_A_FILE = "An upload holds files and nothing else, each under the name files."
-DISK_FULL = "There is no room for this upload at the moment. Try again later, or send fewer files."
+NO_ROOM = "There is no room for this upload at the moment. Try again later, or send fewer files."
 
 REFUSED = "No diagnosis: this does not look like a dermatoscopic picture of a skin lesion"
 REFUSED_WHY = (
