@@ -13,10 +13,11 @@ import pytest
 from hostile_files import UPLOADS, deflated, gif_with, zip_of, zip_of_one
 from paths import DATA
 
-from hfskin.demo import text, uploads
+from hfskin.demo import uploads
 from hfskin.inference.backend import load
 from hfskin.inference.batch.items import MetadataTableError, predict_items
 from hfskin.model.image_reading import ImageError, read_image
+from hfskin.words import en as text
 
 LESIONS = sorted((DATA / "images").glob("*.jpg"))
 

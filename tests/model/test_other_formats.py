@@ -87,11 +87,12 @@ def test_dermatoscopy_in_dicom_is_read_with_age_and_sex(lesion):
     assert read_image(dicom(lesion, PatientAge="", PatientSex="")).patient == (None, None)
 
 
-def test_the_patient_of_a_file_counts_where_nothing_else_is_known(lesion):
+def test_the_patient_of_a_file_counts_where_another_is_not_given(lesion):
     preprocessing = Preprocessing(96, 128, 2, 1 / 255, (0.5,) * 3, (0.5,) * 3)
-    unknown, given = (None, None, None), (30, None, "back")
+    unknown = (None, None, None)
     assert prepare(dicom(lesion), unknown, preprocessing).patient == (55, "male", None)
-    assert prepare(dicom(lesion), given, preprocessing).patient == given
+    assert prepare(dicom(lesion), (30, "unknown", "back"), preprocessing).patient == (30, "male", "back")
+    assert prepare(dicom(lesion), (30, "female", None), preprocessing).patient == (30, "female", None)
     assert prepare(jpeg(lesion), unknown, preprocessing).patient == unknown
 
 

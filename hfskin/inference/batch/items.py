@@ -6,12 +6,12 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 from ...model.image_reading import OTHER_SUFFIXES, SUFFIXES, ImageError
-from ...model.metadata import MetadataError
+from ...model.metadata import understood
 from ...model.other_formats import DICOM_SUFFIXES, HEIC_SUFFIXES
 from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
@@ -216,9 +216,12 @@ def _cancelled(waiting: deque) -> Iterator[None]:
 
 
 def _prepare(pipeline: LesionPipeline, item: Item) -> Prepared | str:
+    patient, wrong = understood(*item.patient)
     try:
-        return pipeline.prepare(item.image, *item.patient)
-    except (ImageError, MetadataError) as error:
+        prepared = pipeline.prepare(item.image, *patient)
+        notes = (_printable(f"{message}; answered without it") for message in wrong.values())
+        return replace(prepared, warnings=(*notes, *prepared.warnings)) if wrong else prepared
+    except ImageError as error:
         message = str(error)
         return _printable(message if message.startswith(f"{item.name}:") else f"{item.name}: {message}")
 
