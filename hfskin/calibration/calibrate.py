@@ -65,9 +65,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
     config = model.config
     config.temperature, model.gate = 1.0, None
 
-    with _without_partners(model):  # the gate sees the first network alone
-        features = gate_features(pipeline, parts["train"], exposure or Exposure())
-    fit_gate(model, *features)
+    fit_gate(model, *gate_features(pipeline, parts["train"], exposure or Exposure()))
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
     val = predict_as_elsewhere(pipeline, parts["val"])
     config.gate_threshold = fit_gate_threshold(val.gate_scores)
@@ -80,15 +78,6 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
     config.malignant_sensitivity = SENSITIVITY
     save_checkpoint(folder, model.to(stored_dtype))
     return config
-
-
-@contextmanager
-def _without_partners(model: HfskinForImageClassification) -> Iterator[None]:
-    partners, model.partners = model.partners, torch.nn.ModuleList()
-    try:
-        yield
-    finally:
-        model.partners = partners
 
 
 def predict_as_elsewhere(pipeline: SkinLesionPipeline, table: pd.DataFrame) -> Predictions:

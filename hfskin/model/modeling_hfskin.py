@@ -12,7 +12,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from .backbones import backbone_spec, create_backbone, early_maps, map_size, pretrained_weights
 from .configuration_hfskin import HfskinConfig
 from .gate import LesionGate
-from .metadata import METADATA_SIZE, encode_metadata, without_age
+from .metadata import METADATA_SIZE, encode_metadata
 from .soft_attention import SoftAttention
 from .surroundings import surroundings
 
@@ -207,6 +207,11 @@ class HfskinModel(HfskinPreTrainedModel):
         )
 
 
+def _without_age(metadata: torch.Tensor) -> torch.Tensor:
+    """As `metadata.without_age`, in what `torch.export` can follow."""
+    return torch.cat([torch.zeros_like(metadata[:, :1]), metadata[:, 1:]], dim=1)
+
+
 def _wanted(asked: bool | None, default: bool) -> bool:
     return default if asked is None else asked
 
@@ -269,7 +274,7 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
                 `id2label`; of another `problem_type` as transformers has them.
         """
         image = self.image_model(pixel_values, output_attentions, output_hidden_states, return_dict=True)
-        patients = [metadata] if metadata is None or self.training else [metadata, without_age(metadata)]
+        patients = [metadata] if metadata is None or self.training else [metadata, _without_age(metadata)]
         answers = self.classify(pixel_values, image.pooler_output, patients)
         logits, *ageless = (answer / self.config.temperature for answer in answers)
         # The loss writes what it takes the problem for into the configuration that it is given.
