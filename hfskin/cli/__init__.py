@@ -108,8 +108,9 @@ def average(
         typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
 
 
+@app.command("join", hidden=True)  # its name until 0.2
 @app.command()
-def join(
+def ensemble(
     checkpoints: Annotated[list[Path], typer.Argument(help="Of one split and image size; the first one's maps count.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:

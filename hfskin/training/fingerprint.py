@@ -13,7 +13,7 @@ from ..model.configuration_hfskin import HfskinConfig
 from .config import TrainConfig
 
 
-def run_identity(table: pd.DataFrame, config: TrainConfig) -> dict:
+def run_fingerprint(table: pd.DataFrame, config: TrainConfig) -> dict:
     """The facts of a run that do not change while it goes on, as JSON holds them.
 
     Weights, the checkpoint that it goes on from and teachers are told by name, the split by a hash of its ids.
