@@ -20,7 +20,7 @@ import typer
 from scipy import stats
 
 from .markdown import markdown_table
-from .runner import Job, TimeLimit, is_trained, run_jobs, write_page
+from .runner import Job, TimeLimit, is_trained, run_jobs, write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "experiments.json"
@@ -119,7 +119,7 @@ def job(table, copies, name: str, seed: int, setting: tuple, limit: TimeLimit, r
         if not is_trained(lesion_split(table, test=(0,), val=(1 + seed,)), runs / run, config, limit):
             return False
         row = {"run": run, "change": name, "seed": seed, "recipe": baseline, **measured(read_training(runs / run))}
-        write_rows([*read_rows(output), row], output)
+        write_results(output, sorted([*read_rows(output), row], key=lambda row: row["run"]))
         typer.echo(f"{run}: BMA {row['bma']:.3f}, AUC {row['auc']:.3f}")
         return True
 
@@ -143,13 +143,6 @@ def measured(facts: dict) -> dict:
 
 def read_rows(path: Path) -> list[dict]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-
-
-def write_rows(rows: list[dict], path: Path) -> None:
-    from hfskin.checkpoints.save import write_whole
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(sorted(rows, key=lambda row: row["run"]), indent=1) + "\n")
 
 
 def render_page(rows: list[dict]) -> str:

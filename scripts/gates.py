@@ -29,10 +29,11 @@ from hfskin.data.ham10000 import load_ham10000
 from hfskin.data.splits import make_split
 from hfskin.evaluation.bootstrap import LesionBootstrap
 from hfskin.evaluation.gate import summarise_gate
-from hfskin.evaluation.report import write_metrics
 from hfskin.inference.batch.predictions import predict_pictures, predict_table
 from hfskin.inference.decisions import softmax
 from hfskin.model.gate import FeatureGate
+
+from .runner import write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 NEIGHBOURS = 10
@@ -48,9 +49,8 @@ def main(
     """Measure, where there is data, and render the page."""
     if data is not None:
         output.parent.mkdir(exist_ok=True)
-        write_metrics(compare(data, model), output)
-    page.write_text(render(json.loads(output.read_text())), encoding="utf-8")
-    typer.echo(f"wrote {page}")
+        write_results(output, compare(data, model))
+    write_page(page, render(json.loads(output.read_text(encoding="utf-8"))), typer.echo)
 
 
 def compare(data: Path, model: str | None) -> dict:

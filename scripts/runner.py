@@ -1,5 +1,6 @@
 """What every experiment does alike: skip what is done, go on with what was cut off, stop in time, render its page."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -74,6 +75,25 @@ def is_trained(split: "pd.DataFrame", run: Path, config: "TrainConfig", limit: T
         return False
     train(split, run, config, limit.left)
     return is_finished(run)
+
+
+def write_results(path: Path, results: dict | list) -> None:
+    """Write JSON, whole or not at all, a line for each part at the top: small, and a change shows where it is."""
+    from hfskin.checkpoints.save import write_whole
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, compact(results))
+
+
+def compact(results: dict | list) -> str:
+    """See [`write_results`]."""
+
+    def line(value) -> str:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+    if isinstance(results, list):
+        return "[\n" + ",\n".join(map(line, results)) + "\n]\n"
+    return "{\n" + ",\n".join(f"{line(key)}: {line(value)}" for key, value in results.items()) + "\n}\n"
 
 
 def write_page(page: Path, text: str, say: Callable[[str], object] = print) -> None:

@@ -23,7 +23,7 @@ import typer
 from hfskin.hub.card import number
 
 from ..markdown import markdown_table
-from ..runner import Job, TimeLimit, run_jobs, write_page
+from ..runner import Job, TimeLimit, run_jobs, write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "cross_validation"
@@ -76,7 +76,6 @@ def main(
 def run_folds(data, copies, masks, how: dict, folds: str, minutes: float | None, output: Path, runs: Path) -> None:
     """`how`: the rest of [`Stages`]."""
     from hfskin.data.ham10000 import find_images, find_masks, load_ham10000
-    from hfskin.evaluation.report import write_metrics
 
     from ..published.stages import Stages, train_in_stages
     from .report import fold_split, summarise_folds
@@ -101,7 +100,7 @@ def run_folds(data, copies, masks, how: dict, folds: str, minutes: float | None,
     if files := sorted(output.glob("fold*.csv.gz")):
         report = summarise_folds(table, pd.concat([pd.read_csv(file) for file in files]))
         report["training"] = [json.loads(path.read_text()) for path in sorted(output.glob("fold*.json"))]
-        write_metrics(report, output / "metrics.json")
+        write_results(output / "metrics.json", report)
 
 
 def answer_fold(checkpoint: Path, split: pd.DataFrame, fold: int, copies: dict | None, output: Path) -> None:
@@ -113,9 +112,7 @@ def answer_fold(checkpoint: Path, split: pd.DataFrame, fold: int, copies: dict |
 
     calibrate_checkpoint(checkpoint, split)
     facts = read_training(checkpoint)
-    (output / f"fold{fold}.json").write_text(
-        json.dumps({k: facts[k] for k in facts if k != "history"}, indent=1) + "\n"
-    )
+    write_results(output / f"fold{fold}.json", {k: facts[k] for k in facts if k != "history"})
     predict_fold(checkpoint, split, fold, copies).to_csv(answers_of(output, fold), index=False)
 
 
@@ -125,7 +122,7 @@ def record_runs(folder: Path, output: Path) -> None:
     if not runs:
         raise typer.BadParameter(f"{folder} holds no run; they are looked for as fold<k>/training.json")
     tried = read_tried(output) | {folder.name: [run | {"history": run["history"][-1:]} for run in runs]}
-    (output / TRIED).write_text(json.dumps(tried, indent=1) + "\n")
+    write_results(output / TRIED, tried)
 
 
 def read_tried(output: Path) -> dict[str, list]:

@@ -11,14 +11,13 @@ off goes on, and after `--minutes` the script stops with a checkpoint.
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
 
 from hfskin.checkpoints.layout import METRICS_FILE, TRAINING_FILE
 
-from ..runner import Job, TimeLimit, is_trained, run_jobs, write_page
+from ..runner import Job, TimeLimit, is_trained, run_jobs, write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "paper"
@@ -102,16 +101,16 @@ def job(args, table, picture_size: tuple[int, int], backbone: str, condition: st
         print(f"{name}: training from {weights or 'random weights'}")
         if not is_trained(table, checkpoint, config, limit):
             return False
-        write_results(args, table, picture_size, condition, config, checkpoint, results)
+        measure(args, table, picture_size, condition, config, checkpoint, results)
         return True
 
     return Job(name, (results / METRICS_FILE).is_file, work)
 
 
-def write_results(args, table, picture_size, condition: str, config, checkpoint: Path, results: Path) -> None:
+def measure(args, table, picture_size, condition: str, config, checkpoint: Path, results: Path) -> None:
     """Measure a run that is trained, and keep what the tables need of it."""
     from hfskin.checkpoints.history import read_training
-    from hfskin.evaluation.report import evaluate, write_metrics
+    from hfskin.evaluation.report import evaluate
 
     (height, width), epochs, backbone = config.image_size, config.recipe.epochs, results.name.split("-")[0]
     facts = read_training(checkpoint)
@@ -127,9 +126,8 @@ def write_results(args, table, picture_size, condition: str, config, checkpoint:
     report["training"] = {key: value for key, value in facts.items() if key != "history"}
     for result in report["results"].values():
         del result["roc"]  # curves are half of the file, and no table shows them
-    results.mkdir(parents=True, exist_ok=True)
-    (results / TRAINING_FILE).write_text(json.dumps(facts, indent=1) + "\n")
-    write_metrics(report, results / METRICS_FILE)
+    write_results(results / TRAINING_FILE, facts)
+    write_results(results / METRICS_FILE, report)
     metrics = report["results"]["with_metadata"]["metrics"]
     accuracy, recall = metrics["accuracy"]["value"], metrics["bma"]["value"]
     print(f"{results.name}: accuracy {accuracy:.3f}, mean recall {recall:.3f} on a split that leaks")
@@ -137,14 +135,11 @@ def write_results(args, table, picture_size, condition: str, config, checkpoint:
 
 def write_timing(args: argparse.Namespace) -> None:
     """Measure and write timing.json."""
-    from hfskin.evaluation.report import write_metrics
-
     from .timing import time_backbones
 
     device = check_device(args.device)
     timing = time_backbones(wanted_backbones(args), device)
-    args.output.mkdir(parents=True, exist_ok=True)
-    write_metrics(timing, args.output / "timing.json")
+    write_results(args.output / "timing.json", timing)
     print(f"wrote {args.output / 'timing.json'}")
 
 
