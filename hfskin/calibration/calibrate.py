@@ -61,6 +61,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
     fit_gate(model, training_features(pipeline, parts["train"]), components)
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
     val = predict_table(pipeline, parts["val"])
+    assert val.gate_scores is not None  # the gate was just fitted
     config.gate_threshold = fit_gate_threshold(val.gate_scores, ACCEPTED)
     config.temperature = fit_temperature(val.logits, val.labels)
     probabilities = softmax(val.logits / config.temperature)

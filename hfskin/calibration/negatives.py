@@ -35,7 +35,10 @@ def negatives(seed: int = 0) -> dict[str, list[Image.Image]]:
 
 def shipped_pictures(package: str) -> list[Image.Image]:
     """Every picture that an installed package ships, whole and as its four quarters."""
-    folder = Path(find_spec(package).origin).parent / SHIPPED[package]
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent / SHIPPED[package]
     views = []
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".jpg", ".jpeg", ".png")):
         with Image.open(path) as image:

@@ -104,7 +104,7 @@ def _meter(share: float, threshold: float | None) -> str:
 
 
 def _classes(prediction: Prediction) -> str:
-    ranked = sorted(prediction.probabilities, key=prediction.probabilities.get, reverse=True)
+    ranked = sorted(prediction.probabilities, key=prediction.probabilities.__getitem__, reverse=True)
     first = ranked[0]
     top = text.MOST_LIKELY.format(name=DIAGNOSES[first], share=percent(prediction.probabilities[first]))
     rows = [_bar(DIAGNOSES[code], prediction.probabilities[code]) for code in ranked]

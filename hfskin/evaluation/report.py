@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -31,6 +32,9 @@ from .metrics import roc_curves, summarise
 from .robustness import summarise_robustness
 from .sets import summarise_sets
 from .subgroups import summarise_subgroups
+
+if TYPE_CHECKING:
+    from ..inference.pipeline import SkinLesionPipeline
 
 SCHEMA_VERSION = 1
 
@@ -150,10 +154,8 @@ def _gate(pipeline: LesionPipeline, predictions: Predictions, bootstrap: LesionB
     return {"components": pipeline.config.gate_components, **summary}
 
 
-def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> LesionPipeline:
+def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> "SkinLesionPipeline":
     """By torch, which alone can draw Grad-CAM."""
-    if not isinstance(pipeline, OnnxPipeline):
-        return pipeline
     if str(model).endswith(".onnx"):
         raise ValueError("with masks, Grad-CAM is measured, which an ONNX file cannot do; give its checkpoint folder")
     return load(pipeline.folder, backend="torch")

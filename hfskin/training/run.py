@@ -113,7 +113,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
     if trainer.is_world_process_zero():
         with save_errors(output):
             write_split(table, output)
-    if patience_is_spent(checkpoint, recipe.early_stopping):
+    if checkpoint is not None and patience_is_spent(checkpoint, recipe.early_stopping):
         trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE_FILE))
     else:
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -138,6 +138,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
 
 def _processor_and_model(config: TrainConfig) -> tuple[HfskinImageProcessor, HfskinForImageClassification]:
     if config.start is None:
+        assert config.backbone is not None  # see TrainConfig
         given = config.backbone, config.weights, config.image_size
         return create_processor(*given), create_model(config.recipe, *given)
     model = continued_model(config.recipe, config.start)

@@ -52,7 +52,6 @@ class Stage:
     eased_from: float = 0.375  # share of the stage from which it goes from one to the other
     window_dropout: float = 0.0  # see PatchGrid
 
-
     def strength_at(self, progress: float) -> float:
         """Of the augmentation, after this share of the stage."""
         eased = max(0.0, progress - self.eased_from) / (1 - self.eased_from)
