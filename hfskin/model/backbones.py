@@ -262,7 +262,8 @@ def _create_patch_grid(
     spec: Backbone, cut: str, drop_path_rate: float, weights: str | None, image_size: tuple[int, ...] | None
 ) -> PatchGrid:
     assert spec.blocks is not None
-    model = PatchGrid(spec.timm_id, spec.blocks[cut], image_size or (spec.input_size,) * 2, drop_path_rate)
+    height, width = image_size or (spec.input_size, spec.input_size)
+    model = PatchGrid(spec.timm_id, spec.blocks[cut], (height, width), drop_path_rate)
     if weights == "timm":
         state = timm.create_model(f"{spec.timm_id}.{spec.pretrained_tag}", num_classes=0, pretrained=True).state_dict()
         model.load_timm(state)
