@@ -23,7 +23,7 @@ def section(name: str) -> str:
     """A name with its signature and docstring, or its value."""
     thing = getattr(hfskin, name)
     if not callable(thing):
-        return f"## {name}\n\n```python\n{thing!r}\n```"
+        return f"## {name}\n\n```text\n{thing!r}\n```"
     text = f"## {name}\n\n{_signature(name, thing)}{_doc(thing)}"
     if name in CALLED:
         text += f"\n\n### A call\n\n{_doc(thing.__call__)}"
@@ -34,7 +34,7 @@ def _signature(name: str, thing) -> str:
     if inspect.isclass(thing) and not hasattr(thing, "__dataclass_fields__"):
         return ""
     try:
-        return f"```python\n{name}{inspect.signature(thing)}\n```\n\n"
+        return f"```text\n{name}{inspect.signature(thing)}\n```\n\n"
     except ValueError:
         return ""
 

@@ -22,6 +22,8 @@ from hfskin.inference.batch.predictions import predict_table
 from hfskin.model.image_reading import read_image
 from hfskin.model.preprocessing import Preprocessing
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def changed(tmp_path):

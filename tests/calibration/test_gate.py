@@ -15,6 +15,8 @@ from hfskin.model.gate import FeatureGate
 from hfskin.model.image_reading import read_image
 from hfskin.model.labels import CLASSES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def features():

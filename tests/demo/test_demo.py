@@ -31,6 +31,8 @@ from hfskin.demo.upload_folder import UploadFolder
 from hfskin.inference.batch.items import Row
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pipeline(page_checkpoint):

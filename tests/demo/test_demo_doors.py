@@ -27,6 +27,8 @@ from hfskin.demo.example_lesions import FOLDER
 from hfskin.demo.ui import build_page, launch_options
 from hfskin.demo.upload_folder import NotUploadedError, UploadFolder
 
+pytestmark = pytest.mark.slow
+
 LESION = LESIONS[0].read_bytes()
 META = {"_type": "gradio.FileData"}
 

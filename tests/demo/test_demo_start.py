@@ -13,6 +13,8 @@ from demo_fixtures import LESIONS, ROOT, free_port, wait_for
 from hfskin.demo import text, upload_folder
 from hfskin.demo.upload_folder import UploadFolder
 
+pytestmark = pytest.mark.slow
+
 APP, DEMO = ["app.py"], ["-m", "hfskin.cli", "demo"]
 
 

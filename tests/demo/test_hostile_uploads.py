@@ -18,6 +18,8 @@ from hfskin.inference.backend import load
 from hfskin.inference.batch.items import MetadataTableError, predict_items
 from hfskin.model.image_reading import ImageError, read_image
 
+pytestmark = pytest.mark.slow
+
 LESIONS = sorted((DATA / "images").glob("*.jpg"))
 
 

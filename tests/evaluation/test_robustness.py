@@ -7,6 +7,8 @@ from hfskin.evaluation.report import evaluate
 from hfskin.evaluation.robustness import TRANSFORMS, predict_copies, summarise_robustness
 from hfskin.inference.batch.predictions import predict_table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def few(table):

@@ -23,6 +23,8 @@ from scripts.folds.report import FOLDS, describe_training, fold_split, predict_f
 from scripts.published.stages import Stages, train_in_stages
 from scripts.runner import TimeLimit
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def many(table) -> pd.DataFrame:

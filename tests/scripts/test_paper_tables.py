@@ -19,6 +19,8 @@ from scripts.paper.numbers import TABLE4, TABLE5, TABLE6, TABLE7, TABLE8, TABLE9
 from scripts.paper.tables import NOT_RUN, load_runs, load_timing, loss_weights, render
 from scripts.runner import TimeLimit, run_jobs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def script():

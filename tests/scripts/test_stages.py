@@ -16,6 +16,8 @@ from hfskin.training.run import train
 from scripts.published.stages import Stages, train_in_stages
 from scripts.runner import TimeLimit
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def split(table) -> pd.DataFrame:
