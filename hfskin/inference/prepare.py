@@ -50,7 +50,8 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     """
     Args:
         image: a path, bytes, PIL image or uint8 array; what `read_image` made of it; or what was prepared already.
-        patient: not looked at where the image was prepared already.
+        patient: not looked at where the image was prepared already. A DICOM file's age and sex count where they are not
+            given.
         uses_metadata: whether the network reads age, sex and site.
 
     Raises:
@@ -62,8 +63,9 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
         if image.preprocessing != preprocessing:
             raise ValueError("this picture was prepared for another checkpoint; prepare it with this one's pipeline")
         return image
+    picture, notes, known = image if isinstance(image, ReadImage) else read_image(image)
+    patient = _filled_in(patient, known)
     metadata = encode_metadata(*patient)
-    picture, notes = image if isinstance(image, ReadImage) else read_image(image)
     grey = small_grey(picture)
     blurred = is_blurred(grey)
     notes = [*notes, *_patient_notes(patient, uses_metadata), *_size_notes(picture, preprocessing)]
@@ -73,6 +75,13 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
         notes.append("hairs or a ruler seem to cross the picture: they may hide details")
     crop = preprocessing.crop_box(picture)
     return Prepared(preprocessing(picture), metadata, crop, tuple(notes), blurred, patient, preprocessing)
+
+
+def _filled_in(patient: Patient, known: tuple[float | None, str | None]) -> Patient:
+    """What is given of a patient, else what the file knows of age and sex."""
+    age, sex, site = patient
+    missing = missing_fields(*patient)
+    return known[0] if "age" in missing else age, known[1] if "sex" in missing else sex, site
 
 
 def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
