@@ -68,6 +68,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
     fit_gate(model, *gate_features(pipeline, parts["train"], exposure or Exposure()))
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
     val = predict_as_elsewhere(pipeline, parts["val"])
+    assert val.gate_scores is not None  # the gate was just fitted
     config.gate_threshold = fit_gate_threshold(val.gate_scores)
     config.unusual_threshold = fit_unusual_threshold(val.gate_scores, val.logits.argmax(axis=1) != val.labels)
     config.temperature = fit_temperature(val.logits, val.labels)
@@ -102,6 +103,8 @@ def gate_features(
         torch.manual_seed(0)  # the same gate each time
         views = lesion_views(table, exposure), other_views(exposure)
         lesions, others = (predict_pictures(pipeline, pictures).features for pictures in views)
+    assert lesions is not None  # torch gives features
+    assert others is not None
     return lesions, others
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -32,6 +33,9 @@ from .metrics import roc_curves, summarise
 from .robustness import summarise_robustness
 from .sets import summarise_sets
 from .subgroups import summarise_subgroups
+
+if TYPE_CHECKING:
+    from ..inference.pipeline import SkinLesionPipeline
 
 SCHEMA_VERSION = 1
 
@@ -146,10 +150,8 @@ def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> di
     }
 
 
-def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> LesionPipeline:
+def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> "SkinLesionPipeline":
     """By torch, which alone can draw Grad-CAM."""
-    if not isinstance(pipeline, OnnxPipeline):
-        return pipeline
     if str(model).endswith(".onnx"):
         raise ValueError("with masks, Grad-CAM is measured, which an ONNX file cannot do; give its checkpoint folder")
     return load(pipeline.folder, backend="torch")

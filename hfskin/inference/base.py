@@ -55,11 +55,11 @@ class LesionPipeline:
         takes all of them."""
         return None
 
-    def __call__(self, images, age=None, sex=None, localization=None, **kwargs) -> Prediction | list[Prediction]:
-        """
+    def __call__(self, images, age=None, sex=None, localization=None, **kwargs) -> Any:
+        """A [`Prediction`]; a list of them where `images` is a list.
+
         Args:
-            images: a path, bytes, PIL image, uint8 array or what `prepare` made, or a list of them; a list gives a
-                list.
+            images: a path, bytes, PIL image, uint8 array or what `prepare` made, or a list of them.
             age: years; None or NaN where it is unknown. With a list of images: one value for all, or a list.
             sex: one of `SEXES` or a common synonym; likewise.
             localization: one of `SITES` or a common synonym; likewise.

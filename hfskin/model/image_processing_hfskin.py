@@ -46,12 +46,10 @@ class HfskinImageProcessor(PilBackend):
         """What happens to an upright RGB picture, in a form that needs no transformers.
 
         Raises:
-            ValueError: `do_resize` is off, or `size` is no height and width: the network has one size.
+            ValueError: see [`Preprocessing.from_settings`].
         """
-        if not self.do_resize:
-            raise ValueError("do_resize is off, and the network reads one size: switch it on to answer pictures")
         return Preprocessing.from_settings(
-            _height_and_width(self.size),
+            self.size,
             self.resample,
             self.rescale_factor,
             self.image_mean,
@@ -59,6 +57,7 @@ class HfskinImageProcessor(PilBackend):
             self.do_rescale,
             self.do_normalize,
             self.colour_reference,
+            self.do_resize,
         )
 
     def crop_box(self, image: Image.Image) -> CropBox:
@@ -106,9 +105,7 @@ class HfskinImageProcessor(PilBackend):
         picture = read_image(image).image
         if do_resize:
             resample = torch_pil_interpolation_mapping.get(resample, resample)
-            unscaled = Preprocessing.from_settings(
-                _height_and_width(size), resample, 1, (0.0,), (1.0,), colour_reference=colour_reference
-            )
+            unscaled = Preprocessing.from_settings(size, resample, 1, (0.0,), (1.0,), colour_reference=colour_reference)
             pixels = unscaled.resize(picture)
         else:
             pixels = np.moveaxis(np.asarray(picture), -1, 0)
@@ -130,9 +127,3 @@ class HfskinImageProcessor(PilBackend):
         if data_format == ChannelDimension.LAST:
             result["pixel_values"] = [np.moveaxis(pixels, 0, -1) for pixels in result["pixel_values"]]
         return BatchFeature(data=dict(result), tensor_type=return_tensors)
-
-
-def _height_and_width(size):
-    if not (size["height"] and size["width"]):
-        raise ValueError(f"size is {dict(size)}, and the network reads one size: give a height and a width")
-    return size

@@ -8,6 +8,8 @@ from hfskin.evaluation.report import evaluate
 from hfskin.evaluation.robustness import predict_copies, summarise_robustness
 from hfskin.inference.batch.predictions import predict_table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def few(table):
