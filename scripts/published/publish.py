@@ -1,6 +1,6 @@
 """Make a trained checkpoint the embedded one: calibrate, store in half precision, export, evaluate, write the card.
 
-    python -m scripts.published.publish runs/published/model --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
+    python -m scripts.published.publish runs/model --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
         --masks ../shared/ham10000/HAM10000_segmentations_lesion_tschandl --lesions-elsewhere ../shared/isic2020 \\
         --negatives ../shared/negatives/photos
 """
