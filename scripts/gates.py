@@ -27,10 +27,10 @@ from hfskin.calibration.calibrate import gate_features
 from hfskin.calibration.exposure import Exposure, fitting_half, read_exposure
 from hfskin.calibration.gate import fitted_gate
 from hfskin.data.ham10000 import load_ham10000
+from hfskin.data.robustness import TRANSFORMS
 from hfskin.data.splits import make_split
 from hfskin.evaluation.gate import measure_gate, other_things, summarise_unusual
 from hfskin.evaluation.metrics import weighted_auc
-from hfskin.evaluation.robustness import TRANSFORMS
 from hfskin.inference.batch.predictions import Outputs, predict_pictures, predict_table
 from hfskin.inference.decisions import is_suspicious, softmax
 from hfskin.model.gate import roots

@@ -26,6 +26,7 @@ from ..inference.onnx import OnnxPipeline
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap
 from .calibration import summarise_calibration, summarise_malignancy
+from .elsewhere import measure_elsewhere
 from .gate import measure_gate
 from .localisation import summarise_localisation
 from .metrics import roc_curves, summarise
@@ -72,8 +73,9 @@ def evaluate(
         where the data cannot give it. Keys: schema_version; measured, the digests of weights and
         calibration; model; data; results with "with_metadata" (what the table
         knows of the patients) and "without_metadata" (nothing known), each with metrics, calibration, conformal,
-        malignancy and roc; gate (None without one); subgroups (with metadata); shifts and localisation (with metadata;
-        None where they were not asked for); environment.
+        malignancy and roc; gate (None without one); elsewhere (None without lesions whose diagnoses are known);
+        subgroups (with metadata); shifts and localisation (with metadata; None where they were not asked for);
+        environment.
 
     Raises:
         ValueError: the part has no rows, masks are given without what Grad-CAM needs, or copies without `robustness`.
@@ -105,6 +107,7 @@ def evaluate(
             "without_metadata": _results(unknown, config, bootstrap),
         },
         "gate": measure_gate(pipeline, known, exposure or Exposure()),
+        "elsewhere": measure_elsewhere(pipeline, (exposure or Exposure()).lesions),
         "subgroups": summarise_subgroups(rows, known.labels, known.probabilities, config.malignant_threshold),
         "shifts": summarise_robustness(pipeline, rows, copies) if robustness else None,
         "localisation": summarise_localisation(_with_gradients(pipeline, model), rows, masks) if masks else None,

@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     raise OnnxError(NEEDS_EXTRA) from error
 
-OUTPUTS = ("logits", "attentions", "in_distribution_score")
+OUTPUTS = ("logits", "logits_without_age", "attentions", "in_distribution_score")
 TOLERANCE = 1e-4  # of the logits, between torch and ONNX Runtime
 _PRECISIONS = {"F16": ir.DataType.FLOAT16, "BF16": ir.DataType.BFLOAT16, "F32": ir.DataType.FLOAT}
 
