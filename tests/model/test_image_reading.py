@@ -137,6 +137,6 @@ def test_each_bad_file_gets_a_message_that_names_it(tmp_path, lesion):
     with pytest.raises(ImageError, match="cannot be opened"):
         read_image(tmp_path)
     with pytest.raises(ImageError, match="float64 array"):
-        read_image(np.zeros((50, 50, 3)))
+        read_image(np.full((50, 50, 3), -1.0))
     with pytest.raises(ImageError, match="a dict is not a path"):
         read_image({})
