@@ -70,6 +70,17 @@ def test_another_lamp_changes_nothing_where_colours_are_balanced(lesion_path):
     assert np.array_equal(processor.process_image(lesion_path), processor.preprocessing.resize(Image.open(lesion_path)))
 
 
+def test_half_the_strength_goes_half_the_way(lesion_path):
+    picture = Image.open(lesion_path).convert("RGB")
+    none, half, whole = (
+        HfskinImageProcessor(colour_reference=[0.7, 0.5, 0.5], colour_strength=strength).preprocessing.resize(picture)
+        for strength in (0.0, 0.5, 1.0)
+    )
+    assert np.array_equal(none, HfskinImageProcessor().preprocessing.resize(picture))
+    ratios = [pixels.mean(axis=(1, 2)) / none.mean(axis=(1, 2)) for pixels in (half, whole)]
+    assert ratios[0] ** 2 == pytest.approx(ratios[1], rel=0.02)
+
+
 def test_a_black_picture_stays_black_where_colours_are_balanced():
     processor = HfskinImageProcessor(colour_reference=[0.7, 0.55, 0.55])
     assert processor.process_image(Image.new("RGB", (200, 150))).max() == 0
