@@ -6,12 +6,11 @@ import numpy as np
 from PIL import Image
 
 from ..model.image_reading import ReadImage, read_image
-from ..model.metadata import encode_metadata, missing_fields, parse_age
+from ..model.metadata import UNKNOWN_PATIENT, Patient, age_note, encode_metadata, missing_fields, parse_age
 from ..model.preprocessing import CropBox, Preprocessing
 from .quality import has_lines, is_blurred, small_grey
 
-Patient = tuple[object, object, object]  # age, sex, localization, as given
-UNKNOWN_PATIENT: Patient = (None, None, None)
+__all__ = ["UNKNOWN_PATIENT", "YOUNG", "YOUNG_NOTE", "Patient", "Prepared", "prepare"]
 
 # With the age, models of HAM10000 miss more of the malignant lesions of the young, since few of them have one; from
 # the picture alone they hardly do (docs/cross_validation.md).
@@ -66,7 +65,7 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
 
 
 def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
-    notes = []
+    notes = [note] if (note := age_note(patient[0])) else []
     if unknown := missing_fields(*patient):
         notes.append(f"{', '.join(unknown)} unknown: the answer rests more on the picture alone")
     if uses_metadata and (age := parse_age(patient[0])) is not None and age < YOUNG:

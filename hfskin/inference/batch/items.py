@@ -1,33 +1,21 @@
 """Many pictures: decode, preprocess and predict, overlapped; one bad file does not stop the rest."""
 
-import csv
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 from ...model.image_reading import ImageError
-from ...model.metadata import MetadataError
+from ...model.metadata import understood
 from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
-# The names of HAM10000 and of the ISIC archive.
-_COLUMNS = {
-    "image": ("image_id", "image", "isic_id", "file", "filename"),
-    "age": ("age", "age_approx"),
-    "sex": ("sex",),
-    "localization": ("localization", "anatom_site_general", "anatom_site", "site"),
-}
-
-
-class MetadataTableError(ValueError):
-    """A metadata table that cannot be used; the message names the file and what to do."""
 
 
 @dataclass(frozen=True)
@@ -71,48 +59,6 @@ def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
             raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(IMAGE_SUFFIXES)})")
         found.extend((_printable(Path(file).relative_to(path).as_posix()), file) for file in below)
     return found
-
-
-def read_patients(path: Path) -> dict[str, Patient]:
-    """Age, sex and site by image id from a CSV with HAM10000's or the ISIC archive's column names.
-
-    Raises:
-        MetadataTableError: not readable as UTF-8 CSV, no image column, none of the three fields, or an id twice.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return _patients(csv.reader(file), path.name)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise MetadataTableError(f"{path.name}: not a readable CSV ({error}); save it as UTF-8") from None
-
-
-def _patients(rows: Iterator[list[str]], name: str) -> dict[str, Patient]:
-    header = [title.strip().lower() for title in next(rows, [])]
-    column = {field: next((header.index(n) for n in names if n in header), None) for field, names in _COLUMNS.items()}
-    if column["image"] is None:
-        raise MetadataTableError(f"{name}: no column named {' or '.join(_COLUMNS['image'])}; commas separate columns")
-    if all(column[field] is None for field in ("age", "sex", "localization")):
-        raise MetadataTableError(f"{name}: has none of the columns age, sex, localization")
-    patients: dict[str, Patient] = {}
-    for row in filter(None, rows):
-        image, age, sex, site = (row[i] if i is not None and i < len(row) else None for i in column.values())
-        key = Path(image or "").stem
-        if key in patients:
-            raise MetadataTableError(f"{name}: image {key[:100]!r} stands twice; keep one row an image")
-        patients[key] = age, sex, site
-    return patients
-
-
-def unmatched(pictures: Iterable[tuple[str, str]], patients: dict[str, Patient]) -> list[str]:
-    """What of pictures and patients lies without the other, in a line each; none where all fit."""
-    stems = {Path(path).stem for _, path in pictures}
-    alone, unseen = sorted(stems - patients.keys()), sorted(patients.keys() - stems)
-    notes = []
-    if alone:
-        notes.append(f"{len(alone)} pictures have no row, such as {alone[0]}: looked at without age, sex and site")
-    if unseen:
-        notes.append(f"{len(unseen)} rows have no picture, such as {unseen[0]}: left out")
-    return notes
 
 
 def predict_items(
@@ -183,8 +129,10 @@ def _cancelled(waiting: deque) -> Iterator[None]:
 
 def _prepare(pipeline: LesionPipeline, item: Item) -> Prepared | str:
     try:
-        return pipeline.prepare(item.image, *item.patient)
-    except (ImageError, MetadataError) as error:
+        patient, notes = understood(*item.patient)
+        prepared = pipeline.prepare(item.image, *patient)
+        return replace(prepared, warnings=(*notes, *prepared.warnings)) if notes else prepared
+    except ImageError as error:
         message = str(error)
         return _printable(message if message.startswith(f"{item.name}:") else f"{item.name}: {message}")
 
