@@ -48,6 +48,21 @@ def load_checkpoint(folder: Path, source: str) -> tuple[HfskinForImageClassifica
     return network.eval(), processor
 
 
+def uncalibrated_config(folder: Path) -> HfskinConfig:
+    """A checkpoint's configuration without what calibration had set: its model then has no gate."""
+    config = HfskinConfig.from_pretrained(folder)
+    config.temperature, config.gate_components = 1.0, 0
+    for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
+                 "gate_threshold"):  # fmt: skip
+        setattr(config, name, None)
+    return config
+
+
+def uncalibrated_model(folder: Path) -> HfskinForImageClassification:
+    """A checkpoint's networks in float32, without what calibration had set."""
+    return HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
+
+
 def _read_config(path: Path) -> HfskinConfig:
     values = read_settings(path)
     if (found := values.get("model_type")) != HfskinConfig.model_type:

@@ -2,7 +2,8 @@
 
 import gradio as gr
 
-from ..inference.batch.items import MetadataTableError, Row
+from ..data.tables import MetadataTableError
+from ..inference.batch.items import Row
 from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError
 from ..model.labels import DIAGNOSES, SEXES, SITES
@@ -32,7 +33,9 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
         if image is None:
             raise gr.Error("image: is missing", print_exception=False)
         try:
-            return as_json(checkpoints.run(checkpoints.get().pipeline, image, age, sex, localization))
+            pipeline = checkpoints.get().pipeline
+            prepared = pipeline.prepare(image, age, sex, localization)  # here, since the model's thread reads no file
+            return as_json(checkpoints.run(pipeline, prepared))
         except (ImageError, MetadataError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from ..checkpoints.hub import HubError
-from ..inference.batch.items import MetadataTableError
+from ..data.tables import MetadataTableError
 from . import text
 from .answer import failure_html
 from .batch import look_at_all, rows_html

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .pipeline import SkinLesionPipeline
 
 BACKENDS = ("auto", "onnx", "torch")
-HUB_ARGUMENTS = ("token", "cache_dir", "local_files_only", "force_download")
+HUB_ARGUMENTS = ("token", "cache_dir", "local_files_only", "force_download", "endpoint")
 
 logger = logging.getLogger("hfskin")
 
@@ -49,7 +49,7 @@ def load(
         revision: branch, tag or commit of a Hub repository.
         device: for torch, as in transformers; default the GPU if there is one.
         threads: default OMP_NUM_THREADS, else one for each core; torch takes it for the thread that calls this.
-        hub_arguments: token, cache_dir, local_files_only or force_download of huggingface_hub.
+        hub_arguments: token, cache_dir, local_files_only, force_download or endpoint of huggingface_hub.
 
     Raises:
         HubError: no such folder or repository, or it is incomplete, or the Hub does not answer.

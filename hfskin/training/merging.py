@@ -1,6 +1,5 @@
 """One checkpoint of several: the mean of their weights, or an ensemble that answers together."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,14 +7,13 @@ import torch
 from safetensors.torch import load_model
 from transformers.utils import SAFE_WEIGHTS_NAME
 
-from ..checkpoints.history import keep_split
-from ..checkpoints.layout import TRAINING_FILE
-from ..checkpoints.save import write_whole
+from ..checkpoints.history import keep_split, read_training, write_training
+from ..checkpoints.load import uncalibrated_model
+from ..checkpoints.save import save_checkpoint
 from ..model.configuration_hfskin import ARCHITECTURE
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import Partner
 from .resume import last_complete_checkpoint
-from .run import uncalibrated_model
 from .trainer import EMA_FILE
 
 
@@ -52,14 +50,17 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
             )
     mean = {k: torch.stack([s[k].double() for s in (first, *others)]).mean(dim=0).to(v.dtype) for k, v in first.items()}
     models[0].load_state_dict(mean)
-    models[0].save_pretrained(output)
-    HfskinImageProcessor.from_pretrained(folders[0]).save_pretrained(output)
-    facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
+    facts, *of_others = map(read_training, folders)
     del facts["best"], facts["history"]
     facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in of_others]
-    write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
-    keep_split(folders[0], output)
+    _save(output, models[0], HfskinImageProcessor.from_pretrained(folders[0]), facts, folders[0])
     return output
+
+
+def _save(output: Path, model, processor: HfskinImageProcessor, facts: dict, origin: Path) -> None:
+    save_checkpoint(output, model, processor)
+    write_training(output, facts)
+    keep_split(origin, output)
 
 
 def _weights_of(checkpoint: Path) -> Path:
@@ -68,7 +69,7 @@ def _weights_of(checkpoint: Path) -> Path:
     return average if average.is_file() else checkpoint / SAFE_WEIGHTS_NAME
 
 
-def join_checkpoints(folders: Sequence[Path], output: Path, weights: Sequence[float] | None = None) -> Path:
+def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequence[float] | None = None) -> Path:
     """Several checkpoints as one model that answers with the mean of their logits (Lakshminarayanan et al. 2017).
 
     Networks of different backbones err differently, so together they answer better than each, and in the time of all.
@@ -77,14 +78,15 @@ def join_checkpoints(folders: Sequence[Path], output: Path, weights: Sequence[fl
 
     Args:
         folders: trained on the same split, or what one of them was tested on another has seen. The first one's image
-            size is what pictures are prepared for, and the others' are made from it, so it should be the largest.
+            size is what pictures are prepared for, and the others' are made from it, so it should be the largest. Of
+            an ensemble all networks join.
         weights: of the folders in the mean, positive; equal if left out. They become part of the classifiers.
 
     Returns:
         `output`, with the first checkpoint's processor, and its training.json with the others' under "partners".
 
     Raises:
-        ValueError: fewer than two checkpoints, as many weights as there are not checkpoints, or an ensemble among them.
+        ValueError: fewer than two checkpoints, or as many weights as there are not checkpoints.
         OSError: a folder lacks the model, the processor or training.json.
     """
     if len(folders) < 2:
@@ -92,29 +94,44 @@ def join_checkpoints(folders: Sequence[Path], output: Path, weights: Sequence[fl
     weights = [1.0] * len(folders) if weights is None else weights
     if len(weights) != len(folders) or min(weights) <= 0:
         raise ValueError(f"{len(folders)} checkpoints need as many weights above 0, not {list(weights)}")
-    models = [uncalibrated_model(folder) for folder in folders]
-    for model, weight in zip(models, weights, strict=True):
-        for parameter in model.classifier.parameters():
-            parameter.data *= weight * len(weights) / sum(weights)
     processors = [HfskinImageProcessor.from_pretrained(folder) for folder in folders]
-    first, *others = models
-    for folder, model in zip(folders, models, strict=True):
-        if model.config.partners:
-            raise ValueError(f"{folder} is an ensemble already; give the checkpoints that it was made of")
-    for model, processor in zip(others, processors[1:], strict=True):
-        partner = Partner(model.config)
-        partner.network = model
-        scale, shift = _renormalisation(processors[0], processor)
-        partner.scale.copy_(scale), partner.shift.copy_(shift)
-        first.partners.append(partner)
-        first.config.partners.append({name: getattr(model.config, name) for name in ARCHITECTURE})
-    first.save_pretrained(output)
-    processors[0].save_pretrained(output)
-    facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
-    facts["partners"] = [{key: run[key] for key in run if key != "history"} for run in of_others]
-    write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
-    keep_split(folders[0], output)
+    members = [
+        _members(folder, processors[0], processor) for folder, processor in zip(folders, processors, strict=True)
+    ]
+    networks = sum(map(len, members))
+    for weight, of_folder in zip(weights, members, strict=True):
+        share = weight / sum(weights) / len(of_folder)
+        for partner in of_folder:
+            for parameter in partner.network.classifier.parameters():
+                parameter.data *= share * networks  # the model's mean gives every network 1 / networks
+    (first, *others) = [partner for of_folder in members for partner in of_folder]
+    model = first.network
+    model.partners = torch.nn.ModuleList(others)
+    model.config.partners = [
+        {name: getattr(partner.network.config, name) for name in ARCHITECTURE} for partner in others
+    ]
+    facts, *of_others = map(read_training, folders)
+    told = [one for run in of_others for one in (run, *run.get("partners", ()))]
+    facts["partners"] = [
+        *facts.get("partners", ()),
+        *({key: run[key] for key in run if key not in ("history", "partners")} for run in told),
+    ]
+    _save(output, model, processors[0], facts, folders[0])
     return output
+
+
+def _members(folder: Path, given: HfskinImageProcessor, own: HfskinImageProcessor) -> list[Partner]:
+    """The networks of a checkpoint, each with the way from the pixels of `given` to its own."""
+    model = uncalibrated_model(folder)
+    own_partners, model.partners, model.config.partners = list(model.partners), torch.nn.ModuleList(), []
+    main = Partner(model.config)
+    main.network = model
+    scale, shift = _renormalisation(given, own)
+    main.scale.copy_(scale), main.shift.copy_(shift)
+    for partner in own_partners:
+        partner.shift.copy_(shift * partner.scale + partner.shift)
+        partner.scale.mul_(scale)
+    return [main, *own_partners]
 
 
 def _renormalisation(given: HfskinImageProcessor, wanted: HfskinImageProcessor) -> tuple[torch.Tensor, torch.Tensor]:

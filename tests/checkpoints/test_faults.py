@@ -16,6 +16,7 @@ import hfskin
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
 from hfskin.checkpoints.save import write_whole
 from hfskin.cli import app
+from hfskin.training.config import TrainConfig
 from hfskin.training.recipes import PAPER
 from hfskin.training.resume import SaveError, last_complete_checkpoint
 from hfskin.training.run import train
@@ -94,15 +95,15 @@ def test_predict_onto_a_small_or_read_only_disk(mount, message, folder, tiny_che
 def test_training_onto_a_disk_that_fills_up_goes_on_later(table, tmp_path):
     rows = table.assign(split=["train" if i % 4 else "val" for i in range(len(table))])
     run, args = tmp_path / "run", ("mobilenet_v3_small", None, (64, 64))
-    train(rows, tmp_path / "whole", RECIPE, *args)
+    train(rows, tmp_path / "whole", TrainConfig(RECIPE, *args))
     shutil.copytree(tmp_path / "whole", run)
     shutil.rmtree(run / "trainer" / "checkpoint-6")  # as after the first epoch
     good = (run / "model.safetensors").read_bytes()
     with largest_file(1_500_000), pytest.raises(SaveError, match="the same command goes on"):
-        train(rows, run, RECIPE, *args)
+        train(rows, run, TrainConfig(RECIPE, *args))
     assert (run / "model.safetensors").read_bytes() == good
     assert hfskin.load(run)(rows["path"][0]).label in hfskin.CLASSES
-    train(rows, run, RECIPE, *args)
+    train(rows, run, TrainConfig(RECIPE, *args))
     last = Path("trainer", "checkpoint-6", "model.safetensors")
     assert (run / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
     damage_the_newest(run / "trainer")
@@ -168,8 +169,8 @@ def test_a_corrupt_metrics_json(text, tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"image_id,age\nA,1\nA,2\n", "image 'A' stands twice; keep one row an image"),
-        ("image_id,age,sex\nMuttermal \u00e4,1,male\n".encode("latin-1"), "not a readable CSV"),
+        (b"image_id,age\nA,1\nA,2\n", "image 'A' stands twice, and differs; keep one row"),
+        ("image_id,age,sex\nMuttermal \u00e4,1,male\n".encode("latin-1"), "not a readable table"),
         ("image_id,age\nA,1\n".encode("utf-16"), "save it as UTF-8"),
         (b"name,age\nA,1\n", "no column named image_id"),
         (b"image_id,colour\nA,1\n", "none of the columns age, sex, localization"),
@@ -195,7 +196,7 @@ def test_patients_without_pictures_and_pictures_without_patients(folder, tiny_ch
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0
     assert result.stderr.splitlines() == [
-        f"patients.csv: 1 pictures have no row, such as {table['image_id'][9]}: looked at without age, sex and site",
+        f"patients.csv: 1 pictures have no row, such as {table['path'][9].name}: looked at without age, sex and site",
         "patients.csv: 2 rows have no picture, such as ISIC_8: left out",
     ]
 
@@ -207,7 +208,7 @@ def train_command(data: Path, output: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"image_id,dx\nA,nv\nA,nv\n", "image 'A' stands 2 times; keep one row an image"),
+        (b"image_id,dx\nA,nv\nA,mel\n", "image 'A' stands twice, and differs; keep one row an image"),
         ("image_id,dx\n\u00c4,nv\n".encode("latin-1"), "save it as UTF-8 CSV"),
         (b"image_id,age\nA,1\n", "column 'dx' is missing"),
         (b"image_id,dx\nA,nv\n", "none of the table's 1 pictures was found"),

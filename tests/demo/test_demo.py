@@ -21,6 +21,7 @@ from mcp.client.streamable_http import streamablehttp_client
 
 import hfskin
 from hfskin.checkpoints.hub import HubError
+from hfskin.data.patients import Patients
 from hfskin.demo import text, uploads
 from hfskin.demo.answer import answer_html, percent
 from hfskin.demo.batch import look_at_all, rows_html
@@ -215,7 +216,7 @@ def make_zip(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def open_upload(*paths: Path, patients=None) -> tuple[list, dict[str, str]]:
-    upload = uploads.Upload(list(paths), patients or {})
+    upload = uploads.Upload(list(paths), patients and Patients(patients.items()))
     items = list(upload.items())
     return items, {row.name: row.error for row in upload.refused}
 

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -21,14 +22,12 @@ from hfskin.inference.base import BATCH_SIZE
 from hfskin.inference.batch.formats import FORMATS
 from hfskin.inference.batch.items import (
     Item,
-    MetadataTableError,
     Row,
     find_pictures,
     predict_items,
-    read_patients,
-    unmatched,
 )
 from hfskin.inference.batch.row_file import OutputError, RowFile, read_records
+from hfskin.model.image_reading import ImageError, read_image
 
 LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
 READABLE = sorted(set(FORMATS) - {"table"})  # the formats that can be read back
@@ -215,23 +214,6 @@ def test_a_folder_that_is_left_early_leaves_no_thread(table):
     assert threading.active_count() == before
 
 
-def test_titles_of_columns_as_people_write_them(tmp_path):
-    table = tmp_path / "patients.csv"
-    table.write_text("Image_ID, Age ,SEX,anatom_site_general\na.jpg,40,f,torso\n")
-    assert read_patients(table) == {"a": ("40", "f", "torso")}
-    table.write_text("image_id;age;sex\na;40;f\n")
-    with pytest.raises(MetadataTableError, match="commas separate columns"):
-        read_patients(table)
-
-
-def test_pictures_and_patients_that_do_not_fit_are_named():
-    pictures = [("a.jpg", "x/a.jpg"), ("b.jpg", "x/b.jpg")]
-    assert unmatched(pictures, {"a": (), "b": ()}) == []
-    alone, unseen = unmatched(pictures, {"b": (), "c": (), "d": ()})
-    assert alone == "1 pictures have no row, such as a: looked at without age, sex and site"
-    assert unseen == "2 rows have no picture, such as c: left out"
-
-
 def test_the_page_on_scale_is_rendered_from_its_figures():
     script = throughput
     assert script.page(json.loads(script.RESULTS.read_text())) == script.PAGE.read_text()
@@ -247,3 +229,25 @@ def test_a_file_name_that_is_no_text_is_no_hindrance(tiny_checkpoint, tmp_path, 
     command = predict_command(folder, tiny_checkpoint, tmp_path / "out.csv", "--format", "csv")[3:]
     assert CliRunner().invoke(app, command).exit_code == 0
     assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("\ufffd.jpg,")
+
+
+def test_a_folder_that_cannot_be_read_has_a_row(lesion_path):
+    """Root may read everything, so that here it is nobody for a moment; nobody cannot enter pytest's own folders."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, closed = Path(name), Path(name) / "deep" / "closed"
+        closed.mkdir(parents=True)
+        (closed / "in.jpg").write_bytes(lesion_path.read_bytes())
+        (folder / "out.jpg").write_bytes(lesion_path.read_bytes())
+        folder.chmod(0o755), closed.chmod(0)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            found = find_pictures([folder])
+            assert [name for name, _ in found] == ["out.jpg", "deep/closed"]
+            with pytest.raises(ImageError, match=r"^closed: cannot be opened \(Permission denied\)$"):
+                read_image(found[1][1])
+        finally:
+            if root:
+                os.seteuid(0)
+            closed.chmod(0o755)

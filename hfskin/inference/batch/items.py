@@ -1,7 +1,7 @@
 """Many pictures: decode, preprocess and predict, overlapped; one bad file does not stop the rest."""
 
 import os
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
+from ...data.folders import files_below
 from ...model.image_reading import ImageError
 from ...model.metadata import understood
 from ..base import BATCH_SIZE, LesionPipeline
@@ -39,7 +40,8 @@ class Row:
 def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
     """Name and path of the files among `paths` and of the pictures below its folders, which are named relative to them.
 
-    Plain strings, since a million of them must be held.
+    Plain strings, since a million of them must be held. A folder that cannot be read stands among them, for it may hold
+    pictures: its row says why.
 
     Raises:
         FileNotFoundError: a folder without pictures. (A file that is missing is reported in its row.)
@@ -49,16 +51,30 @@ def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
         if not path.is_dir():
             found.append((_printable(path.name), str(path)))
             continue
-        below = sorted(
-            os.path.join(folder, file)
-            for folder, _, files in os.walk(path)
-            for file in files
-            if file.lower().endswith(IMAGE_SUFFIXES)
-        )
+        below = _look_below(path)
         if not below:
             raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(IMAGE_SUFFIXES)})")
-        found.extend((_printable(Path(file).relative_to(path).as_posix()), file) for file in below)
-    return found
+        for file in below:
+            start = path.parent if file == str(path) else path
+            found.append((_printable(Path(file).relative_to(start).as_posix()), file))
+    return _told_apart(found)
+
+
+def _look_below(path: Path) -> list[str]:
+    """The pictures below a folder, in order, and then what of its folders cannot be read."""
+    unreadable: list[str] = []
+    found = [file for file in files_below(path, unreadable) if file.lower().endswith(IMAGE_SUFFIXES)]
+    return sorted(found) + unreadable
+
+
+def _told_apart(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Names that several inputs have become their paths, as given."""
+    paths: dict[str, set[str]] = defaultdict(set)
+    for name, path in found:
+        paths[name].add(path)
+    if len(paths) == len(found):
+        return found
+    return [(name if len(paths[name]) == 1 else _printable(Path(path).as_posix()), path) for name, path in found]
 
 
 def predict_items(
