@@ -39,7 +39,7 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
         image_size=(96, 128),
         pooling="avg",
         metadata_hidden=16,
-        gate_components=8,
+        gate=True,
         temperature=1.5,
         malignant_threshold=0.3,
         malignant_sensitivity=0.95,

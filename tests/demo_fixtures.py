@@ -14,6 +14,8 @@ from paths import ROOT
 from PIL import Image, ImageDraw
 
 import hfskin
+from hfskin.calibration.gate import fit_gate, fit_gate_threshold
+from hfskin.calibration.negatives import synthetic_pictures
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
 
 LESIONS = sorted((ROOT / "tests" / "data" / "images").glob("*.jpg"))
@@ -38,15 +40,18 @@ def random_checkpoint(folder: Path) -> Path:
     """Random weights, every kind of calibration, and a gate that lets real lesions through."""
     torch.manual_seed(0)
     config = hfskin.HfskinConfig(
-        backbone="mobilenet_v3_small", image_size=(96, 128), pooling="avg", metadata_hidden=16, gate_components=8,
+        backbone="mobilenet_v3_small", image_size=(96, 128), pooling="avg", metadata_hidden=16, gate=True,
         malignant_threshold=0.3, malignant_sensitivity=0.95, conformal_threshold=0.12, conformal_coverage=0.9,
     )  # fmt: skip
     model = hfskin.HfskinForImageClassification(config).eval()
     processor = hfskin.HfskinImageProcessor(size={"height": 96, "width": 128})
     with torch.no_grad():
-        outputs = model(processor(LESIONS, return_tensors="pt")["pixel_values"])
-        model.gate.fit(outputs.features)
-        config.gate_threshold = 2 * model.gate(outputs.features).min().item()  # scores are negative
+        lesions, others = (
+            model(processor(pictures, return_tensors="pt")["pixel_values"]).features.numpy()
+            for pictures in (LESIONS, synthetic_pictures("text"))
+        )
+        fit_gate(model, lesions, others)
+        config.gate_threshold = fit_gate_threshold(model.gate(torch.from_numpy(lesions)).numpy())
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder

@@ -43,7 +43,7 @@ def test_metrics_measure_what_answers(changed, embedded, table, values):
     measured = predict_table(pipeline, rows).probabilities
     patients = [list(rows[field]) for field in ("age", "sex", "localization")]
     answers = pipeline(list(rows["path"]), *patients)
-    np.testing.assert_allclose(measured, [list(a.probabilities.values()) for a in answers], atol=1e-6)
+    np.testing.assert_allclose(measured, [list(a.scores.values()) for a in answers], atol=1e-6)
     before = predict_table(embedded, rows).probabilities
     assert np.abs(measured - before).max() > 0.1  # else the setting would have changed nothing
     trained_on = LesionDataset(rows, pipeline.image_processor, in_memory=True)[1]["pixel_values"]

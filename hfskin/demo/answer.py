@@ -22,9 +22,10 @@ def answer_html(
     effects: dict[str, dict[str, float]] | None = None,
 ) -> str:
     """The whole answer, with `metadata_effects` where there are any; for a refused picture only why and what to do."""
-    if prediction.label is None:
+    if prediction.status == "refused":
+        title = text.REFUSED.format(reason=prediction.warnings[0])
         parts = [
-            f'<div class="verdict refused"><h2>{escape(text.REFUSED)}</h2><p>{escape(text.REFUSED_WHY)}</p></div>',
+            f'<div class="verdict refused"><h2>{escape(title)}</h2><p>{escape(text.REFUSED_WHY)}</p></div>',
             _truth(example),
             _section(text.NEXT, f"<p>{escape(text.REFUSED_NEXT)}</p>"),
         ]

@@ -78,7 +78,7 @@ TOO_SLOW = "This request came too slowly. Send it again."
 NOT_A_FILE = "An upload holds files and nothing else, each under the name files."
 NO_ROOM = "There is no room for this upload at the moment. Try again later, or send fewer files."
 
-REFUSED = "No diagnosis: this does not look like a dermatoscopic picture of a skin lesion"
+REFUSED = "No diagnosis: {reason}"
 REFUSED_WHY = (
     "The checkpoint knows seven kinds of lesion, seen through a dermatoscope. For any other picture its numbers would "
     "mean nothing, so none are shown."
@@ -228,9 +228,10 @@ answer = client.predict(handle_file("lesion.jpg"), 55, "male", "back", api_name=
 answers = client.predict([handle_file("lesions.zip")], handle_file("patients.csv"), api_name="/predict_batch")
 ```
 
-An answer holds `label`, `probabilities` by class, `prediction_set`, `malignant_probability`, `suspicious`,
-`in_distribution`, `in_distribution_score`, `crop`, `warnings` and `names`, the plain names of the classes. Where
-`label` is null, the picture does not look like a lesion, and the numbers mean nothing. A batch is a list of answers,
+An answer holds `status`, `label`, `probabilities` by class, `prediction_set`, `malignant_probability`, `suspicious`,
+`in_distribution`, `in_distribution_score`, `crop`, `warnings` and `names`, the plain names of the classes. `status` is
+"answered", "unusual" (unlike the training pictures: trust it less) or "refused": the picture does not look like a
+lesion, there is no answer, and what the network said all the same stands under `raw`. A batch is a list of answers,
 each with `image`, its file's name; a file that cannot be read has `error` instead.
 
 `None` stands for an unknown age and for no CSV, `"unknown"` for an unknown sex or site. An installation with

@@ -30,6 +30,7 @@ from hfskin.demo.checkpoints import Checkpoints, split_revision
 from hfskin.demo.example_lesions import load_examples
 from hfskin.demo.upload_folder import UploadFolder
 from hfskin.inference.batch.items import Row
+from hfskin.inference.prediction import REFUSAL
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
 
 
@@ -105,8 +106,8 @@ def test_a_malignant_first_place_is_nothing_to_wait_on_whatever_the_threshold(pr
 
 
 def test_refusal_shows_no_diagnosis_and_no_number(prediction, thresholds):
-    html = answer_html(replace(prediction, label=None, in_distribution=False), thresholds, None, "")
-    assert text.REFUSED in html
+    html = answer_html(prediction.refused(REFUSAL), thresholds, None, "")
+    assert text.REFUSED.format(reason=REFUSAL) in html
     assert text.REFUSED_NEXT in html
     assert "%" not in html
     assert not any(name in html for name in DIAGNOSES.values())

@@ -17,6 +17,7 @@ import hfskin
 from hfskin.demo import text
 from hfskin.demo.answer import percent
 from hfskin.demo.example_lesions import load_examples
+from hfskin.inference.prediction import REFUSAL
 from hfskin.model.labels import DIAGNOSES
 
 pytestmark = pytest.mark.browser
@@ -115,7 +116,7 @@ def test_every_example_gets_an_answer_with_its_true_diagnosis(visit, pipeline):
         answer = wait_answer(page, truth)
         prediction = pipeline(example.path, example.age, example.sex, example.localization)
         if prediction.label is None:
-            assert text.REFUSED in answer
+            assert text.REFUSED.format(reason=prediction.warnings[0]) in answer
         else:
             share = percent(prediction.probabilities[prediction.label])
             assert text.MOST_LIKELY.format(name=DIAGNOSES[prediction.label], share=share) in answer
@@ -239,7 +240,7 @@ def test_what_is_no_lesion_gets_a_refusal_and_no_diagnosis(visit, keep, page_che
         pytest.skip("this checkpoint has no in-distribution gate")
     page = visit()
     upload(page, text_page)
-    answer = wait_answer(page, text.REFUSED)
+    answer = wait_answer(page, text.REFUSED.format(reason=REFUSAL))
     assert "%" not in answer
     assert not any(name in answer for name in DIAGNOSES.values())
     assert page.locator("#figure img").count() == 0
