@@ -1,5 +1,7 @@
 """What a checkpoint needs besides its weights, fitted and stored: temperature, thresholds, gate."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from ..inference.decisions import softmax
 from ..inference.machine import keep_freed_memory
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
+from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
 from .exposure import Exposure, lesion_views, other_views
 from .gate import fit_gate, fit_gate_threshold, fit_unusual_threshold
@@ -78,8 +81,18 @@ def gate_features(
     pipeline: SkinLesionPipeline, table: pd.DataFrame, exposure: Exposure
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a gate is fitted to: the features of lesions (N, F) and of other things (M, F)."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _alone(pipeline.model):
         torch.manual_seed(0)  # the same gate each time
         views = lesion_views(table, exposure), other_views(exposure)
         lesions, others = (predict_pictures(pipeline, pictures).features for pictures in views)
     return lesions, others
+
+
+@contextmanager
+def _alone(model: HfskinForImageClassification) -> Iterator[None]:
+    """Inside, the model answers without its partners: the features are its own."""
+    partners, model.partners = model.partners, torch.nn.ModuleList()
+    try:
+        yield
+    finally:
+        model.partners = partners

@@ -19,7 +19,7 @@ from ..data.transforms import training_transform
 from ..model.image_reading import read_image
 from .negatives import SYNTHETIC, quarters, shipped_paths, synthetic_pictures
 
-DRAWN = 2000  # training pictures that are seen as they are, as many changed, and at most as many copies
+DRAWN = 1500  # training pictures that are seen as they are, as many changed, and at most as many copies
 ALTERED = 2  # changed views of every picture of other things
 SIZE = 192, 256  # pixels: height and width of changed views
 ASPECT = 4 / 3  # a camera's

@@ -51,7 +51,7 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
             One object a picture: image (its name) and what /predict gives, or image and error.
         """
         try:
-            return [row_as_json(row) for row in look_at_all(checkpoints, "", files, metadata)]
+            return [row_as_json(row) for row in look_at_all(checkpoints, "", files, metadata).rows]
         except MetadataTableError as error:
             raise gr.Error(str(error), print_exception=False) from None
 

@@ -3,7 +3,7 @@
 import stat
 import zipfile
 import zlib
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -14,7 +14,7 @@ from ..data.patients import Patients, read_patients
 from ..data.tables import MetadataTableError
 from ..inference.batch.items import IMAGE_SUFFIXES, Item, Row
 from ..model.metadata import UNKNOWN_PATIENT
-from . import text
+from ..words import en as text
 
 MAX_FILE = 50 * 10**6  # bytes, of an uploaded file and of an unpacked picture
 # Of everything that is looked at together:
@@ -45,6 +45,7 @@ class Upload:
 
     def __init__(self, paths: list[Path], patients: Patients | None):
         self.refused: list[Row] = []
+        self._order: list[str] = []  # names as they were uploaded; what is refused later stands there twice
         self._found: list[tuple[str, Callable[[], bytes] | Path]] = []  # name, and file or what unpacks it
         self._left = {"directories": MAX_DIRECTORY, "unpacked": MAX_UNPACKED}
         self._archives = ExitStack()
@@ -67,12 +68,10 @@ class Upload:
     def items(self) -> Iterator[Item]:
         """One item a picture; a zip file's members are unpacked one at a time, in memory."""
         with self._archives:
-            met: Counter[str] = Counter()
             for (name, source), patient in zip(self._found, self._patients, strict=False):
-                met[name] += 1
                 image = source if isinstance(source, Path) else self._unpack(name, source)
                 if image is not None:
-                    yield Item(name if met[name] == 1 else f"{name} ({met[name]})", image, patient)
+                    yield Item(name, image, patient)
 
     @property
     def _seen(self) -> int:
@@ -127,6 +126,7 @@ class Upload:
             self._refuse(name, text.NOT_A_PICTURE)
             return False
         self._found.append((name, source))
+        self._order.append(name)
         return True
 
     def _unpack(self, name: str, read: Callable[[], bytes]) -> bytes | None:
@@ -136,7 +136,16 @@ class Upload:
             self._refuse(name, text.ZIP_BROKEN)
             return None
 
+    def in_order(self, rows: list[Row]) -> list[Row]:
+        """These rows and the refused ones, as the files were uploaded."""
+        places: dict[str, deque[int]] = {}
+        for place, name in enumerate(self._order):
+            places.setdefault(name, deque()).append(place)
+        placed = [(places[row.name].popleft(), row) for row in [*rows, *self.refused]]
+        return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
+
     def _refuse(self, name: str, why: str) -> None:
+        self._order.append(name)
         self.refused.append(Row(name, error=f"{name}: {why}"))
 
     def _leave_out(self, name: str, files: int) -> None:

@@ -95,7 +95,7 @@ def summarise_gate(
     Returns:
         threshold; lesions (of home), elsewhere (by source): n, accepted, per_class; negatives: all, photographs (all
         but the drawn ones), kinds, each with n, refused, and the AUROC against all lesions. Each share has its 95 %
-        interval: of lesions by bootstrap over the ids, of other pictures Wilson's.
+        interval: of lesions by bootstrap over the ids, of other pictures, and where all lesions are alike, Wilson's.
     """
     sources = {name: _accepted(*source, threshold) for name, source in lesions.items()}
     scores = np.concatenate([source[0] for source in lesions.values()])
@@ -117,8 +117,12 @@ def _accepted(scores: np.ndarray, dx: np.ndarray, ids: np.ndarray, threshold: fl
     accepted = (scores >= threshold).astype(float)
 
     def share(rows: np.ndarray) -> dict:
-        means = LesionBootstrap(ids[rows]).means(accepted[rows])
-        return {"n": int(rows.sum()), "accepted": interval(means)}
+        bootstrap = LesionBootstrap(ids[rows])
+        found = interval(bootstrap.means(accepted[rows]))
+        if found["low"] == found["high"]:  # all alike: resampling them tells nothing
+            found = _share(np.full(bootstrap.n_lesions, found["value"] == 1))
+            del found["n"]
+        return {"n": int(rows.sum()), "accepted": found}
 
     classes = sorted(pd.unique(dx))
     return {**share(np.full(len(dx), True)), "per_class": {str(c): share(dx == c) for c in classes}}

@@ -94,20 +94,6 @@ def encode_metadata(age=None, sex=None, localization=None) -> np.ndarray:
     return vector
 
 
-def understood(age=None, sex=None, localization=None) -> tuple[Patient, list[str]]:
-    """For tables, where one odd cell should not cost the answer: the values that are understood, None for the others,
-    and a line for each of those and for each age that took some reading."""
-    patient, notes = [], []
-    for value, parse in ((age, parse_age), (sex, parse_sex), (localization, parse_site)):
-        try:
-            parse(value)
-        except MetadataError as error:
-            notes.append(f"{error}: answered without it")
-            value = None
-        patient.append(value)
-    return (patient[0], patient[1], patient[2]), notes
-
-
 def age_note(value) -> str | None:
     """What an age that is no plain number was taken for."""
     if _is_missing(value) or not isinstance(value, str):
@@ -117,6 +103,22 @@ def age_note(value) -> str | None:
     except ValueError:
         return f"age {_shown(value)} is taken as {parse_age(value):g} years"
     return None
+
+
+def understood(age=None, sex=None, localization=None) -> tuple[Patient, dict[str, str]]:
+    """What can be used of a patient: age, sex and localization as given, each None where it is not understood; and by
+    the name of such a field the message about it. For where a wrong value must not cost the answer."""
+    values: list = []
+    wrong: dict[str, str] = {}
+    parsers = {"age": (parse_age, age), "sex": (parse_sex, sex), "localization": (parse_site, localization)}
+    for field, (parse, value) in parsers.items():
+        try:
+            parse(value)
+            values.append(value)
+        except MetadataError as error:
+            values.append(None)
+            wrong[field] = str(error)
+    return (values[0], values[1], values[2]), wrong
 
 
 def missing_fields(age=None, sex=None, localization=None) -> list[str]:

@@ -144,6 +144,9 @@ def test_summary_by_hand():
     assert summary["lesions"]["accepted"]["value"] == 0.75
     assert summary["lesions"]["per_class"]["nv"]["accepted"]["value"] == 0.0
     assert "vasc" not in summary["lesions"]["per_class"]
+    akiec = summary["lesions"]["per_class"]["akiec"]["accepted"]
+    assert akiec["value"] == 1
+    assert akiec["low"] == pytest.approx(0.342, abs=0.001)  # resampling two pictures would be sure of it
     assert summary["elsewhere"]["elsewhere"]["per_class"]["mel"]["n"] == 2
     assert summary["elsewhere"]["elsewhere"]["accepted"]["value"] == 0.5
     photographs = summary["negatives"]["photographs"]

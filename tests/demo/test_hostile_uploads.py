@@ -14,10 +14,11 @@ from hostile_files import UPLOADS, gif_with, zip_of
 from paths import DATA
 
 from hfskin.data.tables import MetadataTableError
-from hfskin.demo import text, uploads
+from hfskin.demo import uploads
 from hfskin.inference.backend import load
 from hfskin.inference.batch.items import predict_items
 from hfskin.model.image_reading import ImageError, read_image
+from hfskin.words import en as text
 
 LESIONS = sorted((DATA / "images").glob("*.jpg"))
 

@@ -144,10 +144,11 @@ def _cancelled(waiting: deque) -> Iterator[None]:
 
 
 def _prepare(pipeline: LesionPipeline, item: Item) -> Prepared | str:
+    patient, wrong = understood(*item.patient)
     try:
-        patient, notes = understood(*item.patient)
         prepared = pipeline.prepare(item.image, *patient)
-        return replace(prepared, warnings=(*notes, *prepared.warnings)) if notes else prepared
+        notes = (_printable(f"{message}; answered without it") for message in wrong.values())
+        return replace(prepared, warnings=(*notes, *prepared.warnings)) if wrong else prepared
     except ImageError as error:
         message = str(error)
         return _printable(message if message.startswith(f"{item.name}:") else f"{item.name}: {message}")
