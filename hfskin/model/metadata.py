@@ -106,15 +106,14 @@ def age_note(value) -> str | None:
 
 
 def understood(age=None, sex=None, localization=None) -> tuple[Patient, dict[str, str]]:
-    """What can be used of a patient: age, sex and localization as given, each None where it is not understood; and by
-    the name of such a field the message about it. For where a wrong value must not cost the answer."""
+    """What can be used of a patient: age, sex and localization, each None where it is not understood; and by the name
+    of such a field the message about it. For where a wrong value must not cost the answer."""
     values: list = []
     wrong: dict[str, str] = {}
     parsers = {"age": (parse_age, age), "sex": (parse_sex, sex), "localization": (parse_site, localization)}
     for field, (parse, value) in parsers.items():
         try:
-            parse(value)
-            values.append(value)
+            values.append(parse(value))
         except MetadataError as error:
             values.append(None)
             wrong[field] = str(error)

@@ -124,7 +124,9 @@ def test_isic_column_names_and_a_cell_that_is_not_understood(tmp_path, tiny_chec
     patients = dict(read_patients(tmp_path / "m.csv").named)
     assert patients == {"A": ("55", "", "posterior torso"), "B.jpg": ("abc", "", "")}
     items = [Item("A.jpg", lesion_path, patients["A"]), Item("B.jpg", lesion_path, patients["B.jpg"])]
-    good, bad = predict_items(hfskin.load(tiny_checkpoint), items)
+    items.append(Item("C.jpg", lesion_path, ("85+", "", "")))
+    good, bad, worded = predict_items(hfskin.load(tiny_checkpoint), items)
+    assert worded.prediction.warnings[0] == "age '85+' is taken as 85 years"
     assert good.prediction.warnings[0].startswith("sex unknown")
     assert bad.prediction.warnings[0].startswith("age: 'abc' is not a number"), "a wrong value costs no answer"
     assert bad.prediction.probabilities == pytest.approx(hfskin.load(tiny_checkpoint)(lesion_path).probabilities)

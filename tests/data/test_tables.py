@@ -162,7 +162,7 @@ def test_what_is_not_understood_costs_the_field():
     patient, wrong = understood("old", "male", "moon")
     assert patient == (None, "male", None)
     assert list(wrong) == ["age", "localization"]
-    assert understood("50-55")[0] == ("50-55", None, None), "what it is taken for is for the answer to say"
+    assert understood("50-55") == ((52.5, "unknown", "unknown"), {})
 
 
 # Data sets

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...data.folders import files_below
 from ...model.image_reading import ImageError
-from ...model.metadata import understood
+from ...model.metadata import age_note, understood
 from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
@@ -145,10 +145,12 @@ def _cancelled(waiting: deque) -> Iterator[None]:
 
 def _prepare(pipeline: LesionPipeline, item: Item) -> Prepared | str:
     patient, wrong = understood(*item.patient)
+    notes = [f"{message}; answered without it" for message in wrong.values()]
+    if "age" not in wrong and (note := age_note(item.patient[0])):
+        notes.append(note)
     try:
         prepared = pipeline.prepare(item.image, *patient)
-        notes = (_printable(f"{message}; answered without it") for message in wrong.values())
-        return replace(prepared, warnings=(*notes, *prepared.warnings)) if wrong else prepared
+        return replace(prepared, warnings=(*map(_printable, notes), *prepared.warnings)) if notes else prepared
     except ImageError as error:
         message = str(error)
         return _printable(message if message.startswith(f"{item.name}:") else f"{item.name}: {message}")
