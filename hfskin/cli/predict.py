@@ -16,7 +16,7 @@ from ..inference.batch.formats import FORMATS
 from ..inference.batch.items import Item, Row, find_pictures, predict_items
 from ..inference.batch.row_file import RowFile
 from ..inference.batch.shards import WHOLE, Shard, put_together
-from ..model.metadata import encode_metadata
+from ..model.metadata import Patient, encode_metadata
 from .console import one_line_errors
 from .outputs import check_output_file, output_file
 
@@ -76,7 +76,11 @@ def predict(
         raise typer.BadParameter("several processes need --output and --format csv, json or isic")
     with one_line_errors():
         encode_metadata(age, sex, localization)  # a wrong option is wrong for every picture
-        patients, pictures = {}, find_pictures(paths)
+        notes: list[str] = []
+        patients: dict[str, Patient] = {}
+        pictures = find_pictures(paths, notes)
+        for note in notes:
+            typer.echo(note, err=True)
         if metadata:
             patients, notes = read_patients(metadata).match(pictures)
             for note in notes:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from ..model.image_reading import SUFFIXES
 from ..model.labels import CLASSES
 from ..model.metadata import MetadataError, parse_age, parse_sex, parse_site
 from .diagnoses import diagnosis_code, is_other
@@ -13,7 +14,6 @@ from .folders import files_below
 from .tables import MetadataTableError, Table, normal, read_rows, without_suffix
 
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIX = "_segmentation"  # <image_id>_segmentation.png
 TABLE_SUFFIXES = (".csv", ".tab", ".tsv")
 _NAMED = ("metadata", "groundtruth", "lesiongroupings")  # of the names of tables
@@ -182,7 +182,7 @@ def find_images(roots: Iterable[str | Path], needed: Container[str] | None = Non
         for file in files_below(root):
             path = Path(file)
             image_id = normal(path.stem)
-            if path.suffix.lower() not in IMAGE_SUFFIXES or image_id.endswith(MASK_SUFFIX):
+            if path.suffix.lower() not in SUFFIXES or image_id.endswith(MASK_SUFFIX):
                 continue
             if any(map(_MASK_FOLDER.search, path.relative_to(root).parent.parts)):
                 continue
@@ -202,7 +202,7 @@ def find_masks(root: str | Path) -> dict[str, Path]:
     found = {
         normal(path.stem).removesuffix(MASK_SUFFIX): path
         for path in map(Path, files_below(Path(root)))
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.stem.endswith(MASK_SUFFIX)
+        if path.suffix.lower() in SUFFIXES and path.stem.endswith(MASK_SUFFIX)
     }
     if not found:
         raise DataError(f"{root}: no masks; they are named <image_id>{MASK_SUFFIX}.png")

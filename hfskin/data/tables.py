@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
 from .diagnoses import ONE_HOT, diagnosis_code
 
 # By field, its titles; where several are there, each row takes the first that it fills.
@@ -27,11 +28,6 @@ COLUMNS = {
 PATIENT = ("age", "sex", "localization")
 # What a title may hold that means one of ours under a name that is not known.
 _HINTS = {"age": ("age",), "sex": ("sex", "gender"), "localization": ("site", "localization", "location", "region")}
-# Of pictures; of a name nothing else is taken away, for an id may hold dots.
-SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".mpo", ".heic", ".heif",
-    ".avif", ".dcm",
-)  # fmt: skip
 _DELIMITERS = (",", ";", "\t")
 
 
@@ -79,8 +75,8 @@ def normal(text: str) -> str:
 
 
 def without_suffix(name: str) -> str:
-    """A picture's name without its ending, if that is one of pictures."""
-    for suffix in SUFFIXES:
+    """A picture's name without its ending, if that is one of pictures: an id may hold dots."""
+    for suffix in (*SUFFIXES, *OTHER_SUFFIXES):
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             return name[: -len(suffix)]
     return name

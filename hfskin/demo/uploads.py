@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from ..data.folders import is_left
 from ..data.patients import Patients, read_patients
 from ..data.tables import MetadataTableError
-from ..inference.batch.items import IMAGE_SUFFIXES, Item, Row
+from ..inference.batch.items import Item, Row
+from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
 from ..model.metadata import UNKNOWN_PATIENT
 from ..words import en as text
 
@@ -122,7 +123,7 @@ class Upload:
 
     def _add(self, name: str, source: Callable[[], bytes] | Path) -> bool:
         """Whether it is a picture."""
-        if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES:
+        if PurePosixPath(name).suffix.lower() not in (*SUFFIXES, *OTHER_SUFFIXES):  # the others' rows say what helps
             self._refuse(name, text.NOT_A_PICTURE)
             return False
         self._found.append((name, source))

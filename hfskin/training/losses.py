@@ -17,12 +17,12 @@ def class_weights(counts: Sequence[int], power: float = 1.0) -> torch.Tensor:
     Raises:
         ValueError: a class without samples.
     """
-    counts = torch.as_tensor(counts, dtype=torch.float64)
-    if (counts == 0).any():
+    n = torch.as_tensor(counts, dtype=torch.float64)
+    if (n == 0).any():
         missing = [name for name, count in zip(CLASSES, counts, strict=False) if count == 0]
         raise ValueError(f"no training pictures of {', '.join(missing)}; each of the seven classes needs some")
-    weights = (counts.sum() / (len(counts) * counts)) ** power
-    return (weights * counts.sum() / (weights * counts).sum()).float()
+    weights = (n.sum() / (len(n) * n)) ** power
+    return (weights * n.sum() / (weights * n).sum()).float()
 
 
 class WeightedCrossEntropy:

@@ -33,6 +33,8 @@ from hfskin.inference.batch.items import Row
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
 from hfskin.words import en as text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pipeline(page_checkpoint):
@@ -105,7 +107,7 @@ def test_a_batch_says_what_of_pictures_and_table_lies_alone(tiny_checkpoint, tmp
     files = [str(LESIONS[0]), str(archive)]
     looked = look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, str(table))
     assert [note.partition(":")[0] for note in looked.notes] == ["patients.csv"] * 2
-    assert "1 pictures have no row, such as one" in looked.notes[0]
+    assert "1 pictures have no row, such as deep/one.jpg" in looked.notes[0]
     assert "1 rows have no picture, such as another<b>" in looked.notes[1]
     html = rows_html(looked, thresholds, "", text)
     assert "such as one:" in html

@@ -1,7 +1,7 @@
 """Many pictures: decode, preprocess and predict, overlapped; one bad file does not stop the rest."""
 
 import os
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,13 +10,17 @@ from itertools import chain, islice
 from pathlib import Path
 
 from ...data.folders import files_below
-from ...model.image_reading import ImageError
+from ...model.image_reading import OTHER_SUFFIXES, SUFFIXES, ImageError
 from ...model.metadata import age_note, understood
+from ...model.other_formats import DICOM_SUFFIXES, HEIC_SUFFIXES
 from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+_ADVICE = {
+    **dict.fromkeys(HEIC_SUFFIXES, "for HEIC, pip install pillow-heif"),
+    **dict.fromkeys(DICOM_SUFFIXES, "for DICOM, pip install pydicom"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,34 +41,57 @@ class Row:
     error: str | None = None
 
 
-def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
+def find_pictures(paths: Iterable[Path], notes: list[str] | None = None) -> list[tuple[str, str]]:
     """Name and path of the files among `paths` and of the pictures below its folders, which are named relative to them.
 
     Plain strings, since a million of them must be held. A folder that cannot be read stands among them, for it may hold
     pictures: its row says why.
 
+    Args:
+        notes: gets a line where folders hold pictures of kinds that are not read.
+
     Raises:
         FileNotFoundError: a folder without pictures. (A file that is missing is reported in its row.)
     """
-    found = []
+    found, others = [], Counter[str]()
     for path in paths:
         if not path.is_dir():
             found.append((_printable(path.name), str(path)))
             continue
-        below = _look_below(path)
+        below = _look_below(path, others)
         if not below:
-            raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(IMAGE_SUFFIXES)})")
+            left = f"; {_left_out(others)}" if others else f" ({', '.join(SUFFIXES)})"
+            raise FileNotFoundError(f"{path}: no pictures in this folder{left}")
         for file in below:
             start = path.parent if file == str(path) else path
             found.append((_printable(Path(file).relative_to(start).as_posix()), file))
+    if others and notes is not None:
+        notes.append(_left_out(others))
     return _told_apart(found)
 
 
-def _look_below(path: Path) -> list[str]:
-    """The pictures below a folder, in order, and then what of its folders cannot be read."""
+def _look_below(path: Path, others: Counter[str]) -> list[str]:
+    """The pictures below a folder, in order, and then what of its folders cannot be read.
+
+    Args:
+        others: gets the numbers of pictures that are not read, by suffix.
+    """
+    found: list[str] = []
     unreadable: list[str] = []
-    found = [file for file in files_below(path, unreadable) if file.lower().endswith(IMAGE_SUFFIXES)]
+    for file in files_below(path, unreadable):
+        name = file.lower()
+        if name.endswith(SUFFIXES):
+            found.append(file)
+        elif name.endswith(OTHER_SUFFIXES):
+            others[os.path.splitext(name)[1]] += 1
     return sorted(found) + unreadable
+
+
+def _left_out(others: Counter[str]) -> str:
+    """How many pictures are not read, and what helps."""
+    kinds = ", ".join(f"{number} {suffix}" for suffix, number in sorted(others.items()))
+    helps = dict.fromkeys(_ADVICE.get(suffix, "save them as JPEG or PNG") for suffix in sorted(others))
+    return f"left out {kinds}, which cannot be read here: {', '.join(helps)}"
 
 
 def _told_apart(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
