@@ -44,6 +44,22 @@ def render(report: dict) -> str:
     return "\n".join(lines)
 
 
+def render_elsewhere(report: dict) -> str:
+    """What other clinics' lesions say, in a paragraph of Markdown."""
+    found, gate = report["elsewhere"], report["gate"]
+    accepted, photographs = gate["elsewhere"]["elsewhere"], gate["negatives"]["kinds"]["photographs"]
+    return (
+        f"**Elsewhere**, on {found['n']:,} dermatoscopic pictures of {found['patients']} patients of other clinics "
+        "(a part of ISIC 2020, doi:10.34970/2020-ds01), from the picture alone: melanoma "
+        f"({found['melanomas']} pictures) against the rest has an AUC of {_interval(found['melanoma_auc'])}; of the "
+        f"melanomas {_interval(found['malignant_suspicious'])} are called suspicious, of the others "
+        f"{_interval(found['benign_not'])} are not. So **a picture from another clinic is judged much worse than one "
+        f"from home**. Of {accepted['n']} of them that the gate was not fitted to, {_interval(accepted['accepted'])} "
+        f"are accepted as lesions; of {photographs['n']} photographs of other things, "
+        f"{_interval(photographs['refused'])} are refused. Intervals are over patients."
+    )
+
+
 def render_folds(report: dict) -> str:
     """The out-of-fold figures in a paragraph of Markdown."""
     told = for_card(report)
@@ -67,8 +83,9 @@ def _alarms(told: dict, band: str) -> str:
 
 def whole() -> str:
     """All that stands between the two marks."""
-    table = render(json.loads(METRICS.read_text()))
-    return f"{table}\n\n{render_folds(json.loads(FOLDS.read_text()))}"
+    report = json.loads(METRICS.read_text())
+    parts = render(report), render_elsewhere(report), render_folds(json.loads(FOLDS.read_text()))
+    return "\n\n".join(parts)
 
 
 def insert(text: str, block: str) -> str:
