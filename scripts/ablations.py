@@ -104,6 +104,7 @@ def main(
 def run_one(table, copies, name: str, seed: int, setting: tuple, minutes: float | None, runs: Path, output: Path):
     """Train one run, or go on with it, and add its row, unless the row is there."""
     from hfskin.data.splits import lesion_split
+    from hfskin.training.config import TrainConfig
     from hfskin.training.recipes import RECIPES
     from hfskin.training.run import train
 
@@ -117,7 +118,7 @@ def run_one(table, copies, name: str, seed: int, setting: tuple, minutes: float 
         return
     split = lesion_split(table, test=(0,), val=(1 + seed,))
     copies = copies if recipe.augment else None
-    train(split, runs / run, recipe, backbone, weights, image_size, copies, seed=seed, max_minutes=minutes)
+    train(split, runs / run, TrainConfig(recipe, backbone, weights, image_size, copies, seed=seed), max_minutes=minutes)
     facts = json.loads((runs / run / "training.json").read_text(encoding="utf-8"))
     if not facts["finished"]:
         typer.echo(f"{run}: cut off by the time limit")

@@ -70,13 +70,14 @@ def train_tiny(folder: Path) -> None:
     from dataclasses import replace
 
     from hfskin.data.ham10000 import load_ham10000
+    from hfskin.training.config import TrainConfig
     from hfskin.training.recipes import MODERN
     from hfskin.training.run import train
 
     table = load_ham10000(DATA)
     table["split"] = ["val" if place == 0 else "train" for place in table.groupby("dx").cumcount()]
     recipe = replace(MODERN, epochs=1, batch_size=21, augment=False, start_scale=1.0, metadata_hidden=8)
-    train(table, folder, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 96))
+    train(table, folder, TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 96)))
     shutil.rmtree(folder / "trainer")
 
 

@@ -1,7 +1,5 @@
 """What a checkpoint needs besides its weights, fitted and stored: temperature, thresholds, gate."""
 
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from ..checkpoints.history import refuse_trained_on
+from ..checkpoints.save import save_checkpoint
 from ..data.dataset import TrainingDataset
 from ..data.transforms import training_transform
 from ..inference.backend import load
@@ -17,7 +16,6 @@ from ..inference.batch.predictions import BATCH_SIZE, collect, predict_table
 from ..inference.decisions import softmax
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
-from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
 from .gate import fit_gate, fit_gate_threshold
 from .thresholds import fit_malignant_threshold, fit_temperature
@@ -70,7 +68,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
     config.conformal_coverage = COVERAGE
     config.malignant_threshold = fit_malignant_threshold(val.labels, probabilities, SENSITIVITY)
     config.malignant_sensitivity = SENSITIVITY
-    _replace(folder, model.to(stored_dtype))
+    save_checkpoint(folder, model.to(stored_dtype))
     return config
 
 
@@ -84,14 +82,3 @@ def training_features(pipeline: SkinLesionPipeline, table: pd.DataFrame) -> np.n
         batches = DataLoader(dataset, batch_size=BATCH_SIZE)
         augmented = collect(pipeline, ((b["pixel_values"].numpy(), b["metadata"].numpy()) for b in batches))
     return np.concatenate([plain.features, augmented.features])
-
-
-def _replace(folder: Path, model: HfskinForImageClassification) -> None:
-    """Write weights and config beside the folder, then move them in. Weights first: to the old config, a gate that they
-    hold is unknown and harmless, while the new config would ask old weights for one."""
-    temporary = folder.with_name(folder.name + ".writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
-    for name in ("model.safetensors", "config.json"):
-        os.replace(temporary / name, folder / name)
-    shutil.rmtree(temporary)

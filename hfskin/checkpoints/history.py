@@ -1,12 +1,14 @@
-"""How a checkpoint came to be: the runs behind it, and the split that it was trained on."""
+"""How a checkpoint came to be: the runs behind it, the split it was trained on, and whether it was measured since."""
 
 import csv
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .layout import SPLIT_FILE
+from .layout import METRICS_FILE, SPLIT_FILE, TRAINING_FILE, digests
+from .save import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +16,47 @@ if TYPE_CHECKING:
 
 class LearntError(ValueError):
     """Pictures that a checkpoint was trained on, where it is to be judged by them."""
+
+
+class StaleMetricsError(ValueError):
+    """A metrics.json that measured something else than the checkpoint beside it."""
+
+
+def read_training(checkpoint: Path) -> dict:
+    """What training.json tells of a checkpoint's run.
+
+    Raises:
+        OSError, ValueError: there is none, or it is damaged.
+    """
+    return json.loads((checkpoint / TRAINING_FILE).read_text(encoding="utf-8"))
+
+
+def write_training(checkpoint: Path, facts: Mapping) -> None:
+    """Write training.json, whole or not at all."""
+    write_whole(checkpoint / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+
+
+def is_finished(run: Path) -> bool:
+    """Whether the run of this folder was trained to its end."""
+    return (run / TRAINING_FILE).is_file() and read_training(run)["finished"]
+
+
+def refuse_stale(checkpoint: Path, metrics: Mapping) -> None:
+    """Let no metrics tell of other weights or another calibration than the checkpoint's own.
+
+    Raises:
+        StaleMetricsError: they were measured before the checkpoint changed, or of an ONNX file. Of a report without
+            digests, as versions before 0.2 wrote it, nobody knows.
+    """
+    measured = metrics.get("measured")
+    if measured is None:
+        return
+    now = digests(checkpoint)
+    if changed := [name for name in now if measured.get(name) != now[name]]:
+        raise StaleMetricsError(
+            f"{METRICS_FILE} of {checkpoint} measured other {' and '.join(changed)} than it has now; measure it again: "
+            f"`hfskin evaluate --model {checkpoint}`"
+        )
 
 
 def runs_in_order(training: Mapping | None) -> list[Mapping]:

@@ -9,7 +9,7 @@ from huggingface_hub import constants, errors, snapshot_download
 from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars, validate_repo_id
 from safetensors import SafetensorError
 
-from .layout import CHECKPOINT_FILES, ONNX_FILE
+from .layout import CHECKPOINT_FILES, ONNX_FILE, WEIGHTS_FILE
 
 try:
     import httpx2 as http
@@ -158,7 +158,7 @@ def _incomplete_file(error, source, revision):
 
 def _no_safetensors(error, source, revision):
     """Of transformers, whose own advice is to load weights that can run code."""
-    name = "model.safetensors"
+    name = WEIGHTS_FILE
     return f"{source} has no {name}{CHECKPOINT_FILES[name]}" if f"file named {name}" in str(error) else None
 
 

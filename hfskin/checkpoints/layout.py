@@ -46,15 +46,35 @@ def read_settings(path: Path) -> dict[str, Any]:
     return values
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the two things that decide a checkpoint's answers: "weights", and "calibration", which is all of its
+    configuration and preprocessing.
+
+    Raises:
+        OSError, ValueError: as [`fingerprint`].
+    """
+    calibration = hashlib.sha256("\n".join(_settings(folder)).encode()).hexdigest()
+    return {"weights": file_digest(folder / WEIGHTS_FILE), "calibration": calibration}
+
+
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over all that decides a checkpoint's answers: weights, configuration, calibration, preprocessing.
+    """One SHA-256 of both, as an ONNX file carries it.
 
     Raises:
         OSError, ValueError: a file is missing, or see [`read_settings`].
     """
-    with (folder / WEIGHTS_FILE).open("rb") as file:
-        digests = [hashlib.file_digest(file, "sha256").hexdigest()]
+    return hashlib.sha256("\n".join([file_digest(folder / WEIGHTS_FILE), *_settings(folder)]).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _settings(folder: Path) -> list[str]:
+    texts = []
     for name in (CONFIG_FILE, PROCESSOR_FILE):
         facts = read_settings(folder / name)
-        digests.append(json.dumps({k: v for k, v in facts.items() if k not in _BOOKKEEPING}, sort_keys=True))
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        texts.append(json.dumps({k: v for k, v in facts.items() if k not in _BOOKKEEPING}, sort_keys=True))
+    return texts

@@ -17,7 +17,7 @@ from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .hub import HubError
-from .layout import read_settings
+from .layout import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE, read_settings
 
 SIDES = (16, 2048)  # pixels of the network's input
 MAX_PARTNERS = 16
@@ -37,15 +37,30 @@ def load_checkpoint(folder: Path, source: str) -> tuple[HfskinForImageClassifica
         JSONDecodeError, SafetensorError: a file is cut off; for [`hub_errors`].
     """
     try:
-        config = _read_config(folder / "config.json")
-        network = _read_network(folder / "model.safetensors", config)
-        processor = _checked(HfskinImageProcessor, _PREPROCESSING, folder / "preprocessor_config.json")
+        config = _read_config(folder / CONFIG_FILE)
+        network = _read_network(folder / WEIGHTS_FILE, config)
+        processor = _checked(HfskinImageProcessor, _PREPROCESSING, folder / PROCESSOR_FILE)
     except json.JSONDecodeError:
         raise
     except ValueError as error:
         raise HubError(f"{source}: {' '.join(str(error).split())[:400]}") from None
     network.config.name_or_path = str(folder)
     return network.eval(), processor
+
+
+def uncalibrated_config(folder: Path) -> HfskinConfig:
+    """A checkpoint's configuration without what calibration had set: its model then has no gate."""
+    config = HfskinConfig.from_pretrained(folder)
+    config.temperature, config.gate_components = 1.0, 0
+    for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
+                 "gate_threshold"):  # fmt: skip
+        setattr(config, name, None)
+    return config
+
+
+def uncalibrated_model(folder: Path) -> HfskinForImageClassification:
+    """A checkpoint's networks in float32, without what calibration had set."""
+    return HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
 
 
 def _read_config(path: Path) -> HfskinConfig:

@@ -1,11 +1,53 @@
-"""Files that are whole or not there, and files of strangers."""
+"""Files and checkpoints that are whole or not there: a crash or a full disk leaves what was there before."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .layout import WEIGHTS_FILE
+
+if TYPE_CHECKING:
+    from ..model.image_processing_hfskin import HfskinImageProcessor
+    from ..model.modeling_hfskin import HfskinForImageClassification
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Inside, a name beside `path` to write to; it becomes `path` at the end, and is removed where something fails."""
+    temporary = path.with_name(f".{path.name}.writing")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write UTF-8 under a temporary name first: a crash or a full disk leaves what was there before."""
-    temporary = path.with_name(f".{path.name}.writing")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    """Write UTF-8."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def save_checkpoint(
+    folder: Path, model: "HfskinForImageClassification", processor: "HfskinImageProcessor | None" = None
+) -> None:
+    """Write a model, with its code for `trust_remote_code`, and its processor where one is given into a checkpoint
+    folder, whose other files stay.
+
+    All is written beside the folder first. The weights move in before the rest: to the old config a gate that they hold
+    is unknown and harmless, while the new config would ask old weights for one.
+    """
+    temporary = folder.with_name(folder.name + ".writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        model.save_pretrained(temporary)
+        if processor is not None:
+            processor.save_pretrained(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in sorted(temporary.iterdir(), key=lambda file: file.name != WEIGHTS_FILE):
+            os.replace(file, folder / file.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

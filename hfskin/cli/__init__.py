@@ -75,26 +75,24 @@ def train(
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
     with one_line_errors():
         from ..data.ham10000 import find_images, find_masks
+        from ..training.config import TrainConfig
         from ..training.recipes import RECIPES
         from ..training.run import train as run
 
         instead = {"epochs": epochs, "learning_rate": learning_rate}
         chosen = dataclasses.replace(RECIPES[recipe], **{k: v for k, v in instead.items() if v is not None})
-        table = _load_table(data, split, images)
-        run(
-            table,
-            output,
+        config = TrainConfig(
             chosen,
             backbone,
             weights=None if backbone_weights == "none" else backbone_weights,
             image_size=image_size,
             copies=find_images([copies]) if copies else None,
             seed=seed,
-            max_minutes=minutes,
             start=start,
-            teachers=teacher or (),
+            teachers=tuple(teacher or ()),
             masks=find_masks(masks) if masks else None,
         )
+        run(_load_table(data, split, images), output, config, minutes)
         typer.echo(f"saved {output}")
 
 
@@ -117,9 +115,9 @@ def join(
 ) -> None:
     """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
     with one_line_errors():
-        from ..training.merging import join_checkpoints
+        from ..training.merging import ensemble_checkpoints
 
-        typer.echo(f"saved {join_checkpoints(checkpoints, output)}")
+        typer.echo(f"saved {ensemble_checkpoints(checkpoints, output)}")
 
 
 @app.command()

@@ -13,6 +13,7 @@ import pandas as pd
 from .. import __version__
 from ..calibration.negatives import negatives
 from ..checkpoints.history import refuse_trained_on
+from ..checkpoints.layout import digests, file_digest
 from ..checkpoints.save import write_whole
 from ..data.splits import check_leaks
 from ..inference.backend import load
@@ -62,7 +63,8 @@ def evaluate(
 
     Returns:
         Plain values for JSON. A measured number is {"value", "low", "high"} with its 95 % interval over lesions, None
-        where the data cannot give it. Keys: schema_version; model; data; results with "with_metadata" (what the table
+        where the data cannot give it. Keys: schema_version; measured, the digests of weights and
+        calibration; model; data; results with "with_metadata" (what the table
         knows of the patients) and "without_metadata" (nothing known), each with metrics, calibration, conformal,
         malignancy and roc; gate (None without one); subgroups (with metadata); shifts and localisation (with metadata;
         None where they were not asked for); environment.
@@ -89,6 +91,7 @@ def evaluate(
     bootstrap = LesionBootstrap(known.lesion_ids)
     return {
         "schema_version": SCHEMA_VERSION,
+        "measured": _measured(pipeline, model),
         "model": _model_facts(pipeline, tta),
         "data": _data_facts(table, rows, split, part, data),
         "results": {
@@ -154,6 +157,13 @@ def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> Lesio
     if str(model).endswith(".onnx"):
         raise ValueError("with masks, Grad-CAM is measured, which an ONNX file cannot do; give its checkpoint folder")
     return load(pipeline.folder, backend="torch")
+
+
+def _measured(pipeline: LesionPipeline, model: str | Path | None) -> dict:
+    """Of what these are the metrics: the checkpoint's digests, or the ONNX file's."""
+    if isinstance(pipeline, OnnxPipeline) and str(model).endswith(".onnx"):
+        return {"file": pipeline.path.name, "sha256": file_digest(pipeline.path)}
+    return digests(pipeline.folder)
 
 
 def _device(pipeline: LesionPipeline) -> str:

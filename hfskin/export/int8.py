@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from ..checkpoints.layout import INT8_FILE, ONNX_FILE
+from ..checkpoints.save import whole_file
 from ..inference.base import stack
 from ..inference.decisions import softmax
 from ..inference.onnx import NEEDS_EXTRA, OnnxError, OnnxPipeline
@@ -74,12 +75,8 @@ def export_int8(folder: Path, pictures: Sequence[Path], output: Path | None = No
             )
         _copy_facts(exported, quantised)
         _check(reference, OnnxPipeline(quantised), inputs)
-        beside = target.with_name(f".{target.name}.writing")
-        try:
+        with whole_file(target) as beside:
             shutil.copyfile(quantised, beside)
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
     return target
 
 

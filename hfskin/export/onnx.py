@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..checkpoints.layout import ONNX_FILE, WEIGHTS_FILE, fingerprint
+from ..checkpoints.save import whole_file
 from ..inference.backend import load
 from ..inference.onnx import LABELS, METADATA_LAYOUT, NEEDS_EXTRA, OnnxError, OnnxPipeline
 from ..inference.pipeline import SkinLesionPipeline
@@ -53,13 +54,9 @@ def export_onnx(folder: Path, output: Path | None = None) -> Path:
     if output is not None:
         ir.external_data.load_to_model(graph)
     target = folder / ONNX_FILE if output is None else output
-    temporary = target.with_name(f".{target.name}.writing")
-    try:
+    with whole_file(target) as temporary:
         ir.save(graph, temporary)
         _check(pipeline, OnnxPipeline(temporary))
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
 
 

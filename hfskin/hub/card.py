@@ -9,7 +9,7 @@ import jinja2
 import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 
-from ..checkpoints.history import runs_in_order
+from ..checkpoints.history import refuse_stale, runs_in_order
 from ..checkpoints.hub import HubError
 from ..checkpoints.layout import CONFIG_FILE, METRICS_FILE, TRAINING_FILE
 from ..checkpoints.save import write_whole
@@ -100,8 +100,10 @@ def read_metrics(checkpoint: Path) -> dict:
 
     Raises:
         HubError: there is none, or it is not JSON.
+        StaleMetricsError: it measured other weights or another calibration.
     """
     metrics = _read(checkpoint / METRICS_FILE)
+    refuse_stale(checkpoint, metrics)
     if "training" not in metrics and (checkpoint / TRAINING_FILE).is_file():
         metrics["training"] = _read(checkpoint / TRAINING_FILE)
     return metrics

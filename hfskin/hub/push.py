@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, SpaceCardData
 
 from ..checkpoints.hub import HubError, check_name, checkpoint_folder, hub_errors
-from ..checkpoints.layout import EMBEDDED_CHECKPOINT, METRICS_FILE, ONNX_FILE, SPLIT_FILE, TRAINING_FILE
+from ..checkpoints.layout import EMBEDDED_CHECKPOINT, METRICS_FILE, ONNX_FILE, SPLIT_FILE, TRAINING_FILE, WEIGHTS_FILE
 from ..checkpoints.load import load_checkpoint
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
@@ -87,8 +87,9 @@ def stage_checkpoint(checkpoint: Path, folder: Path, repo_id: str, without_metri
     """Write what `push_checkpoint` sends to `folder`. The checkpoint is loaded on the way: a broken one stops here."""
     if not checkpoint.is_dir():
         raise HubError(f"{checkpoint}: no such folder; give the checkpoint folder of `hfskin train`")
+    metrics = None
     if (checkpoint / METRICS_FILE).is_file():
-        read_metrics(checkpoint)  # here a message names the user's file, and not its copy in `folder`
+        metrics = read_metrics(checkpoint)
     elif not without_metrics:
         raise HubError(
             f"{checkpoint} has no {METRICS_FILE}; run `hfskin evaluate` with it first, or push with --without-metrics"
@@ -99,19 +100,18 @@ def stage_checkpoint(checkpoint: Path, folder: Path, repo_id: str, without_metri
         HfskinImageProcessor.from_pretrained(checkpoint).save_pretrained(folder)
         HfskinForImageClassification.from_pretrained(checkpoint, dtype="auto").save_pretrained(folder)
     # The weights themselves go as they are: saved again, fp16 would widen to the configuration's dtype.
-    shutil.copyfile(checkpoint / "model.safetensors", folder / "model.safetensors")
+    shutil.copyfile(checkpoint / WEIGHTS_FILE, folder / WEIGHTS_FILE)
     for file in (file for pattern in RECORDS for file in checkpoint.glob(pattern)):
         target = folder / file.relative_to(checkpoint)
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(file, target)
-    add_card(folder, repo_id)
+    add_card(folder, repo_id, metrics)
 
 
-def add_card(folder: Path, repo_id: str) -> None:
-    """Write README.md from what lies in `folder`: config.json and, where it was evaluated, metrics.json."""
-    metrics = read_metrics(folder) if (folder / METRICS_FILE).is_file() else {}
+def add_card(folder: Path, repo_id: str, metrics: dict | None = None) -> None:
+    """Write README.md from the config.json of `folder` and what was measured of it."""
     config = HfskinConfig.from_pretrained(folder).to_dict()
-    (folder / "README.md").write_text(render_card(metrics, config, repo_id), encoding="utf-8")
+    (folder / "README.md").write_text(render_card(metrics or {}, config, repo_id), encoding="utf-8")
 
 
 def stage_space(folder: Path, model_id: str) -> None:

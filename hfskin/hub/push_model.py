@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from ..checkpoints.hub import HubError, checkpoint_folder, hub_errors
+from ..checkpoints.layout import WEIGHTS_FILE
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
@@ -72,7 +73,7 @@ def _is_unchanged(model: HfskinForImageClassification, checkpoint: Path) -> bool
     mine, stored = (config.to_diff_dict() for config in (model.config, HfskinConfig.from_pretrained(checkpoint)))
     if {**mine, "dtype": None} != {**stored, "dtype": None}:
         return False
-    tensors, stored = model.state_dict(), load_file(checkpoint / "model.safetensors")
+    tensors, stored = model.state_dict(), load_file(checkpoint / WEIGHTS_FILE)
     return tensors.keys() == stored.keys() and all(
         torch.equal(tensor.float().cpu(), stored[name].float()) for name, tensor in tensors.items()
     )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,43 +10,33 @@ import pandas as pd
 from ..checkpoints.layout import IDENTITY_FILE, TRAINING_FILE
 from ..data.splits import digest
 from ..model.configuration_hfskin import HfskinConfig
-from .recipes import Recipe
+from .config import TrainConfig
 
 
-def run_identity(
-    table: pd.DataFrame,
-    recipe: Recipe,
-    backbone: str | None,
-    weights: str | None,
-    image_size: tuple[int, int],
-    copies: Mapping[str, Path] | None = None,
-    seed: int = 0,
-    start: Path | None = None,
-    teachers: Sequence[Path] = (),
-    masks: Mapping[str, Path] | None = None,
-) -> dict:
-    """The facts of a run that do not change while it goes on, as JSON holds them; the arguments are those of [`train`].
+def run_identity(table: pd.DataFrame, config: TrainConfig) -> dict:
+    """The facts of a run that do not change while it goes on, as JSON holds them.
 
     Weights, the checkpoint that it goes on from and teachers are told by name, the split by a hash of its ids.
 
     Raises:
-        OSError: `start` is not a checkpoint.
+        OSError: `config.start` is not a checkpoint.
     """
-    if start is not None:
-        config = HfskinConfig.from_pretrained(start)
-        backbone, image_size = config.backbone, config.image_size
+    backbone, image_size, origin = config.backbone, config.image_size, config.weights
+    if config.start is not None:
+        start = HfskinConfig.from_pretrained(config.start)
+        backbone, image_size, origin = start.backbone, start.image_size, config.start
     seen = table[table["split"].isin(["train", "val"])]
     train_ids = seen.loc[seen["split"] == "train", "image_id"]
     return {
         "backbone": backbone,
-        "backbone_weights": Path(start or weights).name if start or weights else None,
-        "teachers": [folder.name for folder in teachers],
+        "backbone_weights": Path(origin).name if origin else None,
+        "teachers": [folder.name for folder in config.teachers],
         "image_size": list(image_size),
-        "recipe": dataclasses.asdict(recipe),
-        "seed": seed,
+        "recipe": dataclasses.asdict(config.recipe),
+        "seed": config.seed,
         "n_train": len(train_ids),
-        "n_copies": sum(image_id in (copies or {}) for image_id in train_ids),
-        "n_masks": sum(image_id in (masks or {}) for image_id in train_ids),
+        "n_copies": sum(image_id in (config.copies or {}) for image_id in train_ids),
+        "n_masks": sum(image_id in (config.masks or {}) for image_id in train_ids),
         "n_val": len(seen) - len(train_ids),
         "split_hash": digest(seen["image_id"], seen["split"]),
     }

@@ -1,6 +1,5 @@
 """One checkpoint of several: the mean of their weights, or an ensemble that answers together."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,14 +7,13 @@ import torch
 from safetensors.torch import load_model
 from transformers.utils import SAFE_WEIGHTS_NAME
 
-from ..checkpoints.history import keep_split
-from ..checkpoints.layout import TRAINING_FILE
-from ..checkpoints.save import write_whole
+from ..checkpoints.history import keep_split, read_training, write_training
+from ..checkpoints.load import uncalibrated_model
+from ..checkpoints.save import save_checkpoint
 from ..model.configuration_hfskin import ARCHITECTURE
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import Partner
 from .resume import last_complete_checkpoint
-from .run import uncalibrated_model
 from .trainer import EMA_FILE
 
 
@@ -52,14 +50,17 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
             )
     mean = {k: torch.stack([s[k].double() for s in (first, *others)]).mean(dim=0).to(v.dtype) for k, v in first.items()}
     models[0].load_state_dict(mean)
-    models[0].save_pretrained(output)
-    HfskinImageProcessor.from_pretrained(folders[0]).save_pretrained(output)
-    facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
+    facts, *of_others = map(read_training, folders)
     del facts["best"], facts["history"]
     facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in of_others]
-    write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
-    keep_split(folders[0], output)
+    _save(output, models[0], HfskinImageProcessor.from_pretrained(folders[0]), facts, folders[0])
     return output
+
+
+def _save(output: Path, model, processor: HfskinImageProcessor, facts: dict, origin: Path) -> None:
+    save_checkpoint(output, model, processor)
+    write_training(output, facts)
+    keep_split(origin, output)
 
 
 def _weights_of(checkpoint: Path) -> Path:
@@ -68,7 +69,7 @@ def _weights_of(checkpoint: Path) -> Path:
     return average if average.is_file() else checkpoint / SAFE_WEIGHTS_NAME
 
 
-def join_checkpoints(folders: Sequence[Path], output: Path, weights: Sequence[float] | None = None) -> Path:
+def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequence[float] | None = None) -> Path:
     """Several checkpoints as one model that answers with the mean of their logits (Lakshminarayanan et al. 2017).
 
     Networks of different backbones err differently, so together they answer better than each, and in the time of all.
@@ -108,12 +109,9 @@ def join_checkpoints(folders: Sequence[Path], output: Path, weights: Sequence[fl
         partner.scale.copy_(scale), partner.shift.copy_(shift)
         first.partners.append(partner)
         first.config.partners.append({name: getattr(model.config, name) for name in ARCHITECTURE})
-    first.save_pretrained(output)
-    processors[0].save_pretrained(output)
-    facts, *of_others = (json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")) for folder in folders)
+    facts, *of_others = map(read_training, folders)
     facts["partners"] = [{key: run[key] for key in run if key != "history"} for run in of_others]
-    write_whole(output / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
-    keep_split(folders[0], output)
+    _save(output, first, processors[0], facts, folders[0])
     return output
 
 

@@ -1,6 +1,7 @@
 """One training run: from a table to a checkpoint folder."""
 
 import json
+import logging
 import os
 import platform
 import sys
@@ -13,8 +14,9 @@ import torch
 import transformers
 from transformers import EarlyStoppingCallback, TrainerState, TrainingArguments, set_seed
 
-from ..checkpoints.history import write_split
+from ..checkpoints.history import read_training, write_split
 from ..checkpoints.layout import IDENTITY_FILE, TRAINING_FILE
+from ..checkpoints.load import uncalibrated_config
 from ..checkpoints.save import write_whole
 from ..data.dataset import LesionDataset, TrainingDataset
 from ..data.transforms import training_transform
@@ -25,6 +27,7 @@ from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.labels import CLASSES
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .callbacks import StopInTime
+from .config import TrainConfig
 from .distillation import Teachers
 from .fingerprint import refuse_another_run, run_identity
 from .losses import WeightedCrossEntropy, class_weights
@@ -34,88 +37,52 @@ from .sampling import ClassSampling, ReproducibleDraws, TellEpoch, class_quotas
 from .trainer import HfskinTrainer, validation_metrics
 
 FEW_CORES = 2
+HEAD = ("backbone_cut", "pooling", "attention_maps", "metadata_hidden")  # of a recipe; a checkpoint has its own
+
+logger = logging.getLogger("hfskin")
 
 
-def train(
-    table: pd.DataFrame,
-    output: Path,
-    recipe: Recipe,
-    backbone: str | None,
-    weights: str | None = "timm",
-    image_size: tuple[int, int] = (144, 192),
-    copies: dict[str, Path] | None = None,
-    seed: int = 0,
-    max_minutes: float | None = None,
-    start: Path | None = None,
-    teachers: Sequence[Path] = (),
-    masks: dict[str, Path] | None = None,
-) -> Path:
+def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: float | None = None) -> Path:
     """Train on the rows of `table` whose split is "train", choose by those whose split is "val".
 
     Resumes from the newest complete Trainer checkpoint in `output`, if there is one and it is of the same run.
 
     Args:
         table: from `make_split`.
-        backbone: a name of `BACKBONES`; None where `start` says it.
         output: the checkpoint folder; Trainer's own checkpoints go to `output/trainer`.
-        weights: "timm", a safetensors file, or None for random weights.
-        image_size: height and width in pixels.
-        copies: further copies of training pictures, see [`TrainingDataset`]; for a recipe that augments.
+        config: what the run is.
         max_minutes: stop after the step that passes this time; calling again goes on from there.
-        start: a checkpoint of hfskin to go on from, in place of `weights`: its architecture, processor and weights,
-            head included. It must have been trained on the same split, or the validation part is not unseen.
-        teachers: checkpoints to learn from beside the labels, see [`Teachers`]; of the same split too.
-        masks: lesion masks of training pictures by image id, to teach Soft-Attention where the lesion is; see
-            training/attention.py.
 
     Returns:
         `output`, with the best model by the recipe's metric, its processor and training.json, whose "finished" is false
         where `max_minutes` ended the run.
 
     Raises:
-        ValueError: `output` holds a run of another recipe, seed, split, backbone or the like; a class without training
-            pictures; random weights that the recipe would keep; copies or masks for a recipe that does not augment;
-            masks for a model without Soft-Attention; small pictures first for a head that takes one size.
+        ValueError: `output` holds a run of another config or split; a class without training pictures; masks for a
+            model without Soft-Attention; small pictures first for a head that takes one size.
     """
-    if (recipe.freeze_early or recipe.freeze_backbone) and start is None and weights is None:
-        raise ValueError("this recipe keeps layers as they are, and random ones are of no use: go on from a "
-                         "checkpoint, or give pretrained weights")  # fmt: skip
-    if copies is not None and not recipe.augment:
-        raise ValueError("copies are mixed in where pictures are augmented, and this recipe does not augment: leave "
-                         "the copies out, or take another recipe")  # fmt: skip
-    identity = run_identity(
-        table, recipe, backbone, weights, image_size, copies, seed, start=start, teachers=teachers, masks=masks
-    )
+    recipe, seed = config.recipe, config.seed
+    identity = run_identity(table, config)
     refuse_another_run(output, identity)
     output.mkdir(parents=True, exist_ok=True)
     set_seed(seed)
     if not torch.cuda.is_available():
         keep_freed_memory()
-    if start is None:
-        processor = create_processor(backbone, weights, image_size)
-        model = create_model(recipe, backbone, weights, image_size)
-    else:
-        processor, model = HfskinImageProcessor.from_pretrained(start), continued_model(recipe, start)
-        image_size = tuple(model.config.image_size)
-    if model.config.pooling == "flatten" and recipe.start_scale < 1:
-        raise ValueError("small pictures first are not for a flattened map, which has one size: use a recipe "
-                         "with start_scale 1, such as fine-tune")  # fmt: skip
+    processor, model = _processor_and_model(config)
+    _refuse_unfit(config, model)
     for network in model.networks():
         if recipe.freeze_early:
             freeze_early_layers(network.image_model.backbone)
         if recipe.freeze_backbone:
             network.image_model.backbone.requires_grad_(False)
-    if masks is not None and (model.image_model.attention is None or not recipe.augment):
-        raise ValueError(
-            "masks teach Soft-Attention on augmented pictures: this model lacks it, or the recipe does not augment"
-        )
     # 1.2 to 1.4 times the images a second on a CPU, and what a GPU's tensor cores want
     model = model.to(memory_format=torch.channels_last)
     train_rows, val_rows = (table[table["split"] == part].reset_index(drop=True) for part in ("train", "val"))
     weights_of_classes = loss_weights(recipe, [int((train_rows["dx"] == dx).sum()) for dx in CLASSES])
     if recipe.augment:
-        transform = training_transform(image_size, recipe.augment)
-        pictures = TrainingDataset(train_rows, processor, transform, recipe.metadata_dropout, copies, masks)
+        transform = training_transform(tuple(model.config.image_size), recipe.augment)
+        extra = recipe.metadata_dropout, config.copies, config.masks
+        pictures = TrainingDataset(train_rows, processor, transform, *extra)
     else:
         pictures = LesionDataset(train_rows, processor, in_memory=True)
     sampling = ClassSampling(pictures.labels, recipe.sampling_power, seed) if recipe.sampling_power else None
@@ -131,7 +98,7 @@ def train(
         compute_loss_func=WeightedCrossEntropy(weights_of_classes, recipe.label_smoothing),
         recipe=recipe,
         best_dir=output,
-        teachers=Teachers(teachers, processor, arguments.device) if teachers else None,
+        teachers=Teachers(config.teachers, processor, arguments.device) if config.teachers else None,
     )
     trainer.add_callback(TellEpoch(train_set))
     if recipe.early_stopping:
@@ -162,11 +129,31 @@ def train(
             "transformers": transformers.__version__,
         },
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "before": _facts_of(start),
+        "before": _before(config.start),
         "history": [entry for entry in trainer.state.log_history if "eval_bma" in entry],
     }
     _write_facts(trainer, output / TRAINING_FILE, facts)
     return output
+
+
+def _processor_and_model(config: TrainConfig) -> tuple[HfskinImageProcessor, HfskinForImageClassification]:
+    if config.start is None:
+        given = config.backbone, config.weights, config.image_size
+        return create_processor(*given), create_model(config.recipe, *given)
+    model = continued_model(config.recipe, config.start)
+    kept = {name: (getattr(model.config, name), getattr(config.recipe, name)) for name in HEAD}
+    if differing := [f"{name} {own}, not {wanted}" for name, (own, wanted) in kept.items() if own != wanted]:
+        logger.warning("%s keeps its own head, whatever the recipe's is: %s", config.start, "; ".join(differing))
+    return HfskinImageProcessor.from_pretrained(config.start), model
+
+
+def _refuse_unfit(config: TrainConfig, model: HfskinForImageClassification) -> None:
+    """See the errors of [`train`]."""
+    if model.config.pooling == "flatten" and config.recipe.start_scale < 1:
+        raise ValueError("small pictures first are not for a flattened map, which has one size: use a recipe "
+                         "with start_scale 1, such as fine-tune")  # fmt: skip
+    if config.masks is not None and model.image_model.attention is None:
+        raise ValueError("masks teach Soft-Attention, and this model lacks it: leave the masks out")
 
 
 def loss_weights(recipe: Recipe, counts: Sequence[int]) -> torch.Tensor:
@@ -179,12 +166,6 @@ def loss_weights(recipe: Recipe, counts: Sequence[int]) -> torch.Tensor:
     if not recipe.sampling_power:
         return weights
     return weights * torch.tensor(counts) / torch.from_numpy(class_quotas(counts, recipe.sampling_power)).float()
-
-
-def is_finished(run: Path) -> bool:
-    """Whether the run of this folder was trained to its end."""
-    facts = run / TRAINING_FILE
-    return facts.is_file() and json.loads(facts.read_text(encoding="utf-8"))["finished"]
 
 
 def create_processor(backbone: str, weights: str | None, image_size: tuple[int, int]) -> HfskinImageProcessor:
@@ -212,21 +193,6 @@ def continued_model(recipe: Recipe, start: Path) -> HfskinForImageClassification
     return HfskinForImageClassification.from_pretrained(start, config=config, dtype=torch.float32)
 
 
-def uncalibrated_config(folder: Path) -> HfskinConfig:
-    """A checkpoint's configuration without what calibration had set: its model then has no gate."""
-    config = HfskinConfig.from_pretrained(folder)
-    config.temperature, config.gate_components = 1.0, 0
-    for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
-                 "gate_threshold"):  # fmt: skip
-        setattr(config, name, None)
-    return config
-
-
-def uncalibrated_model(folder: Path) -> HfskinForImageClassification:
-    """A checkpoint's networks in float32, without what calibration had set."""
-    return HfskinForImageClassification.from_pretrained(folder, config=uncalibrated_config(folder), dtype=torch.float32)
-
-
 def _write_facts(trainer: HfskinTrainer, path: Path, facts: dict) -> None:
     """Of several processes the main one writes."""
     if trainer.is_world_process_zero():
@@ -234,12 +200,11 @@ def _write_facts(trainer: HfskinTrainer, path: Path, facts: dict) -> None:
             write_whole(path, json.dumps(facts, indent=1) + "\n")
 
 
-def _facts_of(start: Path | None) -> dict | None:
+def _before(start: Path | None) -> dict | None:
     """How the checkpoint that a run goes on from was trained."""
     if start is None or not (start / TRAINING_FILE).is_file():
         return None
-    facts = json.loads((start / TRAINING_FILE).read_text(encoding="utf-8"))
-    return {key: value for key, value in facts.items() if key != "history"}
+    return {key: value for key, value in read_training(start).items() if key != "history"}
 
 
 def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArguments:
@@ -250,7 +215,7 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
     processes, here = (int(os.environ.get(name, 1)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     cores = (os.cpu_count() or 2) // here
     # On few cores a worker takes its time from the step, whose threads then wait for each other: drawing the pictures
-    # between two steps is faster. `scripts/benchmark/__main__.py --data` measures what real data cost.
+    # between two steps is faster. `python -m scripts.benchmark --data` measures what real data cost.
     workers = max(1, min(12, cores - 2)) if on_gpu or cores > FEW_CORES else 0
     return TrainingArguments(
         output_dir=str(output / "trainer"),
@@ -263,17 +228,17 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
         lr_scheduler_type=recipe.schedule,
         lr_scheduler_kwargs=plateau if recipe.schedule == "reduce_lr_on_plateau" else {},
         warmup_steps=recipe.warmup,
-        max_grad_norm=0 if recipe.adam_epsilon == 0.1 else 1.0,
+        max_grad_norm=recipe.gradient_clip,
         eval_strategy="epoch",
         save_strategy="epoch",
         logging_steps=50,
         save_total_limit=2,
         metric_for_best_model=recipe.metric,
         greater_is_better=True,
-        bf16=on_gpu and torch.cuda.is_bf16_supported() and recipe.augment > 0,
+        bf16=on_gpu and torch.cuda.is_bf16_supported() and recipe.precision == "bf16",
         dataloader_num_workers=workers,
         dataloader_persistent_workers=workers > 0,
-        dataloader_drop_last=recipe.augment > 0,
+        dataloader_drop_last=recipe.drop_last,
         restore_callback_states_from_checkpoint=True,  # early stopping's patience
         use_cpu=processes > 1 and not on_gpu,  # otherwise they would not find each other
         ddp_find_unused_parameters=False,

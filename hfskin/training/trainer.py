@@ -1,7 +1,5 @@
 """transformers' Trainer with averaged weights and progressive resizing."""
 
-import os
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from torch.nn import functional as F
 from transformers import EvalPrediction, Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 
+from ..checkpoints.save import save_checkpoint
 from ..hub.push import add_card
 from ..model.labels import CLASSES
 from . import attention_supervision as attention
@@ -120,17 +119,8 @@ class HfskinTrainer(Trainer):
         is_best = super()._determine_best_metric(metrics, trial)
         if is_best and self.args.should_save:
             with self.averaged_weights(), save_errors(self.best_dir):
-                self._save_best()
+                save_checkpoint(self.best_dir, self.model, self.processing_class)
         return is_best
-
-    def _save_best(self) -> None:
-        temporary = self.best_dir.with_name(self.best_dir.name + ".writing")
-        self.model.save_pretrained(temporary)
-        self.processing_class.save_pretrained(temporary)
-        self.best_dir.mkdir(exist_ok=True)
-        for file in temporary.iterdir():
-            os.replace(file, self.best_dir / file.name)
-        shutil.rmtree(temporary)
 
     def _swap(self) -> None:
         if self.average is None:

@@ -85,11 +85,13 @@ def run_all(args: argparse.Namespace) -> None:
 
 def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition: str, minutes: float | None) -> None:
     """Train (or go on training), evaluate and write the results of one run, if they are not there yet."""
+    from hfskin.checkpoints.history import is_finished
     from hfskin.checkpoints.layout import TRAINING_FILE
     from hfskin.evaluation.report import evaluate, write_metrics
     from hfskin.model.backbones import backbone_spec
+    from hfskin.training.config import TrainConfig
     from hfskin.training.recipes import CONDITIONS, RECIPES
-    from hfskin.training.run import is_finished, train
+    from hfskin.training.run import train
 
     side = backbone_spec(backbone).input_size
     height, width = args.image_size or (side, side)
@@ -104,10 +106,8 @@ def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition
     if not is_finished(checkpoint):
         weights = find_weights(backbone, args.weights_dir)
         print(f"{name}: training from {weights or 'random weights'}")
-        train(
-            table, checkpoint, recipe, None if args.start else backbone, weights, (height, width), seed=args.seed,
-            max_minutes=minutes, start=args.start,
-        )  # fmt: skip
+        given = None if args.start else backbone, weights, (height, width)
+        train(table, checkpoint, TrainConfig(recipe, *given, seed=args.seed, start=args.start), minutes)
     if not is_finished(checkpoint):
         print(f"{name}: cut off by the time limit")
         return

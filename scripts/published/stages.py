@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from hfskin.checkpoints.history import is_finished
+from hfskin.training.config import TrainConfig
 from hfskin.training.fingerprint import differences, run_identity
-from hfskin.training.merging import average_checkpoints, join_checkpoints
+from hfskin.training.merging import average_checkpoints, ensemble_checkpoints
 from hfskin.training.recipes import CONTINUE, FINE_TUNE, MODERN, PARTNER, TEACH, Recipe
-from hfskin.training.run import is_finished, train
+from hfskin.training.run import train
 
 PARTNER_BACKBONE = "mobilenet_v3_small"
 
@@ -60,22 +62,21 @@ def train_in_stages(
         ValueError: `runs` holds one that was trained in another way.
     """
 
-    def finished(run: Path, recipe: Recipe, backbone: str | None = None, weights: str = "timm", **how) -> bool:
-        given = (recipe, backbone, weights, stages.image_size, stages.copies)
+    def finished(run: Path, recipe: Recipe, **how) -> bool:
+        config = TrainConfig(recipe, image_size=stages.image_size, copies=stages.copies, **how)
         if is_finished(run):
-            if found := differences(run, run_identity(split, *given, **how)):
+            if found := differences(run, run_identity(split, config)):
                 raise ValueError(f"{run} was trained in another way: {found}; give another folder for the runs or "
                                  f"delete {runs}")  # fmt: skip
             return True
         if time.monotonic() >= deadline:
             return False
-        left = None if deadline == math.inf else (deadline - time.monotonic()) / 60
-        train(split, run, *given, max_minutes=left, **how)
+        train(split, run, config, None if deadline == math.inf else (deadline - time.monotonic()) / 60)
         return is_finished(run)
 
     first, *more = stages.epochs
     model = runs / "first"
-    if not finished(model, replace(MODERN, epochs=first), stages.backbone, stages.weights, seed=seed):
+    if not finished(model, replace(MODERN, epochs=first), backbone=stages.backbone, weights=stages.weights, seed=seed):
         return None
     rounds = [(replace(CONTINUE, epochs=epochs), None) for epochs in more]
     if stages.masks is not None:
@@ -89,6 +90,6 @@ def train_in_stages(
             average_checkpoints([run, model], mean)
         model = mean
     partner, joined = runs / "partner", runs / "joined"
-    if not finished(partner, PARTNER, PARTNER_BACKBONE, stages.partner_weights, seed=100 + seed):
+    if not finished(partner, PARTNER, backbone=PARTNER_BACKBONE, weights=stages.partner_weights, seed=100 + seed):
         return None
-    return joined if is_finished(joined) else join_checkpoints([model, partner], joined)
+    return joined if is_finished(joined) else ensemble_checkpoints([model, partner], joined)

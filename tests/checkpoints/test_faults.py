@@ -16,6 +16,7 @@ import hfskin
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
 from hfskin.checkpoints.save import write_whole
 from hfskin.cli import app
+from hfskin.training.config import TrainConfig
 from hfskin.training.recipes import PAPER
 from hfskin.training.resume import SaveError, last_complete_checkpoint
 from hfskin.training.run import train
@@ -94,15 +95,15 @@ def test_predict_onto_a_small_or_read_only_disk(mount, message, folder, tiny_che
 def test_training_onto_a_disk_that_fills_up_goes_on_later(table, tmp_path):
     rows = table.assign(split=["train" if i % 4 else "val" for i in range(len(table))])
     run, args = tmp_path / "run", ("mobilenet_v3_small", None, (64, 64))
-    train(rows, tmp_path / "whole", RECIPE, *args)
+    train(rows, tmp_path / "whole", TrainConfig(RECIPE, *args))
     shutil.copytree(tmp_path / "whole", run)
     shutil.rmtree(run / "trainer" / "checkpoint-6")  # as after the first epoch
     good = (run / "model.safetensors").read_bytes()
     with largest_file(1_500_000), pytest.raises(SaveError, match="the same command goes on"):
-        train(rows, run, RECIPE, *args)
+        train(rows, run, TrainConfig(RECIPE, *args))
     assert (run / "model.safetensors").read_bytes() == good
     assert hfskin.load(run)(rows["path"][0]).label in hfskin.CLASSES
-    train(rows, run, RECIPE, *args)
+    train(rows, run, TrainConfig(RECIPE, *args))
     last = Path("trainer", "checkpoint-6", "model.safetensors")
     assert (run / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
     damage_the_newest(run / "trainer")

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 from safetensors.torch import save_file
 
+from hfskin.checkpoints.history import is_finished
 from hfskin.checkpoints.layout import IDENTITY_FILE
 from hfskin.model.backbones import create_backbone
+from hfskin.training.config import TrainConfig
 from hfskin.training.recipes import MODERN
-from hfskin.training.run import is_finished, train
+from hfskin.training.run import train
 from scripts.published.stages import Stages, train_in_stages
 
 
@@ -32,7 +34,12 @@ def stages(tmp_path_factory) -> Stages:
 def train_first(split: pd.DataFrame, runs: Path, stages: Stages, minutes: float | None = None) -> Path:
     """The first run alone."""
     recipe = replace(MODERN, epochs=1)
-    train(split, runs / "first", recipe, stages.backbone, stages.weights, stages.image_size, max_minutes=minutes)
+    train(
+        split,
+        runs / "first",
+        TrainConfig(recipe, stages.backbone, stages.weights, stages.image_size),
+        max_minutes=minutes,
+    )
     return runs
 
 

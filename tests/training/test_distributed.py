@@ -20,6 +20,7 @@ from hfskin.inference.batch.formats import FORMATS
 from hfskin.inference.batch.items import Item, Row, predict_items
 from hfskin.inference.batch.row_file import RowFile, read_records
 from hfskin.inference.batch.shards import Shard, put_together
+from hfskin.training.config import TrainConfig
 from hfskin.training.recipes import MODERN, PAPER
 from hfskin.training.run import create_model, train
 
@@ -36,11 +37,16 @@ def torchrun(*args: str) -> subprocess.CompletedProcess:
 
 
 def run_plain(table: pd.DataFrame, output: Path) -> None:
-    train(table, output, PLAIN, "vgg16", weights=None, image_size=(32, 48))
+    train(table, output, TrainConfig(PLAIN, "vgg16", weights=None, image_size=(32, 48)))
 
 
 def run_everything(table: pd.DataFrame, output: Path, minutes: float | None = None) -> None:
-    train(table, output, EVERYTHING, "mobilenet_v3_small", weights=None, image_size=(64, 64), max_minutes=minutes)
+    train(
+        table,
+        output,
+        TrainConfig(EVERYTHING, "mobilenet_v3_small", weights=None, image_size=(64, 64)),
+        max_minutes=minutes,
+    )
 
 
 def split_table(folder: Path) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import torch
 
 from hfskin import HfskinConfig, HfskinForImageClassification, HfskinImageProcessor, encode_metadata
 from hfskin.checkpoints.layout import SPLIT_FILE, TRAINING_FILE
-from hfskin.training.merging import join_checkpoints
+from hfskin.training.merging import ensemble_checkpoints
 from hfskin.training.recipes import FINE_TUNE
 from hfskin.training.run import continued_model
 
@@ -34,7 +34,7 @@ def members(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def joined(members, tmp_path_factory) -> Path:
-    return join_checkpoints(members, tmp_path_factory.mktemp("joined") / "model")
+    return ensemble_checkpoints(members, tmp_path_factory.mktemp("joined") / "model")
 
 
 @torch.no_grad()
@@ -67,16 +67,16 @@ def test_training_goes_on_with_every_member(joined, lesion_path):
 
 def test_what_cannot_be_an_ensemble_is_said(members, joined, tmp_path):
     with pytest.raises(ValueError, match="two checkpoints or more"):
-        join_checkpoints(members[:1], tmp_path / "one")
+        ensemble_checkpoints(members[:1], tmp_path / "one")
     with pytest.raises(ValueError, match="is an ensemble already"):
-        join_checkpoints([members[0], joined], tmp_path / "nested")
+        ensemble_checkpoints([members[0], joined], tmp_path / "nested")
     with pytest.raises(ValueError, match="as many weights above 0"):
-        join_checkpoints(members[:2], tmp_path / "weights", weights=[1.0])
+        ensemble_checkpoints(members[:2], tmp_path / "weights", weights=[1.0])
 
 
 def test_a_member_sees_the_picture_at_its_own_size(members, tmp_path, lesion_path):
     large = save(tmp_path / "large", 3, image_size=(120, 160))
-    joined = join_checkpoints([large, members[0]], tmp_path / "sizes", weights=[1, 3])
+    joined = ensemble_checkpoints([large, members[0]], tmp_path / "sizes", weights=[1, 3])
     alone = [logits(folder, lesion_path, temperature=1.0) for folder in (large, members[0])]
     expected = (alone[0] + 3 * alone[1]) / 4
     apart = (alone[0] - alone[1]).abs().max()

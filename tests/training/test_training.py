@@ -31,6 +31,7 @@ from hfskin.model.backbones import BACKBONES, create_backbone, early_maps, freez
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.metadata import encode_metadata
 from hfskin.training.attention_supervision import attention_loss
+from hfskin.training.config import TrainConfig
 from hfskin.training.distillation import TEMPERATURE, Teachers
 from hfskin.training.losses import WeightedCrossEntropy, class_weights
 from hfskin.training.merging import average_checkpoints
@@ -134,7 +135,7 @@ def short(recipe, **changes):
 
 @pytest.mark.parametrize("recipe", [short(PAPER), short(MODERN)], ids=["paper", "modern"])
 def test_a_run_leaves_a_checkpoint_that_loads(recipe, split_table, tmp_path, lesion_path):
-    train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", weights=None, image_size=(64, 96))
+    train(split_table, tmp_path / "run", TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 96)))
     assert hfskin.load(tmp_path / "run")(lesion_path).label in hfskin.CLASSES
     facts = json.loads((tmp_path / "run" / "training.json").read_text())
     assert facts["n_train"] == 21
@@ -144,7 +145,7 @@ def test_a_run_leaves_a_checkpoint_that_loads(recipe, split_table, tmp_path, les
 def test_a_run_goes_on_from_a_checkpoint(tiny_checkpoint, split_table, tmp_path):
     """Its weights, head and processor, and none of its calibration."""
     recipe = short(MODERN, learning_rate=0.0, weight_decay=0.0, ema_decay=0.0)
-    train(split_table, tmp_path / "run", recipe, None, start=tiny_checkpoint)
+    train(split_table, tmp_path / "run", TrainConfig(recipe, None, start=tiny_checkpoint))
     before, after = (load_file(folder / "model.safetensors") for folder in (tiny_checkpoint, tmp_path / "run"))
     moved = [name for name, value in after.items() if not torch.equal(value, before[name])]
     assert all("running_" in name or "num_batches" in name for name in moved)
@@ -157,7 +158,7 @@ def test_a_run_goes_on_from_a_checkpoint(tiny_checkpoint, split_table, tmp_path)
 def test_early_layers_stay_as_they_were(tiny_checkpoint, split_table, tmp_path):
     """And all but a few others learn."""
     recipe = short(CONTINUE, learning_rate=0.1, ema_decay=0.0)
-    train(split_table, tmp_path / "run", recipe, None, start=tiny_checkpoint)
+    train(split_table, tmp_path / "run", TrainConfig(recipe, None, start=tiny_checkpoint))
     before, after = (load_file(folder / "model.safetensors") for folder in (tiny_checkpoint, tmp_path / "run"))
     model = hfskin.load(tiny_checkpoint).model
     freeze_early_layers(model.image_model.backbone)
@@ -188,7 +189,7 @@ def test_masks_teach_the_attention_where_the_lesion_is(split_table, tmp_path):
     model.save_pretrained(tmp_path / "start")
     HfskinImageProcessor.from_pretrained(EMBEDDED_CHECKPOINT).save_pretrained(tmp_path / "start")
     recipe = short(TEACH, epochs=20, learning_rate=2e-3, ema_decay=0.0)
-    train(split_table, tmp_path / "run", recipe, None, start=tmp_path / "start", masks=masks)
+    train(split_table, tmp_path / "run", TrainConfig(recipe, None, start=tmp_path / "start", masks=masks))
     rows = split_table[split_table["image_id"].isin(masks)]
     found = summarise_localisation(hfskin.load(tmp_path / "run"), rows, MASKS)
     assert found["soft_attention"]["mass"]["value"] > 1.2 * found["uniform"]["mass"]["value"]
@@ -203,12 +204,12 @@ def test_masks_teach_the_attention_where_the_lesion_is(split_table, tmp_path):
 def test_masks_need_soft_attention_and_augmentation(tiny_checkpoint, split_table, tmp_path):
     for recipe in (short(PAPER), short(MODERN, attention_maps=0)):
         with pytest.raises(ValueError, match="masks teach Soft-Attention on augmented pictures"):
-            train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", None, (64, 96), masks={})
+            train(split_table, tmp_path / "run", TrainConfig(recipe, "mobilenet_v3_small", None, (64, 96), masks={}))
 
 
 def test_copies_need_augmentation(split_table, tmp_path, data_folder):
     with pytest.raises(ValueError, match="this recipe does not augment: leave the copies out"):
-        train(split_table, tmp_path / "run", short(PAPER), "mobilenet_v3_small", None, (64, 96), copies={})
+        train(split_table, tmp_path / "run", TrainConfig(short(PAPER), "mobilenet_v3_small", None, (64, 96), copies={}))
     assert not (tmp_path / "run").exists()
     command = ["train", "--data", data_folder, "--split", "all", "--backbone", "mobilenet_v3_small", "--recipe",
                "paper", "--copies", data_folder / "images", "-o", tmp_path / "run"]  # fmt: skip
@@ -221,12 +222,16 @@ def test_copies_need_augmentation(split_table, tmp_path, data_folder):
 def test_a_flattened_map_has_one_size(split_table, tmp_path):
     recipe = short(MODERN, pooling="flatten", start_scale=0.5)
     with pytest.raises(ValueError, match="with start_scale 1, such as fine-tune"):
-        train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", None, (64, 96))
+        train(split_table, tmp_path / "run", TrainConfig(recipe, "mobilenet_v3_small", None, (64, 96)))
 
 
 def test_random_early_layers_are_not_kept(split_table, tmp_path):
     with pytest.raises(ValueError, match="go on from a checkpoint, or give pretrained weights"):
-        train(split_table, tmp_path / "run", CONTINUE, "mobilenet_v3_small", weights=None, image_size=(64, 96))
+        train(
+            split_table,
+            tmp_path / "run",
+            TrainConfig(CONTINUE, "mobilenet_v3_small", weights=None, image_size=(64, 96)),
+        )
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -246,7 +251,11 @@ def test_every_backbone_has_early_layers(name):
 
 
 def test_averaged_weights_are_kept_and_given_back(split_table, tmp_path):
-    train(split_table, tmp_path / "run", short(MODERN), "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    train(
+        split_table,
+        tmp_path / "run",
+        TrainConfig(short(MODERN), "mobilenet_v3_small", weights=None, image_size=(64, 64)),
+    )
     trainer_folder = Path(last_complete_checkpoint(tmp_path / "run" / "trainer"))
     best = load_file(tmp_path / "run" / "model.safetensors")
     average, raw = (load_file(trainer_folder / name) for name in ("ema.safetensors", "model.safetensors"))
@@ -272,8 +281,10 @@ def test_teachers_answer_as_they_do_alone(tiny_checkpoint, lesion_path):
 
 def test_a_student_moves_towards_its_teacher(tiny_checkpoint, split_table, tmp_path):
     recipe = short(MODERN, epochs=2)
-    for name, teachers in (("alone", ()), ("taught", [tiny_checkpoint])):
-        train(split_table, tmp_path / name, recipe, "mobilenet_v3_small", None, (64, 96), teachers=teachers)
+    for name, teachers in (("alone", ()), ("taught", (tiny_checkpoint,))):
+        train(
+            split_table, tmp_path / name, TrainConfig(recipe, "mobilenet_v3_small", None, (64, 96), teachers=teachers)
+        )
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "taught")]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert json.loads((tmp_path / "taught" / "training.json").read_text())["teachers"] == [tiny_checkpoint.name]
@@ -282,7 +293,7 @@ def test_a_student_moves_towards_its_teacher(tiny_checkpoint, split_table, tmp_p
 def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp_path, lesion_path):
     runs = [tmp_path / str(seed) for seed in (1, 2)]
     for seed, run in enumerate(runs):
-        train(split_table, run, short(MODERN), None, start=tiny_checkpoint, seed=seed)
+        train(split_table, run, TrainConfig(short(MODERN), None, start=tiny_checkpoint, seed=seed))
     folder = average_checkpoints(runs, tmp_path / "average")
     ends = [Path(last_complete_checkpoint(run / "trainer")) / "ema.safetensors" for run in runs]
     first, second, mean = (load_file(path) for path in (*ends, folder / "model.safetensors"))
@@ -296,7 +307,7 @@ def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp
     with pytest.raises(ValueError, match="two checkpoints or more"):
         average_checkpoints(runs[:1], tmp_path / "one")
     wide = short(MODERN, metadata_hidden=8)
-    train(split_table, tmp_path / "wide", wide, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    train(split_table, tmp_path / "wide", TrainConfig(wide, "mobilenet_v3_small", weights=None, image_size=(64, 64)))
     with pytest.raises(ValueError, match="different architectures"):
         average_checkpoints([runs[0], tmp_path / "wide"], tmp_path / "mixed")
 
@@ -304,7 +315,11 @@ def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp
 def test_without_averaged_weights_the_last_epochs_own_count(split_table, tiny_checkpoint, tmp_path):
     runs = [tmp_path / str(seed) for seed in (0, 1)]
     for seed, run in enumerate(runs):
-        train(split_table, run, short(MODERN, ema_decay=0.0, epochs=2), None, start=tiny_checkpoint, seed=seed)
+        train(
+            split_table,
+            run,
+            TrainConfig(short(MODERN, ema_decay=0.0, epochs=2), None, start=tiny_checkpoint, seed=seed),
+        )
     folder = average_checkpoints(runs, tmp_path / "average")
     ends = [Path(last_complete_checkpoint(run / "trainer")) / "model.safetensors" for run in runs]
     first, second, mean = (load_file(path) for path in (*ends, folder / "model.safetensors"))
@@ -317,7 +332,7 @@ def run_to_the_end(data: Path, output: Path) -> None:
     table = load_ham10000(data)
     table["split"] = ["train" if i % 4 else "val" for i in range(len(table))]
     recipe = short(MODERN, epochs=6, early_stopping=5)
-    train(table, output, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    train(table, output, TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64)))
 
 
 def kill_in(process: subprocess.Popen, trainer_folder: Path, step: int, seconds: float) -> None:
@@ -358,11 +373,13 @@ def test_a_run_that_is_stopped_within_an_epoch_goes_on_from_there(tmp_path, spli
     """Its data order, augmentation and dropout are those of a run without a break."""
     recipe = short(MODERN, dropout=0.5)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(split_table, whole, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
-    train(split_table, parts, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64), max_minutes=0)
+    train(split_table, whole, TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64)))
+    train(
+        split_table, parts, TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64)), max_minutes=0
+    )
     assert last_complete_checkpoint(parts / "trainer").endswith("checkpoint-1")
     assert not json.loads((parts / "training.json").read_text())["finished"]
-    train(split_table, parts, recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    train(split_table, parts, TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64)))
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
@@ -373,14 +390,8 @@ def everything_in(folder: Path) -> dict[Path, bytes]:
 def test_another_run_does_not_go_on_from_these_checkpoints(tmp_path, split_table, tiny_checkpoint):
     """Whatever differs, and nothing is written. The same run may have more time."""
     run = tmp_path / "run"
-    same = {
-        "table": split_table,
-        "recipe": short(MODERN),
-        "backbone": "mobilenet_v3_small",
-        "weights": None,
-        "image_size": (64, 64),
-    }
-    train(output=run, **same, max_minutes=0)
+    same = TrainConfig(short(MODERN), "mobilenet_v3_small", None, (64, 64))
+    train(split_table, run, same, max_minutes=0)
     before = everything_in(run)
     others = split_table.assign(split=split_table["split"].iloc[::-1].to_numpy())
     for differs, changes in {
@@ -390,41 +401,43 @@ def test_another_run_does_not_go_on_from_these_checkpoints(tmp_path, split_table
         "backbone_weights None there and other.safetensors here": {"weights": "other.safetensors"},
         f"backbone_weights None there and {tiny_checkpoint.name} here": {"backbone": None, "start": tiny_checkpoint},
         r"image_size \[64, 64\] there and \[64, 96\] here": {"image_size": (64, 96)},
-        "split_hash": {"table": others},
+        "split_hash": {},
         "n_copies 0 there and 21 here": {"copies": split_table.set_index("image_id")["path"].to_dict()},
         "n_masks 0 there": {"masks": find_masks(MASKS)},
-        "teachers": {"teachers": [tiny_checkpoint]},
+        "teachers": {"teachers": (tiny_checkpoint,)},
     }.items():
         with pytest.raises(ValueError, match=f"{differs}.*; give another folder or delete this one"):
-            train(output=run, **same | changes)
+            train(split_table if changes else others, run, dataclasses.replace(same, **changes))
     assert everything_in(run) == before
-    train(output=run, **same, max_minutes=60)
+    train(split_table, run, same, max_minutes=60)
     assert json.loads((run / "training.json").read_text())["finished"]
 
 
 def test_a_run_of_an_earlier_version_goes_on(tmp_path, split_table):
     """It has no record of how it was started, and where it was killed no training.json either."""
     run, how = tmp_path / "run", (short(MODERN), "mobilenet_v3_small", None, (64, 64))
-    train(split_table, run, *how, max_minutes=0)
+    train(split_table, run, TrainConfig(*how), max_minutes=0)
     (run / IDENTITY_FILE).unlink()
     (run / "training.json").unlink()
-    train(split_table, run, *how)
+    train(split_table, run, TrainConfig(*how))
     assert json.loads((run / "training.json").read_text())["finished"]
     assert (run / IDENTITY_FILE).is_file()
 
 
 def test_without_checkpoints_a_run_starts_anew_however_the_one_before_did(tmp_path, split_table):
     run, how = tmp_path / "run", ("mobilenet_v3_small", None, (64, 64))
-    train(split_table, run, short(MODERN), *how, max_minutes=0)
+    train(split_table, run, TrainConfig(short(MODERN), *how), max_minutes=0)
     shutil.rmtree(run / "trainer")
-    train(split_table, run, short(MODERN), *how, seed=1)
+    train(split_table, run, TrainConfig(short(MODERN), *how, seed=1))
     assert json.loads((run / IDENTITY_FILE).read_text())["seed"] == 1
 
 
 def test_early_stopping_ends_a_run_for_good(tmp_path, split_table):
     recipe = short(PAPER, epochs=5, early_stopping=1, learning_rate=0.0)  # nothing gets better
     for _ in range(2):
-        train(split_table, tmp_path / "run", recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+        train(
+            split_table, tmp_path / "run", TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+        )
         facts = json.loads((tmp_path / "run" / "training.json").read_text())
         assert facts["epochs_done"] == 2
 
