@@ -6,7 +6,8 @@
 
 Every run trains on the paper's split, which LEAKS lesions, and leaves metrics.json and training.json in
 `--output`/<run>/. Checkpoints go to `--runs`, which git ignores. A run that is finished is skipped, one that was cut
-off goes on, and after `--minutes` the script stops with a checkpoint.
+off goes on, and after `--minutes` the script stops with a checkpoint; its best epoch so far is measured, and the page
+says how many epochs it had.
 """
 
 import argparse
@@ -45,7 +46,7 @@ def parse_arguments() -> argparse.Namespace:
     mode.add_argument("--render", action="store_true", help="write docs/paper_tables.md from the results")
     parser.add_argument("--weights-dir", type=Path, help="pretrained safetensors files; default timm's Hub")
     parser.add_argument("--backbones", help="comma-separated, best first; default all")
-    parser.add_argument("--conditions", default="metadata,augmented", help="and unweighted, inverse_share")
+    parser.add_argument("--conditions", default="metadata,augmented", help="comma-separated, of training/recipes.py")
     parser.add_argument("--recipe", choices=("paper", "modern", "fine-tune"), default="paper")
     parser.add_argument("--from", dest="start", type=Path, help="a run's checkpoint to go on from")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
@@ -85,10 +86,10 @@ def run_all(args: argparse.Namespace) -> None:
 
 def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition: str, minutes: float | None) -> None:
     """Train (or go on training), evaluate and write the results of one run, if they are not there yet."""
-    from hfskin.checkpoints.history import is_finished
+    from hfskin.checkpoints.history import is_finished, read_training
     from hfskin.checkpoints.layout import TRAINING_FILE
     from hfskin.evaluation.report import evaluate, write_metrics
-    from hfskin.model.backbones import backbone_spec
+    from hfskin.model.backbones import ELSEWHERE, backbone_spec
     from hfskin.training.config import TrainConfig
     from hfskin.training.recipes import CONDITIONS, RECIPES
     from hfskin.training.run import train
@@ -100,18 +101,19 @@ def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition
         recipe = dataclasses.replace(recipe, epochs=args.epochs)
     name = f"{backbone}-{condition}-{args.recipe}-{height}x{width}-{recipe.epochs}epochs-seed{args.seed}"
     results, checkpoint = args.output / name, args.runs / name
-    if (results / "metrics.json").is_file():
+    if is_finished(results):
         print(f"{name}: done before")
         return
     if not is_finished(checkpoint):
         weights = find_weights(backbone, args.weights_dir)
-        print(f"{name}: training from {weights or 'random weights'}")
+        print(f"{name}: training from {weights or 'random weights' + ELSEWHERE.get(backbone, '')}")
         given = None if args.start else backbone, weights, (height, width)
         train(table, checkpoint, TrainConfig(recipe, *given, seed=args.seed, start=args.start), minutes)
-    if not is_finished(checkpoint):
-        print(f"{name}: cut off by the time limit")
-        return
-    facts = json.loads((checkpoint / TRAINING_FILE).read_text())
+    facts = read_training(checkpoint)
+    if not facts["finished"]:
+        print(f"{name}: cut off by the time limit after {facts['epochs_done']:g} epochs")
+        if not facts["history"]:
+            return
     facts |= {"condition": condition, "recipe_name": args.recipe, "picture_size": list(picture_size)}
     if facts.get("before"):
         del facts["before"]["command"]  # it stands in the results of that run
@@ -170,7 +172,7 @@ def check_device(wanted: str | None) -> str:
 def wanted_backbones(args: argparse.Namespace) -> list[str]:
     from hfskin.model.backbones import BACKBONES, backbone_spec
 
-    names = args.backbones.split(",") if args.backbones else list(BACKBONES)
+    names = args.backbones.split(",") if args.backbones else [n for n, spec in BACKBONES.items() if not spec.blocks]
     for name in names:
         backbone_spec(name)  # a wrong name is said before hours of work
     return names
