@@ -10,6 +10,7 @@ import typer
 
 from . import hub, predict
 from .console import one_line_errors
+from .outputs import output_file, output_folder
 
 app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
 
@@ -98,7 +99,8 @@ def train(
     """Train a checkpoint on a labelled data set; resumes where it was cut off."""
     if (backbone is None) == (start is None):
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
-    with one_line_errors():
+    inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
+    with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
         from ..training.config import TrainConfig
         from ..training.recipes import CONDITIONS, RECIPES
@@ -131,7 +133,7 @@ def average(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
     """Make one checkpoint of several: the mean of their weights. Calibrate it afterwards."""
-    with one_line_errors():
+    with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import average_checkpoints
 
         typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
@@ -143,7 +145,7 @@ def join(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
     """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
-    with one_line_errors():
+    with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import ensemble_checkpoints
 
         typer.echo(f"saved {ensemble_checkpoints(checkpoints, output)}")
@@ -156,7 +158,7 @@ def calibrate(
     split: Split = Split.lesion,
 ) -> None:
     """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
-    with one_line_errors():
+    with one_line_errors(), output_folder(checkpoint):
         from ..calibration.calibrate import calibrate_checkpoint
 
         config = calibrate_checkpoint(checkpoint, _load_table(data, split))
@@ -186,7 +188,7 @@ def evaluate(
     ] = predict.Backend.auto,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
-    with one_line_errors():
+    with one_line_errors(), output_file(output, [model], suffix=".json"), output_folder(plots):
         from ..data.ham10000 import find_images
         from ..evaluation.plots import write_plots
         from ..evaluation.report import evaluate as run

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .console import one_line_errors
+from .outputs import output_folder
 
 dataset = typer.Typer(help="HAM10000 as a data set of the Hub.", no_args_is_help=True)
 
@@ -30,9 +31,9 @@ def push(
     without_metrics: Annotated[bool, typer.Option("--without-metrics", help="Though it was never evaluated.")] = False,
 ) -> None:
     """Send a checkpoint to the Hub, with its card and code, in one commit."""
-    from ..hub.push import push_checkpoint, push_space
-
     with one_line_errors():
+        from ..hub.push import push_checkpoint, push_space
+
         typer.echo(push_checkpoint(checkpoint, repository, private, without_metrics, echo=typer.echo))
         if space:
             typer.echo(push_space(repository, repository, private, echo=typer.echo))
@@ -49,7 +50,7 @@ def card(
     """Render a checkpoint's model card."""
     from ..hub.card import write_card
 
-    with one_line_errors():
+    with one_line_errors(), output_folder(output):
         typer.echo(write_card(checkpoint, output))
 
 
@@ -67,7 +68,7 @@ def build(
 
     if push is None and output is None:
         raise typer.BadParameter("give --push organisation/name, --output FOLDER, or both")
-    with one_line_errors(), tempfile.TemporaryDirectory() as temporary:
+    with one_line_errors(), output_folder(output, [data]), tempfile.TemporaryDirectory() as temporary:
         folder = output or Path(temporary)
         write_dataset(build_dataset(load_ham10000(data)), folder, push or folder.name)
         if push:

@@ -3,18 +3,21 @@
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from tqdm.auto import tqdm
 
+from ..checkpoints.layout import INT8_FILE, ONNX_FILE
 from ..inference.batch.formats import FORMATS
 from ..inference.batch.items import Item, Row, find_pictures, predict_items, read_patients, unmatched
 from ..inference.batch.row_file import RowFile
 from ..inference.batch.shards import WHOLE, Shard, put_together
 from ..model.metadata import encode_metadata
 from .console import one_line_errors
+from .outputs import check_output_file, output_file
 
 MANY = 1000  # pictures; from here on a log, too, shows how far it is
 LOG_SECONDS = 30  # between two lines of the bar there
@@ -90,7 +93,9 @@ def predict(
             rows = look(pictures)
             failed = _to_screen(rows if sys.stdout.isatty() else _with_bar(rows, len(pictures)), format)
         else:
-            failed = _to_file(look, pictures, output, format, resume, shard)
+            check_output_file(output, chain([metadata, model], (path for _, path in pictures)))
+            with output_file(shard.path(output)):
+                failed = _to_file(look, pictures, output, format, resume, shard)
     if failed:
         raise typer.Exit(1)
 
@@ -116,7 +121,8 @@ def export(
     """
     if output is None and not Path(checkpoint).is_dir():
         raise typer.BadParameter("a repository of the Hub needs --output FILE.onnx")
-    with one_line_errors():
+    target = output or Path(checkpoint, INT8_FILE if int8 else ONNX_FILE)
+    with one_line_errors(), output_file(target, suffix=".onnx"):
         from ..checkpoints.hub import checkpoint_folder, hub_errors
         from ..export.onnx import export_onnx
 

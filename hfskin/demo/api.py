@@ -32,7 +32,9 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
         if image is None:
             raise gr.Error("image: is missing", print_exception=False)
         try:
-            return as_json(checkpoints.run(checkpoints.get().pipeline, image, age, sex, localization))
+            pipeline = checkpoints.get().pipeline
+            prepared = pipeline.prepare(image, age, sex, localization)  # here, since the model's thread reads no file
+            return as_json(checkpoints.run(pipeline, prepared))
         except (ImageError, MetadataError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 

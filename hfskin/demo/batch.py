@@ -2,13 +2,17 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..inference.base import LesionPipeline
 from ..inference.batch.formats import FORMATS
 from ..inference.batch.items import Row, predict_items, unmatched
+from ..inference.prediction import Prediction
+from ..inference.prepare import Prepared
 from ..model.labels import DIAGNOSES
 from . import text
 from .answer import percent, plain, urgent
@@ -46,24 +50,36 @@ def look_at_all(
         HubError: the checkpoint cannot be used.
     """
     started = time.perf_counter()
-    pipeline = checkpoints.get(source).pipeline
+    pipeline = _NetworkApart(checkpoints, checkpoints.get(source).pipeline)
     patients = read_uploaded_patients(Path(metadata)) if metadata else {}
     upload = Upload([Path(file) for file in files or []], patients)
     if metadata:
         for line in unmatched(((name, name) for name in upload.names), patients):
             note(f"{Path(metadata).name}: {line}")
     rows = []
-    for row in _one_by_one(checkpoints, predict_items(pipeline, upload.items(), BATCH_SIZE)):
+    for row in predict_items(pipeline, upload.items(), BATCH_SIZE):
         rows.append(row)
         progress(len(rows), upload.total)
     logger.info("batch: %d rows in %.1f s", len(rows), time.perf_counter() - started)
     return rows + upload.refused
 
 
-def _one_by_one(checkpoints: Checkpoints, rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows, each computed on the model's thread, so that others get their turn in between."""
-    while (row := checkpoints.run(next, rows, None)) is not None:
-        yield row
+@dataclass(frozen=True)
+class _NetworkApart:
+    """A pipeline whose network alone runs on the model's thread, a few pictures at a time, so that others get their
+    turn in between; files are unpacked and read elsewhere."""
+
+    checkpoints: Checkpoints
+    pipeline: LesionPipeline
+
+    def prepare(self, image, *patient) -> Prepared:
+        return self.pipeline.prepare(image, *patient)
+
+    def predict_prepared(self, prepared: list[Prepared]) -> list[Prediction]:
+        return self.checkpoints.run(self.pipeline.predict_prepared, prepared)
+
+    def on_one_core(self) -> None:
+        return None
 
 
 def rows_html(rows: list[Row], config: "HfskinConfig", footer: str, notes: Iterable[str] = ()) -> str:

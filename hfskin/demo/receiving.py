@@ -14,6 +14,8 @@ from . import text
 MAX_FILES = 400  # of one request; each is open until the last has come
 MAX_REQUEST = 500 * 10**6  # bytes, of all files of one request
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE)  # of the disk, or for open files
+
 
 class _Parser(route_utils.GradioMultiPartParser):
     """What cannot be received whole is deleted at once, whatever broke it off."""
@@ -36,8 +38,8 @@ class _Parser(route_utils.GradioMultiPartParser):
                 file.close()
                 with suppress(OSError):
                     os.unlink(file.name)
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise HTTPException(507, text.DISK_FULL) from None
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise HTTPException(507, text.NO_ROOM) from None
             raise
 
 

@@ -76,7 +76,7 @@ FOREIGN = "Another site's page may not ask this one."
 TOO_MUCH = "This request is too large. Send fewer or smaller files."
 TOO_SLOW = "This request came too slowly. Send it again."
 NOT_A_FILE = "An upload holds files and nothing else, each under the name files."
-DISK_FULL = "There is no room for this upload at the moment. Try again later, or send fewer files."
+NO_ROOM = "There is no room for this upload at the moment. Try again later, or send fewer files."
 
 REFUSED = "No diagnosis: this does not look like a dermatoscopic picture of a skin lesion"
 REFUSED_WHY = (
@@ -166,13 +166,18 @@ BATCH_FLAG = "show it to a dermatologist soon"
 # Batch: why a file of an upload was not looked at; each is preceded by the file's name
 NOT_A_PICTURE = "not a picture; use JPEG, PNG, TIFF, BMP or WebP"
 ZIP_BROKEN = "not a zip file that can be read; pack it again"
-ZIP_TOO_MANY = "a zip file with too many files; pack at most {pictures} in one"
+ZIP_TOO_MANY = "too many files in the zip files; send at most {pictures} pictures at a time"
+ZIP_OVERLAPS = "a zip file whose files overlap; pack it again"
+ZIP_LINK = "a link; pack the file that it stands for"
+ZIP_SUM = "not looked at: the zip files unpack to over {megabytes} MB more than twice their size; send fewer at a time"
 ZIP_ENCRYPTED = "encrypted; pack it without a password"
 ZIP_METHOD = "packed by an unusual method; pack it as a plain zip file"
 ZIP_TWICE = "a second file of the same name in the zip file; refused"
 ZIP_CLIMBS = "its path leads out of the zip file; refused"
 ZIP_TOO_LARGE = "larger than {megabytes} MB when unpacked; refused"
 TABLE_TOO_LARGE = "a table of more than {megabytes} MB; keep the rows of these pictures"
+TABLE_TOO_LONG = "more than {rows} rows, or one of more than {bytes} characters; keep the rows of these pictures"
+TOO_MANY_FILES = "{files} more files not looked at: at most {most} at a time"
 TOO_MANY = "not looked at: more than {pictures} pictures at a time"
 
 # Compare: another checkpoint

@@ -12,7 +12,7 @@ from .api import add_endpoints
 from .card import data_uri
 from .checkpoints import Checkpoints
 from .components import picture_file, scroll_to
-from .example_lesions import Example, load_examples
+from .example_lesions import FOLDER, Example, load_examples
 from .look import Question, look, views
 from .server import Page
 from .tabs import about_tab, batch_tab, compare_tab, small_print
@@ -69,6 +69,7 @@ def launch_options() -> dict:
         "theme": theme(),
         "css_paths": CSS,
         "footer_links": [],
+        "allowed_paths": [str(FOLDER)],  # gradio shows no file of ours that lies outside the folder it was started in
     }
 
 

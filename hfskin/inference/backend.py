@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from ..checkpoints.hub import checkpoint_folder, hide_loading_bars, hub_errors
-from ..checkpoints.layout import EMBEDDED_CHECKPOINT, ONNX_FILE, fingerprint
+from ..checkpoints.layout import (
+    CONFIG_FILE,
+    EMBEDDED_CHECKPOINT,
+    ONNX_FILE,
+    PROCESSOR_FILE,
+    fingerprint,
+    read_settings,
+)
+from ..checkpoints.settings import PREPROCESSING, checked
+from ..model.preprocessing import Preprocessing
 from .machine import collecting_no_garbage, has_cuda
 from .onnx import OnnxError, OnnxPipeline
 
@@ -13,7 +22,7 @@ if TYPE_CHECKING:
     from .pipeline import SkinLesionPipeline
 
 BACKENDS = ("auto", "onnx", "torch")
-HUB_ARGUMENTS = ("token", "cache_dir", "local_files_only", "force_download")
+HUB_ARGUMENTS = ("token", "cache_dir", "local_files_only", "force_download", "endpoint")
 
 logger = logging.getLogger("hfskin")
 
@@ -35,11 +44,12 @@ def load(
 
     Args:
         backend: "onnx", "torch", or "auto": ONNX Runtime where the checkpoint has a `model.onnx` that was exported from
-            just these weights and settings and no GPU is there or asked for, else torch.
+            just these weights and settings and no GPU is there or asked for, else torch. Of a stranger's checkpoint
+            nothing is executed but torch's operators on its weights, or a graph that passes `check_graph`.
         revision: branch, tag or commit of a Hub repository.
         device: for torch, as in transformers; default the GPU if there is one.
         threads: default OMP_NUM_THREADS, else one for each core; torch takes it for the thread that calls this.
-        hub_arguments: token, cache_dir, local_files_only or force_download of huggingface_hub.
+        hub_arguments: token, cache_dir, local_files_only, force_download or endpoint of huggingface_hub.
 
     Raises:
         HubError: no such folder or repository, or it is incomplete, or the Hub does not answer.
@@ -78,12 +88,20 @@ def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:
     """
     pipeline = OnnxPipeline(folder / ONNX_FILE, threads)
     try:
-        fits = pipeline.checkpoint == fingerprint(folder)
-    except (OSError, ValueError):
+        fits = pipeline.checkpoint == fingerprint(folder) and _has_settings(pipeline, folder)
+    except (OSError, ValueError, TypeError):
         fits = False  # an incomplete checkpoint: what reads it says so
     if not fits:
         raise OnnxError(f"{folder / ONNX_FILE} was exported from other weights or settings: `hfskin export {folder}`")
     return pipeline
+
+
+def _has_settings(pipeline: OnnxPipeline, folder: Path) -> bool:
+    """Whether the graph's copies of the settings are those of the folder: any fingerprint can be computed."""
+    config = {"partners": []} | read_settings(folder / CONFIG_FILE)
+    stored = checked(read_settings(folder / PROCESSOR_FILE), PREPROCESSING, PROCESSOR_FILE)
+    same = all(value == config.get(name) for name, value in vars(pipeline.config).items())
+    return same and pipeline.preprocessing == Preprocessing.from_settings(**stored)
 
 
 def _by_torch(folder: Path, source: str, device, threads: int | None) -> "SkinLesionPipeline":

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +11,16 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from ..checkpoints.layout import ONNX_FILE
+from ..checkpoints.settings import PREPARED, SETTINGS, checked
 from ..model.labels import CLASSES, SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
 from ..model.preprocessing import Preprocessing
 from .base import LesionPipeline
+from .onnx_graph import GraphError, check_graph
 
 AT_ONCE = 4  # pictures in ONNX Runtime: what passes between two operators then stays in a CPU's cache
+MEMORY_A_CORE = 10**9  # bytes
 # What the numbers mean; the same in every file of this version of hfskin.
 LABELS = list(CLASSES)
 METADATA_LAYOUT = {
@@ -49,13 +54,18 @@ class OnnxPipeline(LesionPipeline):
     def __init__(self, path: str | Path, threads: int | None = None):
         self.path, self._threads = Path(path), threads
         self.folder = self.path.parent
-        self.session = _open(Path(path), int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
-        facts = _facts(self.session, Path(path))
+        self._refuse_strangers()
+        self.session = _open(self.path, int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
+        facts = _facts(self.session, self.path)
         self.config, self.preprocessing = facts["config"], facts["preprocessing"]
         self.parameters = facts["parameters"]
         self.checkpoint = facts["checkpoint"]
-        self._inputs = [node.name for node in self.session.get_inputs()]
+        shapes = {node.name: node.shape for node in self.session.get_inputs()}
+        self._inputs = list(shapes)
         self._outputs = [node.name for node in self.session.get_outputs()]
+        pixels = [3, self.preprocessing.height, self.preprocessing.width]
+        if shapes.get("pixel_values", [])[1:] != pixels or not shapes.keys() <= {"pixel_values", "metadata"}:
+            raise OnnxError(f"{self.path}: takes other inputs than a network of hfskin; export it again")
 
     def on_one_core(self) -> "OnnxPipeline | None":
         """See [`LesionPipeline.on_one_core`]; None too where the threads were given, since more are not wanted then."""
@@ -68,34 +78,65 @@ class OnnxPipeline(LesionPipeline):
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """See [`LesionPipeline.run`]."""
         given = {"pixel_values": pixel_values, "metadata": metadata}
-        parts = [
-            self.session.run(self._outputs, {name: given[name][start : start + AT_ONCE] for name in self._inputs})
-            for start in range(0, max(1, len(pixel_values)), AT_ONCE)
-        ]
-        return {name: np.concatenate(values) for name, *values in zip(self._outputs, *parts, strict=True)}
+        try:
+            parts = [
+                self.session.run(self._outputs, {name: given[name][start : start + AT_ONCE] for name in self._inputs})
+                for start in range(0, max(1, len(pixel_values)), AT_ONCE)
+            ]
+        except Exception as error:  # of many types, as above
+            raise OnnxError(f"{self.path}: ONNX Runtime cannot compute it ({_first_line(error)})") from error
+        found = {name: np.concatenate(values) for name, *values in zip(self._outputs, *parts, strict=True)}
+        if found["logits"].shape != (len(pixel_values), len(LABELS)):
+            raise OnnxError(f"{self.path}: gives something else than a number a class; export it again")
+        return found
+
+    def _refuse_strangers(self) -> None:
+        if not self.path.is_file():
+            raise OnnxError(f"{self.path}: no such file; `hfskin export` writes one")
+        try:
+            check_graph(self.path)
+        except GraphError as error:
+            raise OnnxError(f"{self.path}: {error}; export it again from a checkpoint that you trust") from error
+
+
+@cache
+def _limit_memory() -> None:
+    """For all graphs of this process together: one that asks for more is an error, where it would take all there is."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    limit = {"max_mem": MEMORY_A_CORE * max(2, os.cpu_count() or 1), "arena_extend_strategy": 1}
+    defaults = {"initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(limit | defaults))
 
 
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise OnnxError(f"{path}: no such file; `hfskin export` writes one")
+    _limit_memory()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # errors come as exceptions
+    options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many types, which have no common base
         raise OnnxError(f"{path}: damaged, or not an ONNX file ({_first_line(error)}); export it again") from error
 
 
-def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict:
+def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
     try:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
-        needed = {key: facts[key] for key in ("parameters", "checkpoint")}
-        needed["config"] = SimpleNamespace(**{"partners": []} | facts["config"])  # older files lack the first
-        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["preprocessing"].items()}
-        needed["preprocessing"] = Preprocessing(**given)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        needed: dict[str, Any] = {"parameters": int(facts["parameters"]), "checkpoint": str(facts["checkpoint"])}
+        config = {"partners": []} | facts["config"]  # older files lack it
+        config = {name: config[name] for name in SETTINGS}
+        prepared = {"colour_reference": None} | facts["preprocessing"]  # likewise
+        prepared = {name: prepared[name] for name in PREPARED}
+        checked(config, SETTINGS, ONNX_FILE)
+        checked(prepared, PREPARED, ONNX_FILE)
+        needed["config"] = SimpleNamespace(**config)
+        prepared = {name: tuple(value) if isinstance(value, list) else value for name, value in prepared.items()}
+        needed["preprocessing"] = Preprocessing(**prepared)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
         raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")

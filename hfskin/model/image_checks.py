@@ -1,47 +1,61 @@
 """What a picture's file announces, looked at before Pillow acts on it.
 
 Pillow believes what stands in a file: a megabyte of EXIF whose entries all point at the same bytes costs it gigabytes,
-a GIF with a comment of ten megabytes a minute. These functions walk over the structure of a file and refuse what no
-camera writes.
+a GIF with a comment of ten megabytes a minute. These functions walk over the structure of a file, add up what its
+pieces would cost, and refuse what no camera writes.
 """
 
 import re
-import struct
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from .tiff_tags import BIG_TIFF, BYTE_ORDERS, check_read_once, check_tags, number, numbers, read_pages
+
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF")  # what Pillow may try; EPS, say, would start Ghostscript
+# Bytes of a whole file, by what they are; unpacked ones.
+EXIF, PROFILE, TABLES, NOTES, FILLING = "EXIF", "colour profile", "tables", "notes beside the picture", "filling"
+MAX_SUMS = {
+    EXIF: 10**6,  # one block of a JPEG has at most 64 kB
+    PROFILE: 4 * 10**6,  # a printer's has up to 3 MB
+    TABLES: 10**5,  # for quantization and Huffman codes: under 1 kB a scan
+    NOTES: 16 * 10**6,  # comments, XMP, a phone's depth map
+    FILLING: 10**5,  # between the segments of a JPEG, where there should be nothing
+}
 MAX_GIF = 2 * 10**6  # bytes; the time for a comment grows with the square of its length
 MAX_CHUNKS = 20_000  # of a PNG; 50 MB in the usual chunks of 8 kB are 6,000
-MAX_SEGMENTS = 1_000  # of a JPEG
-MAX_PROGRESSIVE = 60 * 10**6  # pixels; libjpeg keeps the coefficients of a whole progressive JPEG in memory
+MAX_UNPACKED = 2**20  # bytes of a PNG's chunk, as in Pillow
+MAX_SEGMENTS = 1_000  # of a JPEG, or chunks of a WebP
+MAX_COEFFICIENTS = 60 * 10**6  # pixels of a JPEG all of whose coefficients libjpeg has to keep in memory
 MAX_SCANNED = 10**9  # scans x pixels of a JPEG
 MAX_WEBP = 40 * 10**6  # pixels; libwebp keeps several copies
-MAX_TAGS = 1_000  # of a TIFF directory
 MAX_STRIPS = 50_000  # of a TIFF, or tiles
-MAX_STRIP = 50 * 10**6  # pixels of a TIFF's strip or tile, which is unpacked as a whole
+MAX_STRIP = 200 * 10**6  # bytes of a TIFF's strip or tile, which is unpacked as a whole
 
-_WIDTH, _HEIGHT, _ORIENTATION, _STRIP_ROWS, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 274, 278, 322, 323
-_STRIPS_OR_TILES = (273, 279, 324, 325)
-_DIRECTORIES = (34665, 34853, 40965)  # EXIF, GPS, interoperability: they hang below the first directory
-_SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}  # bytes, by TIFF type; others have 1
-_BYTE_ORDERS = {b"II*\0": "<", b"II\0*": "<", b"MM\0*": ">", b"MM*\0": ">"}  # Pillow takes swapped ones too
-_BIG_TIFF = (b"II+\0", b"MM\0+")
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
+_STRIP_ROWS, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
+_STRIPS, _TILES = (273, 279), (324, 325)  # where they stand, and their bytes
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in entropy-coded data
-_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of a JPEG that begin a picture
+_KNOWN = {*range(0xC0, 0xC8), *range(0xC9, 0xDE), *range(0xE0, 0xF0), 0xFE}  # markers that decoders know
 
 
-class Tag(NamedTuple):
-    """An entry of a TIFF directory."""
+class _Sums(Counter):
+    """Bytes so far, by what they are."""
 
-    kind: int
-    values: int
-    field: bytes  # the value where it has at most four bytes, else where it stands
+    def add(self, what: str, size: int) -> None:
+        self[what] += size
+        if self[what] > MAX_SUMS[what]:
+            raise ValueError(f"more than {MAX_SUMS[what] // 1000} kB of {what}")
 
-    @property
-    def size(self) -> int:
-        """Bytes of the value."""
-        return self.values * _SIZES.get(self.kind, 1)
+
+class Segment(NamedTuple):
+    """A piece of a JPEG: its marker, its content without the two bytes of its length, and the bytes skipped before."""
+
+    marker: int
+    content: bytes
+    skipped: int
 
 
 def check_structure(data: bytes) -> None:
@@ -55,66 +69,88 @@ def check_structure(data: bytes) -> None:
             check(data)
 
 
-def orientation(exif: bytes, xmp: bytes | str = b"") -> int:
-    """EXIF's orientation, 1 to 8; 1 where there is none, or where the EXIF is damaged.
-
-    Args:
-        exif: a JPEG's, PNG's or WebP's block, with or without its "Exif" prefix.
-        xmp: asked where EXIF does not say.
-    """
-    try:
-        order, tags = _read_tags(exif.removeprefix(b"Exif\0\0"))
-    except ValueError:
-        order, tags = "<", {}
-    if _ORIENTATION in tags:
-        value = _number(tags, _ORIENTATION, order)
-    else:
-        found = _XMP_ORIENTATION.search(xmp.encode() if isinstance(xmp, str) else xmp)
-        value = int(found[1]) if found else 1
-    return value if 1 <= value <= 8 else 1
-
-
 def _check_jpeg(data: bytes) -> None:
-    exif, scans, pixels, progressive = b"", 0, 0, False
-    for i, (marker, body) in enumerate(_jpeg_segments(data)):
+    sums, exif, scans, pixels, layers, kept = _Sums(), [], 0, 0, 0, False
+    for i, (marker, content, skipped) in enumerate(_jpeg_segments(data)):
         if i > MAX_SEGMENTS:
             raise ValueError(f"more than {MAX_SEGMENTS} segments")
-        if marker == 0xE1 and data.startswith(b"Exif", body):  # Pillow joins them
-            exif += data[body + 6 : body - 2 + _big_endian(data, body - 2, 2)]
-        elif marker == 0xE2 and data.startswith(b"MPF\0", body):
-            _check_tags(data[body + 4 : body - 2 + _big_endian(data, body - 2, 2)])
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            pixels = max(pixels, _big_endian(data, body + 1, 2) * _big_endian(data, body + 3, 2))
-            progressive |= marker & 3 == 2
-        scans += marker == 0xDA
-        if scans > 1 and scans * pixels > MAX_SCANNED:
-            raise ValueError(f"{scans} scans or more of {pixels // 10**6} megapixels")
-    if (progressive or scans > 1) and pixels > MAX_PROGRESSIVE:
-        raise ValueError(f"a progressive JPEG of more than {MAX_PROGRESSIVE // 10**6} megapixels")
-    _check_tags(exif)
+        if not scans:
+            # Here Pillow goes byte by byte, and steps into segments that it does not know.
+            sums.add(FILLING, skipped)
+            if marker not in _KNOWN:
+                raise ValueError(f"a segment of the unknown kind {marker:02x}")
+            sums.add(_jpeg_kind(marker, content), len(content))
+        if marker == 0xE1 and content.startswith(b"Exif"):  # Pillow joins them
+            exif.append(content[6:])
+        elif marker == 0xE2 and content.startswith(b"MPF\0"):
+            check_tags(content[4:])
+        elif marker in _FRAMES and not scans:
+            if pixels:
+                raise ValueError("several pictures in one")
+            pixels, layers = max(1, _big_endian(content, 1, 2) * _big_endian(content, 3, 2)), _big_endian(content, 5, 1)
+            kept = marker & 3 == 2  # progressive
+        elif marker == 0xDA:
+            scans += 1
+            kept |= scans > 1 or _big_endian(content, 0, 1) < layers
+            if scans > 1 and scans * pixels > MAX_SCANNED:
+                raise ValueError(f"{scans} scans or more of {pixels // 10**6} megapixels")
+    if kept and pixels > MAX_COEFFICIENTS:
+        raise ValueError(f"a JPEG in several scans of more than {MAX_COEFFICIENTS // 10**6} megapixels")
+    check_tags(b"".join(exif))
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Marker and where its content begins, behind the two bytes of its length, up to the end of the first picture."""
+def _jpeg_segments(data: bytes) -> Iterator[Segment]:
+    """Those of the first picture, to its end."""
     position, scanned = 2, False
     while found := _NEXT_MARKER.search(data, position):
-        marker, body = found[0][1], found.end() + 2
+        marker, skipped = found[0][1], found.start() - position
         if marker == 0xD9 and scanned:
             return
-        yield marker, body
-        scanned |= marker == 0xDA
         alone = marker in (0x01, 0xD8, 0xD9)  # without a length
-        position = found.end() if alone else found.end() + max(2, _big_endian(data, body - 2, 2))
+        position = found.end() if alone else found.end() + max(2, _big_endian(data, found.end(), 2))
+        yield Segment(marker, data[found.end() + 2 : position], skipped)
+        scanned |= marker == 0xDA
+
+
+def _jpeg_kind(marker: int, content: bytes) -> str:
+    if marker in (0xC4, 0xDB) or marker in _FRAMES:
+        return TABLES
+    if marker == 0xE1 and content.startswith(b"Exif"):
+        return EXIF
+    return PROFILE if marker == 0xE2 and content.startswith(b"ICC_PROFILE") else NOTES
 
 
 def _check_png(data: bytes) -> None:
-    position = 8
+    sums, position = _Sums(), 8
     for _ in range(MAX_CHUNKS):
         length, kind = _big_endian(data, position, 4), data[position + 4 : position + 8]
         if kind in (b"IEND", b""):
             return
+        if kind == b"eXIf":
+            sums.add(EXIF, length)
+        elif kind in (b"iCCP", b"zTXt", b"iTXt"):
+            chunk = data[position + 8 : position + 8 + length]
+            sums.add(PROFILE if kind == b"iCCP" else NOTES, length + _unpacked(_packed(kind, chunk)))
+        elif kind != b"IDAT":
+            sums.add(NOTES, length)
         position += 12 + length
     raise ValueError(f"more than {MAX_CHUNKS} chunks")
+
+
+def _packed(kind: bytes, chunk: bytes) -> bytes:
+    """What of a PNG's chunk Pillow would unpack."""
+    _, _, rest = chunk.partition(b"\0")
+    if kind != b"iTXt":
+        return rest[1:]  # behind a method
+    return b"" if rest[:1] == b"\0" else rest[2:].split(b"\0", 2)[-1]  # behind a flag, a method and two texts
+
+
+def _unpacked(packed: bytes) -> int:
+    """Bytes that Pillow would make of it; it stops at a megabyte."""
+    try:
+        return len(zlib.decompressobj().decompress(packed, MAX_UNPACKED))
+    except zlib.error:  # at its end, perhaps
+        return MAX_UNPACKED
 
 
 def _check_gif(data: bytes) -> None:
@@ -138,64 +174,36 @@ def _check_webp(data: bytes) -> None:
         width, height = (int.from_bytes(data[i : i + 2], "little") & 0x3FFF for i in (26, 28))
     if width * height > MAX_WEBP:
         raise ValueError(f"a WebP of more than {MAX_WEBP // 10**6} megapixels")
+    sums, position = _Sums(), 12
+    kinds = {b"EXIF": EXIF, b"ICCP": PROFILE, b"XMP ": NOTES}
+    for _ in range(MAX_SEGMENTS):
+        if position >= len(data):
+            return
+        kind, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
+        if kind in kinds:
+            sums.add(kinds[kind], size)
+        position += 8 + size + size % 2
+    raise ValueError(f"more than {MAX_SEGMENTS} chunks")
 
 
 def _check_tiff(data: bytes) -> None:
-    _check_tags(data)
-    order, tags = _read_tags(data)
-    if any(tags[key].values > MAX_STRIPS for key in _STRIPS_OR_TILES if key in tags):
-        raise ValueError(f"more than {MAX_STRIPS} strips or tiles")
-    width, height = _number(tags, _WIDTH, order), _number(tags, _HEIGHT, order)
-    rows = min(height, _number(tags, _STRIP_ROWS, order, height))
-    tile = _number(tags, _TILE_WIDTH, order) * _number(tags, _TILE_HEIGHT, order)
-    if max(width * rows, tile) > MAX_STRIP:
-        raise ValueError(f"a TIFF with strips or tiles of more than {MAX_STRIP // 10**6} megapixels")
-
-
-def _check_tags(data: bytes) -> None:
-    """Refuse a TIFF file or EXIF block whose directories would have the same bytes read over and over."""
-    if data.startswith(_BIG_TIFF):
-        raise ValueError("a BigTIFF, which is for more than 4 GB")
-    if not data.startswith(tuple(_BYTE_ORDERS)):
-        return
-    order, first = _read_tags(data)
-    directories = [first]
-    for tags in directories:
-        below = [key for key in _DIRECTORIES if key in tags and len(directories) <= len(_DIRECTORIES)]
-        directories.extend(_read_directory(data, order, _number(tags, key, order)) for key in below)
-    ends = (
-        (tag.size, tag.size + struct.unpack(f"{order}L", tag.field)[0]) for tags in directories for tag in tags.values()
-    )
-    # Twice, since two tags may share a value; what ends behind the file is not read.
-    if sum(size for size, end in ends if size > 4 and end <= len(data)) > 2 * len(data):
-        raise ValueError("tags that have the same bytes read over and over")
-
-
-def _read_tags(data: bytes) -> tuple[str, dict[int, Tag]]:
-    """Byte order ("<" or ">") and the first directory of a TIFF file or an EXIF block.
-
-    Raises:
-        ValueError: there is none, or it has too many entries.
-    """
-    order = _BYTE_ORDERS.get(bytes(data[:4]))
-    if order is None or len(data) < 8:
-        raise ValueError("no TIFF header")
-    return order, _read_directory(data, order, *struct.unpack_from(f"{order}L", data, 4))
-
-
-def _read_directory(data: bytes, order: str, start: int) -> dict[int, Tag]:
-    count = int.from_bytes(data[start : start + 2], "little" if order == "<" else "big")
-    there = min(count, max(0, len(data) - start - 2) // 12)  # of a directory that is cut off
-    if there > MAX_TAGS:
-        raise ValueError(f"a directory of {there} tags")
-    entries = [struct.unpack_from(f"{order}HHL4s", data, start + 2 + 12 * i) for i in range(there)]
-    return {tag: Tag(*entry) for tag, *entry in entries}
-
-
-def _number(tags: dict[int, Tag], key: int, order: str, default: int = 0) -> int:
-    if key not in tags:
-        return default
-    return struct.unpack_from(f"{order}H" if tags[key].kind == 3 else f"{order}L", tags[key].field)[0]
+    check_tags(data)
+    order, pages = read_pages(data)
+    for tags in pages:
+        if any(tags[key].values > MAX_STRIPS for key in (*_STRIPS, *_TILES) if key in tags):
+            raise ValueError(f"more than {MAX_STRIPS} strips or tiles")
+        width, height = number(tags, _WIDTH, order), number(tags, _HEIGHT, order)
+        rows = min(height, number(tags, _STRIP_ROWS, order, height))
+        tile = number(tags, _TILE_WIDTH, order) * number(tags, _TILE_HEIGHT, order)
+        bits = max(numbers(data, tags, _BITS, order), default=1) * number(tags, _SAMPLES, order, 1)
+        if max(width * rows, tile) * bits / 8 > MAX_STRIP:
+            raise ValueError(f"a TIFF with strips or tiles of more than {MAX_STRIP // 10**6} MB")
+        for starts, sizes in (_STRIPS, _TILES):
+            strips = list(zip(*(numbers(data, tags, key, order) for key in (starts, sizes)), strict=False))
+            check_read_once(data, (size for _, size in strips))
+            if number(tags, _COMPRESSION, order) == 7:
+                for start, size in strips:
+                    _check_jpeg(data[start : start + size])
 
 
 def _big_endian(data: bytes, position: int, size: int) -> int:
@@ -208,5 +216,5 @@ _CHECKS: dict[bytes, Callable[[bytes], None]] = {
     b"GIF8": _check_gif,
     b"BM": _check_bmp,
     b"RIFF": _check_webp,
-    **dict.fromkeys((*_BYTE_ORDERS, *_BIG_TIFF), _check_tiff),
+    **dict.fromkeys((*BYTE_ORDERS, *BIG_TIFF), _check_tiff),
 }

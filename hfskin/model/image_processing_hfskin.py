@@ -43,11 +43,16 @@ class HfskinImageProcessor(PilBackend):
     @property
     def preprocessing(self) -> Preprocessing:
         """What happens to an upright RGB picture, in a form that needs no transformers."""
-        mean, std = (self.image_mean, self.image_std) if self.do_normalize else ((0.0,), (1.0,))
-        factor = self.rescale_factor if self.do_rescale else 1.0
-        size = self.size["height"], self.size["width"]
-        reference = None if self.colour_reference is None else tuple(self.colour_reference)
-        return Preprocessing(*size, int(self.resample), float(factor), tuple(mean), tuple(std), reference)
+        return Preprocessing.from_settings(
+            self.size,
+            self.resample,
+            self.rescale_factor,
+            self.image_mean,
+            self.image_std,
+            self.do_rescale,
+            self.do_normalize,
+            self.colour_reference,
+        )
 
     def crop_box(self, image: Image.Image) -> CropBox:
         """The part of the upright `image` that the model sees."""

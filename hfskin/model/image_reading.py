@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from .image_checks import FORMATS, check_structure, orientation
+from .image_checks import FORMATS, check_structure
+from .tiff_tags import orientation
 
 MIN_SIDE = 32  # pixels; below it there is no lesion to see
 MAX_PIXELS = 110_000_000  # a 108-megapixel phone picture passes; the two copies needed of it stay below 1 GB

@@ -68,6 +68,24 @@ class Preprocessing:
     std: tuple[float, ...]
     colour_reference: tuple[float, ...] | None = None  # see `balance_colour`; None leaves colours as they are
 
+    @classmethod
+    def from_settings(
+        cls,
+        size,
+        resample,
+        rescale_factor,
+        image_mean,
+        image_std,
+        do_rescale=True,
+        do_normalize=True,
+        colour_reference=None,
+    ) -> "Preprocessing":
+        """From what preprocessor_config.json and the image processor call it."""
+        mean, std = (image_mean, image_std) if do_normalize else ((0.0,), (1.0,))
+        factor = float(rescale_factor) if do_rescale else 1.0
+        reference = None if colour_reference is None else tuple(colour_reference)
+        return cls(size["height"], size["width"], int(resample), factor, tuple(mean), tuple(std), reference)
+
     def crop_box(self, image: Image.Image) -> CropBox:
         """The part of `image` that the model sees."""
         return center_box(*image.size, self.width / self.height)

@@ -78,14 +78,15 @@ def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequenc
 
     Args:
         folders: trained on the same split, or what one of them was tested on another has seen. The first one's image
-            size is what pictures are prepared for, and the others' are made from it, so it should be the largest.
+            size is what pictures are prepared for, and the others' are made from it, so it should be the largest. Of
+            an ensemble all networks join.
         weights: of the folders in the mean, positive; equal if left out. They become part of the classifiers.
 
     Returns:
         `output`, with the first checkpoint's processor, and its training.json with the others' under "partners".
 
     Raises:
-        ValueError: fewer than two checkpoints, as many weights as there are not checkpoints, or an ensemble among them.
+        ValueError: fewer than two checkpoints, or as many weights as there are not checkpoints.
         OSError: a folder lacks the model, the processor or training.json.
     """
     if len(folders) < 2:
@@ -93,26 +94,44 @@ def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequenc
     weights = [1.0] * len(folders) if weights is None else weights
     if len(weights) != len(folders) or min(weights) <= 0:
         raise ValueError(f"{len(folders)} checkpoints need as many weights above 0, not {list(weights)}")
-    models = [uncalibrated_model(folder) for folder in folders]
-    for model, weight in zip(models, weights, strict=True):
-        for parameter in model.classifier.parameters():
-            parameter.data *= weight * len(weights) / sum(weights)
     processors = [HfskinImageProcessor.from_pretrained(folder) for folder in folders]
-    first, *others = models
-    for folder, model in zip(folders, models, strict=True):
-        if model.config.partners:
-            raise ValueError(f"{folder} is an ensemble already; give the checkpoints that it was made of")
-    for model, processor in zip(others, processors[1:], strict=True):
-        partner = Partner(model.config)
-        partner.network = model
-        scale, shift = _renormalisation(processors[0], processor)
-        partner.scale.copy_(scale), partner.shift.copy_(shift)
-        first.partners.append(partner)
-        first.config.partners.append({name: getattr(model.config, name) for name in ARCHITECTURE})
+    members = [
+        _members(folder, processors[0], processor) for folder, processor in zip(folders, processors, strict=True)
+    ]
+    networks = sum(map(len, members))
+    for weight, of_folder in zip(weights, members, strict=True):
+        share = weight / sum(weights) / len(of_folder)
+        for partner in of_folder:
+            for parameter in partner.network.classifier.parameters():
+                parameter.data *= share * networks  # the model's mean gives every network 1 / networks
+    (first, *others) = [partner for of_folder in members for partner in of_folder]
+    model = first.network
+    model.partners = torch.nn.ModuleList(others)
+    model.config.partners = [
+        {name: getattr(partner.network.config, name) for name in ARCHITECTURE} for partner in others
+    ]
     facts, *of_others = map(read_training, folders)
-    facts["partners"] = [{key: run[key] for key in run if key != "history"} for run in of_others]
-    _save(output, first, processors[0], facts, folders[0])
+    told = [one for run in of_others for one in (run, *run.get("partners", ()))]
+    facts["partners"] = [
+        *facts.get("partners", ()),
+        *({key: run[key] for key in run if key not in ("history", "partners")} for run in told),
+    ]
+    _save(output, model, processors[0], facts, folders[0])
     return output
+
+
+def _members(folder: Path, given: HfskinImageProcessor, own: HfskinImageProcessor) -> list[Partner]:
+    """The networks of a checkpoint, each with the way from the pixels of `given` to its own."""
+    model = uncalibrated_model(folder)
+    own_partners, model.partners, model.config.partners = list(model.partners), torch.nn.ModuleList(), []
+    main = Partner(model.config)
+    main.network = model
+    scale, shift = _renormalisation(given, own)
+    main.scale.copy_(scale), main.shift.copy_(shift)
+    for partner in own_partners:
+        partner.shift.copy_(shift * partner.scale + partner.shift)
+        partner.scale.mul_(scale)
+    return [main, *own_partners]
 
 
 def _renormalisation(given: HfskinImageProcessor, wanted: HfskinImageProcessor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -20,10 +20,12 @@ from hfskin.demo.uploads import Upload
 from hfskin.inference.batch.items import MetadataTableError, read_patients
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.model.metadata import MetadataError, encode_metadata, missing_fields
+from tests.hostile_files import PICTURES, UPLOADS, zip_of
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 LESIONS = sorted((DATA / "images").glob("*.jpg"))[:6]
 NUMBERS = (0, 1, 2, 3, 7, 8, 16, 31, 32, 127, 128, 255, 256, 1000, 0x7FFF, 0x8000, 0xFFFF, 10**6, 2**31 - 1, 2**32 - 1)
+PIECES = (1, 2, 3, 10, 50, 400)
 VALUES = (
     None, True, False, -1, 0, 1, 7, 0.5, 1e-320, 1e308, -1e308, math.nan, math.inf, 10**9, 10**30, 10**400, "", "x",
     "nan", "../../etc/passwd", "http://127.0.0.1/", "\0", "\ud800", "9" * 5000, "x" * 10**5, [], [1], [10**6, 10**6],
@@ -66,6 +68,10 @@ class Picture:
         self.processor = hfskin.HfskinImageProcessor(size={"height": 96, "width": 128})
 
     def make(self, rng: random.Random) -> bytes:
+        if rng.random() < 0.1:
+            make, _ = PICTURES[rng.choice(list(PICTURES))]
+            data = make(rng.choice(PIECES))
+            return mutate(rng, data, data[:1000]) if rng.random() < 0.5 else data
         kind = rng.choice(list(self.seeds))  # not by their number: TIFF has many
         data = mutate(rng, rng.choice(self.seeds[kind]), rng.choice(self.seeds[kind]))
         return repair_png(data) if kind == "PNG" and rng.random() < 0.8 else data
@@ -93,6 +99,13 @@ class Zip:
                 for name in ("a.jpg", "b/\u00e9.png", "../c.jpg", "d.txt", "b/"):
                     archive.writestr(name, lesion[:2000] if name != "b/" else b"")
             self.seeds.append(buffer.getvalue())
+        for write, pieces in UPLOADS.values():
+            write(self.path, min(pieces, 3))
+            if zipfile.is_zipfile(self.path):
+                self.seeds.append(self.path.read_bytes())
+        link = zipfile.ZipInfo("link.jpg")
+        link.external_attr = 0o120777 << 16
+        self.seeds.append(zip_of(self.path, (link, b"/etc/passwd"), ("inner.zip", self.seeds[0])).read_bytes())
 
     def make(self, rng: random.Random) -> bytes:
         return mutate(rng, rng.choice(self.seeds), rng.choice(self.seeds))

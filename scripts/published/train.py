@@ -1,7 +1,7 @@
-"""Train a member of the published model from pretrained weights, on a GPU in minutes or on two CPU cores in hours.
+"""Train members of the published model from pretrained weights, on a GPU in minutes or on two CPU cores in hours.
 
-    python scripts/published/train.py vit --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
-        --weights ../shared/weights/vit_small_patch14_dinov2_saliency.safetensors -o runs/published/vit
+    python -m scripts.published.train vit v3_small --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
+        --weights ../shared/weights -o runs/published
 
 All pictures lie in memory and are augmented on the device, in whole batches. A run that was cut off goes on from its
 last epoch. The same seed, device and thread count give the same weights.
@@ -19,19 +19,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
-from augment import augment
-from hfskin.training.draws import ClassSampling, seed_of
-from pictures import Pictures, load_pictures, mean_colour, resized
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from hfskin.checkpoints.history import write_split
+from hfskin.checkpoints.layout import TRAINING_FILE
 from hfskin.data.ham10000 import find_images, load_ham10000
-from hfskin.data.splits import make_split, write_split
+from hfskin.data.splits import make_split
 from hfskin.model.backbones import pretrained_weights
 from hfskin.model.configuration_hfskin import HfskinConfig
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.labels import CLASSES
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
 from hfskin.training.losses import class_weights
+from hfskin.training.sampling import ClassSampling, seed_of
+
+from .augment import augment
+from .pictures import Pictures, load_pictures, mean_colour, resized
 
 STATE = "state.pt"
 LOG = "train.log"
@@ -44,8 +47,15 @@ class Stage:
     size: tuple[int, int]  # height and width, pixels
     epochs: int
     learning_rate: float  # of the head; the backbone's layers take less and less of it downwards
-    strength: float = 1.0  # of the augmentation
+    strength: float = 1.0  # of the augmentation at first
+    last_strength: float = 0.4  # and in the end: pictures nearly as they are
+    eased_from: float = 0.375  # share of the stage from which it goes from one to the other
     window_dropout: float = 0.0  # see PatchGrid
+
+    def strength_at(self, progress: float) -> float:
+        """Of the augmentation, after this share of the stage."""
+        eased = max(0.0, progress - self.eased_from) / (1 - self.eased_from)
+        return self.strength + (self.last_strength - self.strength) * eased
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class Member:
 
     backbone: str
     cut: str
+    weights: str  # the file of pretrained weights
     stages: tuple[Stage, ...]
     layer_decay: float = 1.0  # learning rate of a block over that of the block above it
     drop_path_rate: float = 0.1
@@ -71,15 +82,17 @@ MEMBERS = {
     "vit": Member(
         "vit_small_dinov2",
         "block8",
+        "vit_small_patch14_dinov2_saliency.safetensors",
         stages=(
             Stage((168, 224), epochs=8, learning_rate=5e-4, window_dropout=0.5),
-            Stage((224, 308), epochs=3, learning_rate=2e-4, strength=0.8, window_dropout=0.5),
+            Stage((224, 308), 3, learning_rate=2e-4, strength=0.4, last_strength=0.2, window_dropout=0.5),
         ),
         layer_decay=0.75,
     ),
     "v3_small": Member(
         "mobilenet_v3_small",
         "full",
+        "mobilenetv3_small_100.safetensors",
         stages=(Stage((144, 192), epochs=12, learning_rate=6e-4),),
     ),
 }
@@ -164,9 +177,10 @@ class Trainer:
             model.train()
             for step, rows in enumerate(self._batches(number, epoch)):
                 at = epoch * steps + step
+                progress = at / (steps * stage.epochs)
                 torch.manual_seed(seed_of(self.seed, number, at))
-                _set_rates(optimizer, at / (steps * stage.epochs), self.member.warmup)
-                losses.append(self._step(model, stage, rows, optimizer))
+                _set_rates(optimizer, progress, self.member.warmup)
+                losses.append(self._step(model, stage, rows, optimizer, stage.strength_at(progress)))
                 _update(average, model, min(self.member.ema_decay, (1 + at) / (10 + at)))
                 if at == 20:
                     self._log(f"stage {number}: {20 * len(rows) / (time.monotonic() - started):.1f} pictures a second")
@@ -179,9 +193,9 @@ class Trainer:
         self._fold_window_dropout(average, stage)
         return average
 
-    def _step(self, model, stage: Stage, rows: torch.Tensor, optimizer) -> torch.Tensor:
+    def _step(self, model, stage: Stage, rows: torch.Tensor, optimizer, strength: float) -> torch.Tensor:
         pictures, metadata = self._draw(rows)
-        x = self.normalised(augment(pictures, stage.size, stage.strength))
+        x = self.normalised(augment(pictures, stage.size, strength))
         with torch.autocast(self.device.type, torch.bfloat16):
             logits = model(pixel_values=x, metadata=metadata).logits
         labels = self.train.labels[rows]
@@ -222,6 +236,20 @@ class Trainer:
         gamma.data *= scale
         labels = self.val.labels.cpu().numpy()
         return ", ".join(f"{name} {_scores(labels, torch.cat(parts))}" for name, parts in answers.items())
+
+    def save(self, model: HfskinForImageClassification, seconds: float) -> None:
+        """The checkpoint with its processor, and how it came about."""
+        model.save_pretrained(self.output)
+        height, width = model.config.image_size
+        HfskinImageProcessor(
+            size={"height": height, "width": width},
+            image_mean=self.mean.flatten().tolist(),
+            image_std=self.std.flatten().tolist(),
+            colour_reference=[round(value, 4) for value in self.reference.tolist()],
+        ).save_pretrained(self.output)
+        facts = {"backbone": self.member.backbone, "weights": self.member.weights, "member": asdict(self.member)}
+        facts |= {"seed": self.seed, "device": str(self.device), "minutes_of_last_session": round(seconds / 60, 1)}
+        (self.output / TRAINING_FILE).write_text(json.dumps(facts | {"finished": True}, indent=1) + "\n")
 
     def _batches(self, stage: int, epoch: int) -> Iterator[torch.Tensor]:
         order = self.sampling.order(1000 * stage + epoch)
@@ -300,39 +328,35 @@ def _update(average, model, decay: float) -> None:
 
 
 def main(
-    member: Annotated[str, typer.Argument(help=f"One of {', '.join(MEMBERS)}.")],
+    members: Annotated[list[str], typer.Argument(help=f"Of {', '.join(MEMBERS)}.")],
     data: Annotated[Path, typer.Option(help="HAM10000 folder.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The checkpoint's folder.")],
-    weights: Annotated[str, typer.Option(help='"timm", or a safetensors file of pretrained weights.')] = "timm",
+    weights: Annotated[Path, typer.Option(help="Folder of pretrained weights, with its weights.json.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the checkpoints, one a member.")],
     copies: Annotated[Path | None, typer.Option(help="Folder of sharper copies of the pictures, mixed in.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     threads: Annotated[int, typer.Option(help="Of a CPU; 0 leaves the choice to torch.")] = 0,
     max_minutes: Annotated[float, typer.Option(help="Stop after the epoch that passes this time.")] = math.inf,
 ) -> None:
-    """Train one member; its checkpoint is not calibrated yet."""
-    deadline = time.monotonic() + 60 * max_minutes
+    """Train one member after the other; their checkpoints are not calibrated yet."""
+    started = time.monotonic()
+    deadline = started + 60 * max_minutes
     if threads:
         torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    output.mkdir(parents=True, exist_ok=True)
     table = make_split(load_ham10000(data), "lesion")
     files = find_images([copies]) if copies else None
     parts = {part: table[table["split"] == part].reset_index(drop=True) for part in ("train", "val")}
     train, val = load_pictures(parts["train"], device, files), load_pictures(parts["val"], device)
-    how = MEMBERS[member]
-    torch.manual_seed(seed)
-    trainer = Trainer(how, train, val, output, weights, seed)
-    model = trainer.run(deadline)
-    if model is None:
-        print("The time is over; the same command goes on from the last epoch.")
-        return
-    model.save_pretrained(output)
-    (mean, std), (height, width) = pretrained_weights(how.backbone, weights).normalisation, model.config.image_size
-    processor = HfskinImageProcessor(size={"height": height, "width": width}, image_mean=mean, image_std=std,
-                                     colour_reference=[round(v, 4) for v in trainer.reference.tolist()])  # fmt: skip
-    processor.save_pretrained(output)
-    write_split(table, output)
-    (output / "training.json").write_text(json.dumps({"member": asdict(how), "seed": seed, "finished": True}) + "\n")
+    for name in members:
+        folder = output / name
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(seed)
+        trainer = Trainer(MEMBERS[name], train, val, folder, str(weights / MEMBERS[name].weights), seed)
+        if (model := trainer.run(deadline)) is None:
+            print("The time is over; the same command goes on from the last epoch.")
+            return
+        trainer.save(model, time.monotonic() - started)
+        write_split(table, folder)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def test_what_was_calibrated_since_is_measured_again_before_it_is_told(tiny_chec
         lambda: write_card(checkpoint, tmp_path / "cards"),
         lambda: stage_checkpoint(checkpoint, tmp_path / "staged", "org/mine"),
     ):
-        with pytest.raises(StaleMetricsError, match="measured other weights and calibration.*hfskin evaluate --model"):
+        with pytest.raises(StaleMetricsError, match=r"measured other weights and calibration.*hfskin evaluate --model"):
             tell()
     result = CliRunner().invoke(app, ["push", str(checkpoint), "org/mine"])
     assert (result.exit_code, "measured other" in result.output) == (2, True)

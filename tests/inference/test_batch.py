@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ from hfskin.inference.batch.items import (
     unmatched,
 )
 from hfskin.inference.batch.row_file import OutputError, RowFile, read_records
+from hfskin.model.image_reading import ImageError, read_image
 
 LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
 READABLE = sorted(set(FORMATS) - {"table"})  # the formats that can be read back
@@ -247,3 +249,25 @@ def test_a_file_name_that_is_no_text_is_no_hindrance(tiny_checkpoint, tmp_path, 
     command = predict_command(folder, tiny_checkpoint, tmp_path / "out.csv", "--format", "csv")[3:]
     assert CliRunner().invoke(app, command).exit_code == 0
     assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("\ufffd.jpg,")
+
+
+def test_a_folder_that_cannot_be_read_has_a_row(lesion_path):
+    """Root may read everything, so that here it is nobody for a moment; nobody cannot enter pytest's own folders."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, closed = Path(name), Path(name) / "deep" / "closed"
+        closed.mkdir(parents=True)
+        (closed / "in.jpg").write_bytes(lesion_path.read_bytes())
+        (folder / "out.jpg").write_bytes(lesion_path.read_bytes())
+        folder.chmod(0o755), closed.chmod(0)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            found = find_pictures([folder])
+            assert [name for name, _ in found] == ["out.jpg", "deep/closed"]
+            with pytest.raises(ImageError, match=r"^closed: cannot be opened \(Permission denied\)$"):
+                read_image(found[1][1])
+        finally:
+            if root:
+                os.seteuid(0)
+            closed.chmod(0o755)

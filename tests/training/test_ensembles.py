@@ -52,6 +52,13 @@ def test_an_ensemble_answers_with_the_mean_of_what_its_members_say_of_the_pictur
     assert (joined / SPLIT_FILE).read_bytes() == (members[0] / SPLIT_FILE).read_bytes()
 
 
+def test_the_networks_of_an_ensemble_join_another(members, joined, lesion_path, tmp_path):
+    nested = ensemble_checkpoints([members[2], joined], tmp_path / "nested", weights=[1, 3])
+    expected = (logits(members[2], lesion_path, temperature=1.0) + 3 * logits(joined, lesion_path)) / 4
+    torch.testing.assert_close(logits(nested, lesion_path), expected, atol=1e-4, rtol=1e-4)
+    assert [run["seed"] for run in json.loads((nested / TRAINING_FILE).read_text())["partners"]] == [0, 1, 2]
+
+
 def test_an_ensemble_tells_how_its_members_were_trained(joined):
     facts = json.loads((joined / TRAINING_FILE).read_text())
     assert (facts["seed"], facts["partners"]) == (0, [{"seed": 1}, {"seed": 2}])
@@ -65,11 +72,9 @@ def test_training_goes_on_with_every_member(joined, lesion_path):
     assert all(network.classifier.weight.grad.any() for network in model.networks())
 
 
-def test_what_cannot_be_an_ensemble_is_said(members, joined, tmp_path):
+def test_what_cannot_be_an_ensemble_is_said(members, tmp_path):
     with pytest.raises(ValueError, match="two checkpoints or more"):
         ensemble_checkpoints(members[:1], tmp_path / "one")
-    with pytest.raises(ValueError, match="is an ensemble already"):
-        ensemble_checkpoints([members[0], joined], tmp_path / "nested")
     with pytest.raises(ValueError, match="as many weights above 0"):
         ensemble_checkpoints(members[:2], tmp_path / "weights", weights=[1.0])
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,13 @@ ISIC_ORDER = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc")
 _TABLE_HEAD = f"{'picture':<24} {'answer':<28} {'malignant':>9}  {'cannot be ruled out':<24} notes\n"
 _CSV_FIELDS = ["image", "label", *CLASSES, "malignant_probability", "suspicious", "prediction_set", "in_distribution",
                "in_distribution_score", "warnings", "error"]  # fmt: skip
+
+
+# Where a spreadsheet, whatever its separator, would begin a formula: with one of these signs (or their wide forms) at
+# the start of a cell. The apostrophe is what marks them; one that was there is marked too.
+_STARTS = r"(?:^|(?<=[;,\t\r\n]))"
+_COMPUTED = re.compile(_STARTS + r"(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20'])")
+_MARKED = re.compile(_STARTS + "'")
 
 
 class Record(NamedTuple):
@@ -93,8 +101,20 @@ def _isic_name(name: str) -> str:
 
 def _csv_line(values: Iterable) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(["" if v is None else v for v in values])
+    csv.writer(buffer, lineterminator="\n").writerow([_cell(value) for value in values])
     return buffer.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would compute, such as a picture's name "=1+1", gets an apostrophe before it."""
+    if isinstance(value, str):
+        return _COMPUTED.sub("'", value)
+    return "" if value is None else value
+
+
+def _text(cell: str) -> str:
+    """What [`_cell`] was given."""
+    return _MARKED.sub("", cell)
 
 
 def _read_json(file: TextIO) -> Iterator[Record]:
@@ -121,7 +141,7 @@ def _read_csv(file: TextIO, errors: bool = True) -> Iterator[Record]:
             taken.clear()
             if not text.endswith("\n"):
                 return
-            yield Record(values[0], (values[-1] or None) if errors else None, text)
+            yield Record(_text(values[0]), (_text(values[-1]) or None) if errors else None, text)
     except csv.Error:  # cut off within quotes
         return
 
@@ -132,7 +152,7 @@ FORMATS: dict[str, Format] = {
     ),
     # An array, one object a line; a picture that failed has `error`.
     "json": Format("[\n", _json_object, ",\n", "\n]\n", _read_json),
-    # Lists are joined by a space (classes) or "; " (warnings).
+    # Lists are joined by a space (classes) or "; " (warnings). No cell is a formula, see `_cell`.
     "csv": Format(_csv_line(_CSV_FIELDS), _csv_record, read=_read_csv),
     # The ISIC 2018 Task 3 submission: image, then a score a class. A picture that failed has no line.
     "isic": Format(

@@ -51,7 +51,8 @@ class Row:
 def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
     """Name and path of the files among `paths` and of the pictures below its folders, which are named relative to them.
 
-    Plain strings, since a million of them must be held.
+    Plain strings, since a million of them must be held. A folder that cannot be read stands among them, for it may hold
+    pictures: its row says why.
 
     Raises:
         FileNotFoundError: a folder without pictures. (A file that is missing is reported in its row.)
@@ -61,16 +62,25 @@ def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
         if not path.is_dir():
             found.append((_printable(path.name), str(path)))
             continue
-        below = sorted(
-            os.path.join(folder, file)
-            for folder, _, files in os.walk(path)
-            for file in files
-            if file.lower().endswith(IMAGE_SUFFIXES)
-        )
+        below = _look_below(path)
         if not below:
             raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(IMAGE_SUFFIXES)})")
-        found.extend((_printable(Path(file).relative_to(path).as_posix()), file) for file in below)
+        for file in below:
+            start = path.parent if file == str(path) else path
+            found.append((_printable(Path(file).relative_to(start).as_posix()), file))
     return found
+
+
+def _look_below(path: Path) -> list[str]:
+    """The pictures below a folder, in order, and then what of its folders cannot be read."""
+    unreadable: list[str] = []
+    found = sorted(
+        os.path.join(folder, file)
+        for folder, _, files in os.walk(path, onerror=lambda error: unreadable.append(error.filename))
+        for file in files
+        if file.lower().endswith(IMAGE_SUFFIXES)
+    )
+    return found + unreadable
 
 
 def read_patients(path: Path) -> dict[str, Patient]:

@@ -76,17 +76,24 @@ class RowFile:
                 file.seek(self._size)
                 if not self._size:
                     _put(file, self.format.head)
-            for record in records:
-                if record.error is not None:
-                    self.errors.append(record.error)
-                if record.text:
-                    with self._explained():
-                        _put(file, (self.format.between if self.rows else "") + record.text)
-                    self.rows += 1
+            try:
+                self._append(file, records)
+            except KeyboardInterrupt as stop:
+                stop.args = (self._kept(),)
+                raise
             with self._explained():
                 _put(file, self.format.tail)
                 os.fsync(file.fileno())
                 self.growing.replace(self.path)
+
+    def _append(self, file: FileIO, records: Iterable[Record]) -> None:
+        for record in records:
+            if record.error is not None:
+                self.errors.append(record.error)
+            if record.text:
+                with self._explained():
+                    _put(file, (self.format.between if self.rows else "") + record.text)
+                self.rows += 1
 
     def _take_up(self) -> None:
         if not self.growing.exists():
@@ -108,8 +115,10 @@ class RowFile:
         try:
             yield
         except OSError as error:
-            kept = f"; {self.rows} rows are kept, and --resume goes on after them" if self.rows else ""
-            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error}){kept}") from error
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error}){self._kept()}") from error
+
+    def _kept(self) -> str:
+        return f"; {self.rows} rows are kept, and --resume goes on after them" if self.rows and self.format.read else ""
 
 
 def read_records(path: Path, format: Format) -> Iterator[Record]:
