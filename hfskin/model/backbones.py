@@ -33,8 +33,8 @@ class Backbone:
 
     `channels` are those of the feature map behind each cut: "paper" is where the paper's text and its Tables A1 and A2
     put the Soft-Attention block, "full" is the backbone's last feature map. Where the paper replaces only what follows
-    the last map, or does not attend at all (VGG16, ResNet34, InceptionV3, EfficientNet, SENet), both cuts are the same. Of a vision
-    transformer, which the paper does not know, "block8" is the map behind its first eight blocks.
+    the last map, or does not attend at all (VGG16, ResNet34, InceptionV3, EfficientNet, SENet), both cuts are the same.
+    Of a vision transformer, which the paper does not know, "block8" is the map behind its first eight blocks.
 
     `normalisation` and `timm_kwargs` belong to the original release. Other weights may presume others:
     `pretrained_weights` tells.

@@ -9,8 +9,7 @@ class KerasAdam(Optimizer):
 
     A step is lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + eps). torch's Adam divides sqrt(v) by
     sqrt(1 - beta2^t) before it adds eps, so its steps are longer at the start: where eps outweighs the gradient, by
-    32 at the first step and by 1.26 at the thousandth. With the usual eps of 1e-8 nobody notices; with the paper's 0.1 it
-    is most of the first epochs.
+    32 at the first step and by 1.26 at the thousandth. With the usual eps of 1e-8 nobody notices; the paper's is 0.1.
 
     Args:
         params: of the model, or groups of them.
@@ -46,7 +45,6 @@ class KerasAdam(Optimizer):
             torch._foreach_addcmul_(v, gradients, gradients, 1 - beta2)
             roots = torch._foreach_sqrt(v)
             torch._foreach_add_(roots, group["eps"])
-            # Every parameter of a group has seen the same number of steps unless a layer was frozen for a while.
             for p, numerator, denominator in zip(parameters, m, roots, strict=True):
                 t = self.state[p]["step"].item()
                 rate = group["lr"] * (1 - beta2**t) ** 0.5 / (1 - beta1**t)

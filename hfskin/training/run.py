@@ -248,8 +248,10 @@ def training_arguments(recipe: Recipe, output: Path, seed: int, workers: int | N
         workers = max(1, min(12, cores - 2)) if on_gpu or cores > FEW_CORES else 0
     precision = precision_here(recipe.precision)
     if processes == 1 and on_gpu and torch.cuda.device_count() > 1:  # Trainer would multiply the batch by them
-        raise ValueError(f"{torch.cuda.device_count()} GPUs for one process: start one process a GPU with `torchrun "
-                         "--nproc-per-node N -m hfskin.cli train ...`, or show one with CUDA_VISIBLE_DEVICES=0")  # fmt: skip
+        raise ValueError(
+            f"{torch.cuda.device_count()} GPUs for one process: start one process a GPU with `torchrun "
+            "--nproc-per-node N -m hfskin.cli train ...`, or show it one with CUDA_VISIBLE_DEVICES=0"
+        )
     return TrainingArguments(
         output_dir=str(output / "trainer"),
         num_train_epochs=recipe.epochs,

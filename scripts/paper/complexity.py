@@ -4,7 +4,6 @@ Everything is counted on the meta device: no weights are made, no picture is com
 """
 
 import torch
-from timm.models.nasnet import SeparableConv2d
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -34,7 +33,7 @@ NOTES = """\
 - Published network: with its own classifier of 1000 classes, at its own input size. Our model: that backbone cut where
   the paper cuts it, Soft-Attention with 16 maps, flatten, 4096 metadata units and seven classes (the paper's head).
 - Parameters: "PyTorch" counts the trainable ones. "Keras" counts BatchNorm's running mean and variance too, and follows
-  Keras' graph where it differs: ResNet's convolutions have a bias there, InceptionResNetV2's and InceptionV3's BatchNorm
+  Keras' graph where it differs: ResNet's convolutions have a bias there, the BatchNorm of its Inception networks
   has no scale.
   The paper prints Keras' count, except for MobileNetV3Small: 2.5M are its trainable parameters (2,542,856), Keras
   counts 2,554,968.
@@ -59,6 +58,8 @@ def count_statistics(model: nn.Module) -> int:
 
 def count_layers(model: nn.Module) -> int:
     """Layers with parameters or statistics: convolution, BatchNorm, dense; a separable convolution of NASNet is one."""
+    from timm.models.nasnet import SeparableConv2d  # after hfskin, which makes torchvision importable
+
     layers = sum(isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear) for module in model.modules())
     return layers - sum(isinstance(module, SeparableConv2d) for module in model.modules())
 

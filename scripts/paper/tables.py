@@ -36,22 +36,7 @@ The paper trained for at most 150 epochs at each backbone's own input size, on 6
 weights. The paper's numbers are as printed, from its own random split of the same kind: a difference of a point or two
 says little.
 """
-DECISIONS = """\
-## What the paper leaves open, and how `--recipe paper` reads it
-
-| question | here |
-| --- | --- |
-| input size | the backbone's own, as section 2.1.1 wants: 224, 299 or 331 pixels square; `--image-size` takes another |
-| aspect | the text does not say how 600x450 becomes a square. Here the centred square is cropped and resized, as a picture is prepared everywhere in this project: nothing is stretched, and an eighth is lost on the left and on the right. Keras' loaders would stretch |
-| optimiser | Adam with epsilon 0.1, 1e-3 at first. Keras adds epsilon before the bias correction, torch after it: torch's steps are up to 32 times as long at the first step and 1.26 times at the thousandth. `training/keras_adam.py` is Keras'. Rows made before it came (none by this recipe) used torch's |
-| schedule | times 0.2 after epochs without a better validation accuracy, down to 1e-7. How many is not in the text: 5, as in the authors' notebooks; so is the batch of 32 |
-| split | section 2.1.1 says 90/10 in two parts, section 2.5 three parts "including testing". No size of a third part is given, and the tables' numbers of pictures fit one of ten: two parts, so that the part which stops the training and chooses the epoch is the part that is measured, as there |
-| MobileNetV2's cut | the text puts Soft-Attention in place of the two last 1x1 convolutions; the column of Table A2 besides keeps one of the last four bottlenecks. Here the text counts: all bottlenecks stay, and the map is that of the last one, 320 channels |
-| ResNet's pixels | the paper turns RGB to BGR and subtracts the mean, as Keras' Caffe weights want. The weights here (timm, or files with its names) were trained on RGB with mean and standard deviation, and get that: the preprocessing goes with the weights |
-| Soft-Attention | reads every channel, as the equation does. The authors' Keras layer has a kernel of depth 3 on a volume whose depth is the width, and reads channels 0 to 2 alone: not repeated |
-| augmented pictures | Tables 4, 6 and 7 have them from Datta et al., who enlarge every class once, on disk, to 18,015 pictures. `augmented` draws anew in every epoch, with `data/transforms.py` |
-| NASNetMobile | timm has no pretrained weights of it; without a file it starts from random ones, and the row says so |
-"""
+DECISIONS = Path(__file__).with_name("decisions.md")
 LEAK = (
     "Split: `paper` (90/10 by picture, rows without an age dropped), validation part{pictures}. **It leaks**: pictures "
     "of one lesion stand on both sides{lesions}, and the same part chose the checkpoint. Not a measure of what to "
@@ -82,7 +67,7 @@ def render(runs: list[dict], timing: dict | None) -> str:
     accuracy = ["accuracy"]
     sections = [
         INTRODUCTION.format(by_the_papers_recipe=_by_the_papers_recipe(runs)),
-        DECISIONS,
+        DECISIONS.read_text(encoding="utf-8"),
         "## Table 4. Accuracy, augmented pictures, no metadata, no class weights",
         _table(runs, {(name, "augmented"): (value,) for name, value in TABLE4.items()}, accuracy, _accuracy),
         "## Table 5. Accuracy, metadata and weighted loss",
@@ -110,7 +95,8 @@ def _by_the_papers_recipe(runs: list[dict]) -> str:
         if run["training"]["recipe_name"] == "paper" and run["model"]["backbone"] in PAPER_TABLE3
     }
     epochs = ", ".join(f"{name} {done:g} epochs" for name, done in sorted(mine.items()))
-    return f"**{len(mine)} of {len(PAPER_TABLE3)} backbones ran by the paper's own recipe**{f' ({epochs})' if mine else ''}."
+    which = f" ({epochs})" if mine else ""
+    return f"**{len(mine)} of {len(PAPER_TABLE3)} backbones ran by the paper's own recipe**{which}."
 
 
 def describe(run: dict) -> str:
