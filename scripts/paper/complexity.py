@@ -33,8 +33,8 @@ NOTES = """\
 - Published network: with its own classifier of 1000 classes, at its own input size. Our model: that backbone cut where
   the paper cuts it, Soft-Attention with 16 maps, flatten, 4096 metadata units and seven classes (the paper's head).
 - Parameters: "PyTorch" counts the trainable ones. "Keras" counts BatchNorm's running mean and variance too, and follows
-  Keras' graph where it differs: ResNet's convolutions have a bias there, the BatchNorm of its Inception networks
-  has no scale.
+  Keras' graph where it differs: ResNet's convolutions have a bias there, the BatchNorm
+  of InceptionResNetV2 and InceptionV3 has no scale.
   The paper prints Keras' count, except for MobileNetV3Small: 2.5M are its trainable parameters (2,542,856), Keras
   counts 2,554,968.
 - Size: the float32 weights in MiB, running statistics included. The paper's are Keras' HDF5 files, which hold metadata
