@@ -8,7 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: no tes
 import pandas as pd
 import pytest
 import torch
-from demo_fixtures import browser, page_checkpoint, page_url, temporary_files, text_page  # noqa: F401
+from demo_fixtures import browser, page_checkpoint, page_url, temporary_files, text_page, visit  # noqa: F401
 from paths import DATA
 
 import hfskin
@@ -39,7 +39,7 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
         image_size=(96, 128),
         pooling="avg",
         metadata_hidden=16,
-        gate_components=8,
+        gate=True,
         temperature=1.5,
         malignant_threshold=0.3,
         malignant_sensitivity=0.95,

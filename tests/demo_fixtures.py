@@ -1,6 +1,7 @@
 """For the tests of the page: a checkpoint that refuses, the running page, a browser. conftest.py makes them known."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from paths import ROOT
 from PIL import Image, ImageDraw
 
 import hfskin
+from hfskin.calibration.gate import fit_gate, fit_gate_threshold
+from hfskin.calibration.negatives import synthetic_pictures
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
 
 LESIONS = sorted((ROOT / "tests" / "data" / "images").glob("*.jpg"))
@@ -23,6 +26,8 @@ CHROMIUM_ARGS = [
     "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
+DESK, PHONE = {"width": 1366, "height": 768}, {"width": 360, "height": 740}
+SECONDS = 60_000  # ms; a busy machine is slow
 START_SECONDS = 120  # on a busy machine torch and gradio take long to import
 
 
@@ -38,15 +43,18 @@ def random_checkpoint(folder: Path) -> Path:
     """Random weights, every kind of calibration, and a gate that lets real lesions through."""
     torch.manual_seed(0)
     config = hfskin.HfskinConfig(
-        backbone="mobilenet_v3_small", image_size=(96, 128), pooling="avg", metadata_hidden=16, gate_components=8,
+        backbone="mobilenet_v3_small", image_size=(96, 128), pooling="avg", metadata_hidden=16, gate=True,
         malignant_threshold=0.3, malignant_sensitivity=0.95, conformal_threshold=0.12, conformal_coverage=0.9,
     )  # fmt: skip
     model = hfskin.HfskinForImageClassification(config).eval()
     processor = hfskin.HfskinImageProcessor(size={"height": 96, "width": 128})
     with torch.no_grad():
-        outputs = model(processor(LESIONS, return_tensors="pt")["pixel_values"])
-        model.gate.fit(outputs.features)
-        config.gate_threshold = 2 * model.gate(outputs.features).min().item()  # scores are negative
+        lesions, others = (
+            model(processor(pictures, return_tensors="pt")["pixel_values"]).features.numpy()
+            for pictures in (LESIONS, synthetic_pictures("text"))
+        )
+        fit_gate(model, lesions, others)
+        config.gate_threshold = fit_gate_threshold(model.gate(torch.from_numpy(lesions)).numpy())
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
@@ -85,6 +93,7 @@ def page_url(page_checkpoint, temporary_files):
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_TEMP_DIR": str(temporary_files),
         "GRADIO_MCP_SERVER": "true",
+        "HFSKIN_CHECKPOINTS": "somebody/another",
         "NO_PROXY": "127.0.0.1,localhost",
     }
     log = temporary_files.parent / "page.log"
@@ -132,3 +141,44 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def visit(browser, page_url):
+    """Opens the page; ends the visit after the test. No request may leave this machine, no script may fail."""
+    contexts, strangers, failures = [], [], []
+
+    def open_page(viewport=DESK, scheme="light", locale="en", path=""):
+        phone = viewport == PHONE
+        context = browser.new_context(
+            viewport=viewport, color_scheme=scheme, locale=locale, has_touch=phone, is_mobile=phone
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS)
+        page.on(
+            "request", lambda r: None if r.url.startswith((page_url, "data:", "blob:")) else strangers.append(r.url)
+        )
+        page.on("pageerror", lambda error: failures.append(error.message))
+        # The browser's own errors too, such as those of our Content-Security-Policy.
+        page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
+        page.goto(page_url + path)
+        page.wait_for_selector(".examples button")
+        page.wait_for_selector("#answer[aria-live]")  # the script that runs at the start has run
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert strangers == []
+    assert failures == []
+
+
+def upload(page, path: Path) -> None:
+    page.set_input_files("#picture input[type=file]", path)
+
+
+def wait_answer(page, words: str | re.Pattern = re.compile(".")) -> str:
+    """The answer's text, once it holds `words`."""
+    page.locator("#answer .answer:has(.footer), #answer .answer.refused", has_text=words).wait_for()
+    return page.inner_text("#answer")

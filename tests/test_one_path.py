@@ -15,12 +15,12 @@ import hfskin
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, ONNX_FILE
 from hfskin.cli import app
 from hfskin.data.dataset import LesionDataset
-from hfskin.demo import text
 from hfskin.demo.checkpoints import Checkpoints
 from hfskin.demo.look import Question, look, views
 from hfskin.inference.batch.predictions import predict_table
 from hfskin.model.image_reading import read_image
 from hfskin.model.preprocessing import Preprocessing
+from hfskin.words import en as text
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_metrics_measure_what_answers(changed, embedded, table, values):
     measured = predict_table(pipeline, rows).probabilities
     patients = [list(rows[field]) for field in ("age", "sex", "localization")]
     answers = pipeline(list(rows["path"]), *patients)
-    np.testing.assert_allclose(measured, [list(a.probabilities.values()) for a in answers], atol=1e-6)
+    np.testing.assert_allclose(measured, [list(a.scores.values()) for a in answers], atol=1e-6)
     before = predict_table(embedded, rows).probabilities
     assert np.abs(measured - before).max() > 0.1  # else the setting would have changed nothing
     trained_on = LesionDataset(rows, pipeline.image_processor, in_memory=True)[1]["pixel_values"]
@@ -73,7 +73,7 @@ def test_what_an_option_needs_is_said(lesion_path, tmp_path):
     assert (result.exit_code, "--robustness" in result.output) == (2, True)
 
 
-@pytest.mark.parametrize("view", views())
+@pytest.mark.parametrize("view", [name for _, name in views(text)])
 def test_the_page_reads_and_prepares_a_picture_once(view, lesion_path, page_checkpoint):
     calls: Counter = Counter()
 
@@ -84,10 +84,10 @@ def test_the_page_reads_and_prepares_a_picture_once(view, lesion_path, page_chec
     threading.setprofile(count)  # of the model's thread too, which begins here
     try:
         checkpoints = Checkpoints(str(page_checkpoint))
-        look(checkpoints, Question(str(lesion_path), "55", "male", "back"), view, None)  # the thread runs
+        look(checkpoints, Question(str(lesion_path), (55, "male", "back")), view, None, text)  # the thread runs
         calls.clear()
         sys.setprofile(count)
-        words, figure = look(checkpoints, Question(str(lesion_path), "55", "male", "back"), view, None)
+        words, figure = look(checkpoints, Question(str(lesion_path), (55, "male", "back")), view, None, text)
     finally:
         sys.setprofile(None)
         threading.setprofile(None)

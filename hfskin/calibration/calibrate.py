@@ -1,48 +1,51 @@
 """What a checkpoint needs besides its weights, fitted and stored: temperature, thresholds, gate."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader
+from safetensors.torch import load_file
 
 from ..checkpoints.history import refuse_trained_on
+from ..checkpoints.layout import WEIGHTS_FILE
 from ..checkpoints.save import save_checkpoint
-from ..data.dataset import TrainingDataset
-from ..data.transforms import training_transform
 from ..inference.backend import load
-from ..inference.batch.predictions import BATCH_SIZE, collect, predict_table
+from ..inference.batch.predictions import predict_pictures, predict_table
 from ..inference.decisions import softmax
+from ..inference.machine import keep_freed_memory
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
+from ..model.modeling_hfskin import HfskinForImageClassification
 from .conformal import fit_conformal_threshold
-from .gate import fit_gate, fit_gate_threshold
+from .exposure import Exposure, lesion_views, other_views
+from .gate import fit_gate, fit_gate_threshold, fit_unusual_threshold
 from .thresholds import fit_malignant_threshold, fit_temperature
 
 COVERAGE = 0.90  # of the prediction sets
 SENSITIVITY = 0.95  # of the malignancy threshold
-ACCEPTED = 0.99  # share of validation pictures that pass the gate
-COMPONENTS = 64  # of the gate
 
 
-def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: int = COMPONENTS) -> HfskinConfig:
+def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Exposure | None = None) -> HfskinConfig:
     """Fit temperature, prediction sets, malignancy threshold and gate, and store them in the checkpoint `folder`.
 
-    The gate is fitted to the pictures whose split is "train", as they are and augmented, so that another lamp or crop
-    is no reason to refuse a lesion; everything else, the gate's threshold included, to those whose split is "val". The
-    test part is not looked at. Each file is replaced as a whole; the weights keep their type.
+    The gate is fitted to the pictures whose split is "train", as they are and changed, so that another lamp or crop is
+    no reason to refuse a lesion, and to `exposure`; everything else to those whose split is "val". The test part is not
+    looked at. Each file is replaced as a whole; the weights keep their type.
 
     Args:
         folder: a checkpoint folder with its processor.
         table: from `make_split`: the split that the checkpoint was trained with.
-        components: of the gate, see [`FeatureGate`].
+        exposure: lesions and other things from elsewhere, for the gate; without them, it knows of other things what
+            installed libraries ship and what can be drawn.
 
     Returns:
         The config as stored.
 
     Raises:
-        ValueError: a part is empty, or too small for the gate, or the checkpoint was trained on validation pictures.
+        ValueError: a part is empty, or the checkpoint was trained on validation pictures.
         OSError: the folder lacks the model or the processor.
     """
     folder = Path(folder)
@@ -52,16 +55,18 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
             f"no rows of split {empty[0]!r}; calibration needs the train and val parts of the training run"
         )
     refuse_trained_on(folder, parts["val"]["image_id"])
-    stored_dtype = HfskinConfig.from_pretrained(folder).dtype or torch.float32
+    keep_freed_memory()
     pipeline = load(folder, backend="torch")
+    stored_dtype = load_file(folder / WEIGHTS_FILE)["classifier.weight"].dtype  # config.json may say another
     model = pipeline.model
     config = model.config
     config.temperature, model.gate = 1.0, None
 
-    fit_gate(model, training_features(pipeline, parts["train"]), components)
+    fit_gate(model, *gate_features(pipeline, parts["train"], exposure or Exposure()))
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
     val = predict_table(pipeline, parts["val"])
-    config.gate_threshold = fit_gate_threshold(val.gate_scores, ACCEPTED)
+    config.gate_threshold = fit_gate_threshold(val.gate_scores)
+    config.unusual_threshold = fit_unusual_threshold(val.gate_scores, val.logits.argmax(axis=1) != val.labels)
     config.temperature = fit_temperature(val.logits, val.labels)
     probabilities = softmax(val.logits / config.temperature)
     config.conformal_threshold = fit_conformal_threshold(val.labels, probabilities, COVERAGE)
@@ -72,13 +77,22 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, components: in
     return config
 
 
-def training_features(pipeline: SkinLesionPipeline, table: pd.DataFrame) -> np.ndarray:
-    """What a gate is fitted to: the features of the N pictures as they are and augmented once, (2 N, F)."""
-    processor = pipeline.image_processor
-    dataset = TrainingDataset(table, processor, training_transform((processor.size.height, processor.size.width)))
-    plain = predict_table(pipeline, table)
-    with torch.random.fork_rng(devices=[]):
+def gate_features(
+    pipeline: SkinLesionPipeline, table: pd.DataFrame, exposure: Exposure
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a gate is fitted to: the features of lesions (N, F) and of other things (M, F)."""
+    with torch.random.fork_rng(devices=[]), _alone(pipeline.model):
         torch.manual_seed(0)  # the same gate each time
-        batches = DataLoader(dataset, batch_size=BATCH_SIZE)
-        augmented = collect(pipeline, ((b["pixel_values"].numpy(), b["metadata"].numpy()) for b in batches))
-    return np.concatenate([plain.features, augmented.features])
+        views = lesion_views(table, exposure), other_views(exposure)
+        lesions, others = (predict_pictures(pipeline, pictures).features for pictures in views)
+    return lesions, others
+
+
+@contextmanager
+def _alone(model: HfskinForImageClassification) -> Iterator[None]:
+    """Inside, the model answers without its partners: the features are its own."""
+    partners, model.partners = model.partners, torch.nn.ModuleList()
+    try:
+        yield
+    finally:
+        model.partners = partners

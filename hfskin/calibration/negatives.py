@@ -1,7 +1,4 @@
-"""Pictures that are not dermatoscopic pictures of a lesion, to judge the gate by: no gate is fitted to them.
-
-The design of ours was chosen by looking at them.
-"""
+"""Pictures that are not dermatoscopic pictures of a lesion: what libraries ship, and synthetic ones."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -9,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-
-from ..model.image_reading import read_image
 
 # Where installed libraries keep photographs, micrographs, textures and logos. One that is not installed is left out;
 # the report says how many pictures each gave.
@@ -27,31 +22,33 @@ TEXT = "the model was trained on pictures of the skin and this is a page of text
 WORDS = TEXT.split()
 
 
-def negatives(seed: int = 0) -> dict[str, list[Image.Image]]:
-    """Pictures by where they come from: a package or a synthetic kind. The same seed gives the same pictures."""
-    kinds = {package: shipped_pictures(package) for package in SHIPPED if find_spec(package)}
-    return kinds | {kind: synthetic_pictures(kind, seed) for kind in SYNTHETIC}
+def shipped_paths() -> dict[str, list[Path]]:
+    """The pictures that the installed packages of `SHIPPED` bring, by package."""
+    return {package: _pictures_of(package) for package in SHIPPED if find_spec(package)}
 
 
-def shipped_pictures(package: str) -> list[Image.Image]:
-    """Every picture that an installed package ships, whole and as its four quarters."""
-    folder = Path(find_spec(package).origin).parent / SHIPPED[package]
-    views = []
-    for path in sorted(p for p in folder.iterdir() if p.suffix in (".jpg", ".jpeg", ".png")):
-        with Image.open(path) as image:
-            if min(image.size) < MIN_SIDE:
-                continue
-        whole = read_image(path).image
-        x, y = whole.width // 2, whole.height // 2
-        boxes = [(0, 0, x, y), (x, 0, 2 * x, y), (0, y, x, 2 * y), (x, y, 2 * x, 2 * y)]
-        views += [whole, *(whole.crop(box) for box in boxes)]
-    return views
+def quarters(image: Image.Image) -> list[Image.Image]:
+    """The four quarters of a picture, as pictures of their own; none of one that is too small for them."""
+    if min(image.size) < MIN_SIDE:
+        return []
+    x, y = image.width // 2, image.height // 2
+    boxes = [(0, 0, x, y), (x, 0, 2 * x, y), (0, y, x, 2 * y), (x, y, 2 * x, 2 * y)]
+    return [image.crop(box) for box in boxes]
 
 
 def synthetic_pictures(kind: str, seed: int = 0) -> list[Image.Image]:
     """The pictures of one kind of `SYNTHETIC`."""
     rng = np.random.default_rng([seed, *kind.encode()])
     return [SYNTHETIC[kind](rng) for _ in range(SYNTHETIC_PER_KIND)]
+
+
+def _pictures_of(package: str) -> list[Path]:
+    folder, found = Path(find_spec(package).origin).parent / SHIPPED[package], []
+    for path in sorted(p for p in folder.iterdir() if p.suffix in (".jpg", ".jpeg", ".png")):
+        with Image.open(path) as image:
+            if min(image.size) >= MIN_SIDE:
+                found.append(path)
+    return found
 
 
 def _noise(rng: np.random.Generator) -> Image.Image:

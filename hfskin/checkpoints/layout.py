@@ -23,6 +23,10 @@ SPLIT_FILE = "split.csv"
 TRAINING_FILE = "training.json"  # written when a session of training ends
 IDENTITY_FILE = "run.json"  # written before the first step, so that a run that is killed has it too
 
+# Said of a checkpoint from before the gate asked what a lesion looks like.
+OLD_GATE_UNUSED = (
+    "its gate is of a kind that is no more, so every picture gets an answer; `hfskin calibrate` fits a new one"
+)
 MAX_SETTINGS = 10**6  # bytes
 # Of config.json and preprocessor_config.json: says nothing about the answers, and changes when a checkpoint is pushed.
 _BOOKKEEPING = ("architectures", "auto_map", "dtype", "transformers_version")

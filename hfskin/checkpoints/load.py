@@ -4,6 +4,7 @@ transformers acts on many more keys of a config.json than ours, and fills weight
 """
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -15,9 +16,12 @@ from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .hub import HubError
-from .layout import CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE, read_settings
+from .layout import CONFIG_FILE, OLD_GATE_UNUSED, PROCESSOR_FILE, WEIGHTS_FILE, read_settings
 from .settings import PREPROCESSING, SETTINGS, checked, shown
 
+logger = logging.getLogger("hfskin")
+
+OLD_GATE = {"gate.mean", "gate.basis", "gate.spread", "gate.residual_spread"}  # the weights of one that is no more
 MAX_PARAMETERS = 250_000_000  # of all networks together: 1 GB in float32
 MAX_BYTES = 8 * MAX_PARAMETERS  # of the weights' file
 # What safetensors calls the types that a weight may be stored in. Eight bits and less are no weights of ours.
@@ -51,9 +55,9 @@ def load_checkpoint(folder: Path, source: str) -> tuple[HfskinForImageClassifica
 def uncalibrated_config(folder: Path) -> HfskinConfig:
     """A checkpoint's configuration without what calibration had set: its model then has no gate."""
     config = HfskinConfig.from_pretrained(folder)
-    config.temperature, config.gate_components = 1.0, 0
+    config.temperature, config.gate = 1.0, False
     for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
-                 "gate_threshold"):  # fmt: skip
+                 "gate_threshold", "unusual_threshold"):  # fmt: skip
         setattr(config, name, None)
     return config
 
@@ -84,6 +88,9 @@ def _read_network(path: Path, config: HfskinConfig) -> HfskinForImageClassificat
         )
     _check_weights(path, expected)
     weights = load_file(path)
+    if weights.keys() >= OLD_GATE:
+        logger.warning("%s: %s", path.parent, OLD_GATE_UNUSED)
+        weights = {name: weight for name, weight in weights.items() if name not in OLD_GATE}
     for name, weight in weights.items():
         if not weight.isfinite().all():
             raise ValueError(f"{name} in {path.name} holds something else than numbers; copy it again")
@@ -99,6 +106,8 @@ def _check_weights(path: Path, expected: dict[str, torch.Tensor]) -> None:
     with safe_open(path, "pt") as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         stored = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+    if stored.keys() >= OLD_GATE:
+        stored = {name: facts for name, facts in stored.items() if name not in OLD_GATE}
     wrong = [
         name
         for name in expected.keys() | stored.keys()

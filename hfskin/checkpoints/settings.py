@@ -123,8 +123,9 @@ SETTINGS: dict[str, Check] = ARCHITECTURE | {
     "malignant_sensitivity": _optional(_SHARE),
     "conformal_threshold": _optional(_SHARE),
     "conformal_coverage": _optional(_SHARE),
-    "gate_components": (_whole(0, 8192), "a whole number from 0 to 8192"),
+    "gate": _SWITCH,
     "gate_threshold": _optional((_number(-1e30, 1e30), "a number")),
+    "unusual_threshold": _optional((_number(-1e30, 1e30), "a number")),
 }
 # Of preprocessor_config.json.
 PREPROCESSING: dict[str, Check] = _PIXELS | {

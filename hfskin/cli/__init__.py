@@ -48,6 +48,15 @@ class Precision(StrEnum):
     fp32 = "fp32"
 
 
+ElsewhereOption = Annotated[
+    Path | None,
+    typer.Option(help="Lesions from other clinics: half of the patients fit the gate, the others judge it."),
+]
+NegativesOption = Annotated[
+    Path | None, typer.Option(help="Pictures of other things: one half fits the gate, the other judges it.")
+]
+
+
 @app.callback()
 def main(context: typer.Context) -> None:
     """A machine's second look at a skin lesion. Not a medical device."""
@@ -156,14 +165,21 @@ def calibrate(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
     data: Annotated[str, typer.Option(help="The data that it was trained on.")],
     split: Split = Split.lesion,
+    copies: Annotated[Path | None, typer.Option(help="Other files of some of the pictures, for the gate.")] = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
 ) -> None:
     """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
     with one_line_errors(), output_folder(checkpoint):
         from ..calibration.calibrate import calibrate_checkpoint
+        from ..calibration.exposure import read_exposure
 
-        config = calibrate_checkpoint(checkpoint, _load_table(data, split))
-        for name in ("temperature", "malignant_threshold", "conformal_threshold", "gate_threshold"):
-            typer.echo(f"{name} {getattr(config, name):.4f}")
+        exposure = read_exposure(lesions_elsewhere, negatives, copies)
+        config = calibrate_checkpoint(checkpoint, _load_table(data, split), exposure)
+        fitted = "temperature", "malignant_threshold", "conformal_threshold", "gate_threshold", "unusual_threshold"
+        for name in fitted:
+            value = getattr(config, name)
+            typer.echo(f"{name} {'none' if value is None else f'{value:.4f}'}")
 
 
 @app.command()
@@ -183,12 +199,15 @@ def evaluate(
     shifts: Annotated[bool, typer.Option("--shifts", hidden=True)] = False,  # its name until 0.2
     copies: Annotated[Path | None, typer.Option(help="With --robustness: other files of some of the pictures.")] = None,
     masks: Annotated[Path | None, typer.Option(help="Lesion masks, to measure the explanations by.")] = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
     backend: Annotated[
         predict.Backend, typer.Option(help="What answers, see `hfskin predict`.")
     ] = predict.Backend.auto,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
     with one_line_errors(), output_file(output, [model], suffix=".json"), output_folder(plots):
+        from ..calibration.exposure import read_exposure
         from ..data.ham10000 import find_images
         from ..evaluation.plots import write_plots
         from ..evaluation.report import evaluate as run
@@ -198,6 +217,7 @@ def evaluate(
         report = run(
             model, _load_table(data, split), split, part,
             tta=tta, robustness=robustness or shifts, copies=others, masks=masks, backend=backend,
+            exposure=read_exposure(lesions_elsewhere, negatives),
         )  # fmt: skip
         if output:
             write_metrics(report, output)

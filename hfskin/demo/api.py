@@ -25,9 +25,10 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
             localization: the site on the body, one of HAM10000's names, or unknown.
 
         Returns:
-            label, probabilities by class, prediction_set, malignant_probability, suspicious, in_distribution,
-            in_distribution_score, crop, warnings, and names: the plain name of every class. label is null where the
-            picture does not look like a lesion: then the numbers mean nothing.
+            status, label, probabilities by class, prediction_set, malignant_probability, suspicious, in_distribution,
+            in_distribution_score, crop, warnings, and names: the plain name of every class. status is "answered",
+            "unusual" (unlike the training pictures: trust it less) or "refused" (no picture of a lesion): then the
+            answer is null, and what the network said all the same stands under raw.
         """
         if image is None:
             raise gr.Error("image: is missing", print_exception=False)
@@ -49,7 +50,7 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
             One object a picture: image (its name) and what /predict gives, or image and error.
         """
         try:
-            return [row_as_json(row) for row in look_at_all(checkpoints, "", files, metadata)]
+            return [row_as_json(row) for row in look_at_all(checkpoints, "", files, metadata).rows]
         except MetadataTableError as error:
             raise gr.Error(str(error), print_exception=False) from None
 

@@ -1,31 +1,41 @@
-"""Many pictures on the page: rows, their table and their CSV."""
+"""Many pictures on the page: looked at one by one, then shown with the urgent ones first."""
 
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import Any
 
+from ..inference.answer.card import sentence
+from ..inference.answer.verdict import Verdict, listed, not_ruled_out, verdict
 from ..inference.base import LesionPipeline
 from ..inference.batch.formats import FORMATS
 from ..inference.batch.items import Row, predict_items, unmatched
 from ..inference.prediction import Prediction
 from ..inference.prepare import Prepared
-from ..model.labels import DIAGNOSES
-from . import text
-from .answer import percent, plain, urgent
+from ..model.image_reading import read_image
+from ..words import in_words
 from .card import data_uri
 from .checkpoints import Checkpoints
+from .figure import thumbnail
 from .uploads import Upload, read_uploaded_patients
 
-if TYPE_CHECKING:
-    from ..model.configuration_hfskin import HfskinConfig
-
 BATCH_SIZE = 4  # small, so that somebody with one picture need not wait long
+KINDS = ("suspicious", "unsure", "open", "calm", "refused", "failed")  # in the order in which they are shown
 
 logger = logging.getLogger("hfskin.demo")
+
+
+@dataclass
+class Looked:
+    """What became of an upload: a row a file in the order of the upload, and the pictures of those that were read."""
+
+    rows: list[Row]
+    thumbnails: dict[int, str]  # by the identity of the prediction; data: addresses
+    notes: list[str]
 
 
 def look_at_all(
@@ -34,34 +44,32 @@ def look_at_all(
     files: list[str] | None,
     metadata: str | None,
     progress: Callable[[int, int], object] = lambda done, total: None,
-    note: Callable[[str], object] = lambda line: None,
-) -> list[Row]:
-    """One row a picture, the refused files last.
-
+    thumbnails: bool = False,
+) -> Looked:
+    """
     Args:
         source: the checkpoint, as for `Checkpoints.get`.
         files: pictures and zip files.
         metadata: a CSV, or None.
         progress: called with the number of rows done and their total.
-        note: called with each line about what of pictures and CSV lies without the other.
+        thumbnails: whether they are made.
 
     Raises:
         MetadataTableError: the metadata CSV cannot be used.
         HubError: the checkpoint cannot be used.
     """
     started = time.perf_counter()
-    pipeline = _NetworkApart(checkpoints, checkpoints.get(source).pipeline)
+    pipeline = _NetworkApart(checkpoints, checkpoints.get(source).pipeline, thumbnails)
     patients = read_uploaded_patients(Path(metadata)) if metadata else {}
     upload = Upload([Path(file) for file in files or []], patients)
-    if metadata:
-        for line in unmatched(((name, name) for name in upload.names), patients):
-            note(f"{Path(metadata).name}: {line}")
+    alone = unmatched(((name, name) for name in upload.names), patients) if metadata else []
+    notes = [f"{Path(metadata or '').name}: {line}" for line in alone]
     rows = []
     for row in predict_items(pipeline, upload.items(), BATCH_SIZE):
         rows.append(row)
         progress(len(rows), upload.total)
     logger.info("batch: %d rows in %.1f s", len(rows), time.perf_counter() - started)
-    return rows + upload.refused
+    return Looked(upload.in_order(rows), pipeline.thumbnails, notes)
 
 
 @dataclass(frozen=True)
@@ -71,34 +79,44 @@ class _NetworkApart:
 
     checkpoints: Checkpoints
     pipeline: LesionPipeline
+    thumbnails_wanted: bool
+    thumbnails: dict[int, str] = field(default_factory=dict)  # by the identity of the prediction
+    _made: dict[int, str] = field(default_factory=dict)  # by the identity of the pixels, until they are answered
 
     def prepare(self, image, *patient) -> Prepared:
-        return self.pipeline.prepare(image, *patient)
+        picture = read_image(image)
+        prepared = self.pipeline.prepare(picture, *patient)
+        if self.thumbnails_wanted:
+            self._made[id(prepared.pixel_values)] = thumbnail(picture.image)
+        return prepared
 
     def predict_prepared(self, prepared: list[Prepared]) -> list[Prediction]:
-        return self.checkpoints.run(self.pipeline.predict_prepared, prepared)
+        predictions = self.checkpoints.run(self.pipeline.predict_prepared, prepared)
+        for asked, answer in zip(prepared, predictions, strict=True):
+            self.thumbnails[id(answer)] = self._made.pop(id(asked.pixel_values), "")
+        return predictions
 
     def on_one_core(self) -> None:
         return None
 
 
-def rows_html(rows: list[Row], config: "HfskinConfig", footer: str, notes: Iterable[str] = ()) -> str:
+def rows_html(looked: Looked, config: Any, footer: str, text: ModuleType) -> str:
     """What became of the pictures: the counts, the CSV to download (within the page, no file is kept), the table.
 
     Args:
-        notes: what to say beside the counts, a paragraph each.
+        config: the checkpoint's calibration.
     """
-    if not rows:
+    if not looked.rows:
         return f"<p>{escape(text.BATCH_NONE)}</p>"
-    failed = sum(row.prediction is None for row in rows)
-    refused = sum(row.prediction is not None and row.prediction.label is None for row in rows)
-    done = text.BATCH_DONE.format(answered=len(rows) - failed - refused, refused=refused, failed=failed)
-    csv = data_uri("".join(FORMATS["csv"].pieces(rows)).encode(), "hfskin.csv")
-    said = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in text.BATCH_COLUMNS)
-    body = "".join(_row_html(row, config) for row in rows)
+    csv = data_uri("".join(FORMATS["csv"].pieces(looked.rows)).encode(), "hfskin.csv")
+    shown = [_Shown(row, looked.thumbnails.get(id(row.prediction), ""), config, text) for row in looked.rows]
+    common = _common(shown)
+    shown.sort(key=lambda one: (KINDS.index(one.kind), -one.share))
+    said = "".join(f"<p>{escape(note)}</p>" for note in [*looked.notes, *common])
+    head = "".join(_head(i, name, text) for i, name in enumerate(text.BATCH_COLUMNS))
+    body = "".join(one.html(common) for one in shown)
     return (
-        f'<div class="batch"><p class="done">{escape(done)}</p>{said}'
+        f'<div class="batch">{_filter(shown, text)}{said}'
         f'<p><a class="download" download="hfskin.csv" href="{csv}">{escape(text.BATCH_DOWNLOAD)}</a></p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(text.BATCH_TABLE)}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -107,20 +125,82 @@ def rows_html(rows: list[Row], config: "HfskinConfig", footer: str, notes: Itera
     )
 
 
-def _row_html(row: Row, config: "HfskinConfig") -> str:
-    p = row.prediction
-    if p is None:
-        kind, cells = "failed", (text.BATCH_FAILED, "", "", row.error)
-    elif p.label is None:
-        kind, cells = "refused", (text.BATCH_REFUSED, "", "", "; ".join(p.warnings))
-    else:
-        kind = "high" if urgent(p) else "answered"
-        malignant = percent(p.malignant_probability) + (f", {text.BATCH_FLAG}" if urgent(p) else "")
-        cells = (
-            malignant,
-            f"{DIAGNOSES[p.label]}, {percent(p.probabilities[p.label])}",
-            ", ".join(DIAGNOSES[code] for code in p.prediction_set) if config.conformal_threshold is not None else "",
-            "; ".join(plain(warning) for warning in p.warnings),
+class _Shown:
+    """One row as it is shown."""
+
+    def __init__(self, row: Row, thumbnail: str, config: Any, text: ModuleType):
+        self.row, self._thumbnail, self._text = row, thumbnail, text
+        self.share, self.warnings, self.verdict = -1.0, [], None
+        if row.prediction is None:
+            self.kind, self.warnings = "failed", [in_words(row.error or "", text)]
+            return
+        said: Verdict = verdict(row.prediction, config, text)
+        self.kind, self.verdict = said.kind, said
+        if said.kind != "refused":
+            self.share = row.prediction.malignant_probability
+            self.warnings = [sentence(in_words(warning, text)) for warning in row.prediction.warnings]
+        else:
+            self.warnings = said.lines
+
+    def html(self, common: list[str]) -> str:
+        text, said = self._text, self.verdict
+        picture = f'<img src="{self._thumbnail}" alt="">' if self._thumbnail else ""
+        word = text.BATCH_FAILED if said is None else said.word
+        number = said.number if said else ""
+        cells = (word, number, self._looks_like(), " ".join(w for w in self.warnings if w not in common))
+        columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        return (
+            f'<tr class="{self.kind}" data-order="{KINDS.index(self.kind)}" data-share="{self.share:.6f}">'
+            f'<th scope="row">{picture}<span>{escape(self.row.name)}</span></th>{columns}</tr>'
         )
-    columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr class="{kind}"><th scope="row">{escape(row.name)}</th>{columns}</tr>'
+
+    def _looks_like(self) -> str:
+        """What is not ruled out where it is suspicious, and only else the likeliest diagnosis."""
+        if self.kind == "suspicious":
+            return self._text.RULES_OUT_NOT.format(names=listed(not_ruled_out(self.row.prediction), self._text))
+        return "" if self.kind in ("refused", "failed") else self._text.DIAGNOSES[self.row.prediction.label]
+
+
+def _common(shown: Iterable[_Shown]) -> list[str]:
+    """The warnings that all answers share: they are said once."""
+    answers = [one.warnings for one in shown if one.kind not in ("refused", "failed")]
+    if len(answers) < 2:
+        return []
+    return [warning for warning in answers[0] if all(warning in others for others in answers)]
+
+
+def _filter(shown: list[_Shown], text: ModuleType) -> str:
+    """How many there are of each kind; pressing one shows these alone, by the style sheet."""
+    kinds = [kind for kind in KINDS if any(one.kind == kind for one in shown)]
+    choices = [("all", text.BATCH_ALL, len(shown))]
+    choices += [(kind, text.BATCH_KINDS[kind], sum(one.kind == kind for one in shown)) for kind in kinds]
+    buttons = "".join(
+        f'<label><input type="radio" name="shown" value="{kind}"{" checked" if kind == "all" else ""}>'
+        f"<span>{escape(word)} ({count})</span></label>"
+        for kind, word, count in choices
+    )
+    return f'<fieldset class="filter"><legend>{escape(text.BATCH_SHOW)}</legend>{buttons}</fieldset>'
+
+
+def _head(column: int, name: str, text: ModuleType) -> str:
+    if column > 2:  # words for people, which have no order
+        return f'<th scope="col">{escape(name)}</th>'
+    label = escape(text.BATCH_SORT.format(name=name))
+    return f'<th scope="col"><button type="button" data-column="{column}" title="{label}">{escape(name)}</button></th>'
+
+
+# Sorts the rows by the column whose head is pressed; again, the other way round.
+SORT = """
+element.addEventListener('click', event => {
+  const button = event.target.closest('thead button');
+  if (!button) return;
+  const head = button.closest('th'), body = element.querySelector('tbody'), column = Number(button.dataset.column);
+  const down = head.getAttribute('aria-sort') === 'ascending';
+  element.querySelectorAll('thead th').forEach(other => other.removeAttribute('aria-sort'));
+  head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+  const name = row => row.cells[0].textContent, verdict = row => Number(row.dataset.order);
+  const by = [name, verdict, row => Number(row.dataset.share)][column];
+  const rows = [...body.rows].sort((a, b) => by(a) < by(b) ? -1 : by(a) > by(b) ? 1 : 0);
+  body.append(...(down ? rows.reverse() : rows));
+});
+"""

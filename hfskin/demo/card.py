@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-
-from . import text
+from types import ModuleType
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<file>(?:[\w-]+/)*[\w.-]+\.(?:png|jpg|jpeg|webp))\)")
@@ -15,7 +14,7 @@ _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 _HEADING = re.compile(r"^(#{1,5}) ", re.MULTILINE)
 
 
-def render_card(find: Callable[[str], Path | None]) -> str:
+def render_card(find: Callable[[str], Path | None], text: ModuleType) -> str:
     """The card's Markdown with its plots in it, tables that scroll, headings one level lower and without its YAML.
 
     Args:
@@ -35,7 +34,7 @@ def render_card(find: Callable[[str], Path | None]) -> str:
     return _HEADING.sub(r"#\1 ", _IMAGE.sub(embed, card))
 
 
-def plots_html(find: Callable[[str], Path | None]) -> str:
+def plots_html(find: Callable[[str], Path | None], text: ModuleType) -> str:
     """The plots that stand beside the weights, with what they show; "" where there are none.
 
     Args:

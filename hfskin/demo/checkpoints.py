@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from huggingface_hub import hf_hub_download
@@ -17,7 +18,7 @@ from ..checkpoints.layout import EMBEDDED_CHECKPOINT
 from ..inference.backend import load
 from ..inference.base import LesionPipeline, network_names
 from ..inference.onnx import OnnxPipeline
-from . import text
+from ..words import en as text
 
 if TYPE_CHECKING:
     from ..inference.pipeline import SkinLesionPipeline
@@ -61,7 +62,7 @@ class Checkpoint:
         with (self.folder / "model.safetensors").open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
-    def describe(self) -> str:
+    def describe(self, text: ModuleType) -> str:
         """Name, revision and build in one sentence."""
         config = self.pipeline.config
         height, width = config.image_size
@@ -107,7 +108,7 @@ class Checkpoints:
     @property
     def offer_others(self) -> bool:
         """Whether a visitor has a choice."""
-        return bool(self.listed) or not self.only_listed
+        return bool(self.listed)
 
     def run(self, function: Callable, *args, **kwargs):
         """The function's result, computed on the model's thread."""

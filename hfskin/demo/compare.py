@@ -1,15 +1,17 @@
 """One picture, two checkpoints, side by side."""
 
 from html import escape
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..checkpoints.hub import HubError
+from ..inference.answer.verdict import percent, threshold_of_100, verdict
 from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError
-from ..model.labels import CLASSES, DIAGNOSES
+from ..model.labels import CLASSES
 from ..model.metadata import MetadataError
-from . import text
-from .answer import failure_html, percent, threshold_percent
+from ..words import in_words
+from .answer import failure_html
 from .checkpoints import Checkpoints
 from .look import Question, prepare, read
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from ..model.configuration_hfskin import HfskinConfig
 
 
-def compare(checkpoints: Checkpoints, question: Question) -> str:
+def compare(checkpoints: Checkpoints, question: Question, text: ModuleType) -> str:
     """The answers of the page's own checkpoint and of the question's as one HTML table, or a message."""
     own = checkpoints.get()
     try:
@@ -26,14 +28,14 @@ def compare(checkpoints: Checkpoints, question: Question) -> str:
             return _note(text.COMPARE_NOTHING)
         if question.path is None:
             return _note(text.COMPARE_NO_PICTURE)
-        picture, columns = read(question), []
+        picture, columns = read(question, text), []
         for checkpoint in (own, other):
             prediction = checkpoints.run(checkpoint.pipeline, prepare(checkpoint, question, picture))
-            columns.append(_column(prediction, checkpoint.pipeline.config))
+            columns.append(_column(prediction, checkpoint.pipeline.config, text))
     except (ImageError, MetadataError, HubError) as error:
-        return failure_html(str(error))
+        return failure_html(in_words(str(error), text), text.FAILED)
     heads = "".join(f'<th scope="col">{escape(f"{c.name}, {c.revision}")}</th>' for c in (own, other))
-    names = [*text.COMPARE_ROWS, *(f"{code}: {name}" for code, name in DIAGNOSES.items())]
+    names = [*text.COMPARE_ROWS, *(f"{code}: {name}" for code, name in text.DIAGNOSES.items())]
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>'
         for name, left, right in zip(names, *columns, strict=True)
@@ -44,19 +46,19 @@ def compare(checkpoints: Checkpoints, question: Question) -> str:
     )
 
 
-def _column(prediction: Prediction, config: "HfskinConfig") -> list[str]:
+def _column(prediction: Prediction, config: "HfskinConfig", text: ModuleType) -> list[str]:
     """What stands in one checkpoint's column: `COMPARE_ROWS`, then the classes. A refusal has no numbers."""
-    threshold = text.NONE if config.malignant_threshold is None else threshold_percent(config.malignant_threshold)
-    if prediction.label is None:
-        return [text.BATCH_REFUSED, text.NONE, threshold, *[text.NONE] * (2 + len(CLASSES))]
-    verdicts = {True: text.SUSPICIOUS, False: text.NOT_SUSPICIOUS, None: text.NO_THRESHOLD}
+    threshold = text.NONE if config.malignant_threshold is None else threshold_of_100(config.malignant_threshold)
+    said = verdict(prediction, config, text)
+    if said.kind == "refused":
+        return [said.word, text.NONE, threshold, *[text.NONE] * (2 + len(CLASSES))]
     return [
-        verdicts[prediction.suspicious],
-        percent(prediction.malignant_probability),
+        said.word,
+        said.number,
         threshold,
-        DIAGNOSES[prediction.label],
+        text.DIAGNOSES[prediction.label],
         text.NONE if config.conformal_threshold is None else " ".join(prediction.prediction_set),
-        *(percent(prediction.probabilities[code]) for code in CLASSES),
+        *(percent(prediction.probabilities[code], text) for code in CLASSES),
     ]
 
 

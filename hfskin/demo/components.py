@@ -1,5 +1,7 @@
 """What gradio's components do not do by themselves."""
 
+from html import escape
+
 import gradio as gr
 
 
@@ -14,6 +16,42 @@ def picture_file(**kwargs) -> gr.Image:
     image = gr.Image(type="filepath", image_mode=None, webcam_options=camera, **kwargs)
     image.preprocess = _uploaded_path
     return image
+
+
+def camera_html(label: str) -> str:
+    """A button that opens a phone's own rear camera, which focuses better than a frame of video; for `CAMERA`."""
+    return (
+        f'<label class="camera"><span>{escape(label)}</span>'
+        '<input type="file" accept="image/*" capture="environment"></label>'
+    )
+
+
+# Hands what the camera took to the picture's own input.
+CAMERA = """
+element.addEventListener('change', ({target}) => {
+  const input = document.querySelector('#picture input[type=file]'), taken = new DataTransfer();
+  if (!input || !target.files.length) return;
+  taken.items.add(target.files[0]);
+  input.files = taken.files;
+  target.value = '';
+  input.dispatchEvent(new Event('change', {bubbles: true}));
+});
+"""
+
+# While an answer is on its way, the one that stands there belongs to another question, and says so.
+STALE = "() => { document.querySelector('#answer .answer')?.classList.add('stale'); }"
+NEW_PICTURE = "() => { document.getElementById('answer').dataset.scroll = 'yes'; }"
+# On a phone an answer lies below the question: a new picture's is scrolled to, a changed field's is not.
+SETTLED = """() => {
+  const place = document.getElementById('answer'), answer = place.querySelector('.answer');
+  answer?.classList.remove('stale');
+  const wrong = document.querySelector('#age-error p') !== null;
+  document.querySelector('#age :is(input, textarea)')?.setAttribute('aria-invalid', wrong);
+  if (!place.dataset.scroll || !answer || answer.classList.contains('empty')) return;
+  delete place.dataset.scroll;
+  const top = place.getBoundingClientRect().top;
+  if (top < 0 || top > innerHeight / 2) place.scrollIntoView();
+}"""
 
 
 def scroll_to(element: str) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import text
+from ..words import en as text
 from .checkpoints import ENV_SPACE
 from .figure import HANDLERS
 from .receiving import MAX_REQUEST

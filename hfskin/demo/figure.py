@@ -2,15 +2,16 @@
 
 import io
 from html import escape
+from types import ModuleType
 
 import numpy as np
 from PIL import Image
 
 from ..inference.explain import heat_layer
 from ..model.preprocessing import CropBox
-from . import text
 from .card import data_uri
 
+THUMBNAIL = 120  # pixels of the longer side
 SHOWN_SIZE = 800  # pixels of the longer side; what the page shows need not be larger
 STRENGTH = 70  # per cent, at the start
 _FOLLOW = (
@@ -20,7 +21,7 @@ _SLIDE = "this.closest('figure').querySelector('.heat').style.opacity = this.val
 HANDLERS = (_FOLLOW, _SLIDE)  # the scripts within the page's elements, which its Content-Security-Policy must name
 
 
-def figure_html(picture: Image.Image, heat: np.ndarray | None, crop: CropBox, caption: str) -> str:
+def figure_html(picture: Image.Image, heat: np.ndarray | None, crop: CropBox, caption: str, text: ModuleType) -> str:
     """
     Args:
         picture: upright RGB.
@@ -49,9 +50,14 @@ def figure_html(picture: Image.Image, heat: np.ndarray | None, crop: CropBox, ca
     )
 
 
-def _shrink(picture: Image.Image) -> Image.Image:
-    """At most `SHOWN_SIZE`; unlike `thumbnail`, without a copy of what may have a hundred megapixels."""
-    scale = SHOWN_SIZE / max(picture.size)
+def thumbnail(picture: Image.Image) -> str:
+    """A small picture, as a data: address."""
+    return _encode(_shrink(picture, THUMBNAIL), "JPEG")
+
+
+def _shrink(picture: Image.Image, longest: int = SHOWN_SIZE) -> Image.Image:
+    """At most this long; unlike Pillow's `thumbnail`, without a copy of what may have a hundred megapixels."""
+    scale = longest / max(picture.size)
     if scale >= 1:
         return picture
     width, height = (max(1, round(scale * side)) for side in picture.size)

@@ -3,22 +3,24 @@
 import logging
 import time
 from dataclasses import dataclass
+from types import ModuleType
 
 from PIL import Image
 
 from ..checkpoints.hub import HubError
+from ..inference.answer.card import card
 from ..inference.explain import grad_cam, has_grad_cam
 from ..inference.metadata_effects import metadata_effects
-from ..inference.prediction import Prediction
-from ..inference.prepare import Prepared
+from ..inference.prepare import Patient, Prepared
 from ..model.image_reading import ImageError, ReadImage, read_image
-from ..model.labels import DIAGNOSES
 from ..model.metadata import MetadataError
-from . import text
-from .answer import answer_html, failure_html
+from ..words import in_words
+from .answer import failure_html, truth
 from .checkpoints import Checkpoint, Checkpoints
 from .example_lesions import Example
-from .figure import figure_html
+from .figure import figure_html, thumbnail
+
+ATTENTION, GRAD_CAM = "attention", "grad_cam"
 
 logger = logging.getLogger("hfskin.demo")
 
@@ -28,39 +30,48 @@ class Question:
     """What the page asks: the picture's file, the patient, the checkpoint (see `Checkpoints.get`)."""
 
     path: str | None
-    age: str | float | None
-    sex: str | None
-    localization: str | None
+    patient: Patient
     checkpoint: str = ""
 
 
-def look(checkpoints: Checkpoints, question: Question, view: str, example: Example | None) -> tuple[str, str]:
+def look(
+    checkpoints: Checkpoints, question: Question, view: str, example: Example | None, text: ModuleType
+) -> tuple[str, str]:
     """The HTML of the answer and of the figure; of the message and "" where there is no answer."""
     started = time.perf_counter()
     try:
         checkpoint = checkpoints.get(question.checkpoint)
-        picture = read(question)
+        picture = read(question, text)
         prepared = prepare(checkpoint, question, picture)
         prediction = checkpoints.run(checkpoint.pipeline, prepared)
         figure, effects = "", {}
-        if prediction.label is not None:
-            figure = _figure(checkpoints, checkpoint, prepared, picture.image, prediction, view)
+        if prediction.status != "refused":
+            figure = _figure(checkpoints, checkpoint, prepared, picture.image, prediction, view, text)
             effects = checkpoints.run(metadata_effects, checkpoint.pipeline, prepared)
     except (ImageError, MetadataError, HubError) as error:
         logger.info("look: no answer")
-        return failure_html(str(error)), ""
+        return failure_html(in_words(str(error), text), text.FAILED), ""
     milliseconds = round(1000 * (time.perf_counter() - started))
     logger.info("look: answered in %d ms", milliseconds)
-    footer = text.ANSWERED_BY.format(checkpoint=checkpoint.name, milliseconds=milliseconds)
-    return answer_html(prediction, checkpoint.pipeline.config, example, footer, effects), figure
+    return card(
+        prediction,
+        checkpoint.pipeline.config,
+        text,
+        patient=question.patient,
+        thumbnail=thumbnail(picture.image),
+        truth=truth(example, text),
+        effects=effects,
+        footer=text.ANSWERED_BY.format(checkpoint=checkpoint.name, milliseconds=milliseconds),
+        peek=True,
+    ), figure
 
 
-def views() -> list[str]:
-    """The heat maps that this installation can draw."""
-    return [text.VIEW_ATTENTION, *([text.VIEW_GRAD_CAM] if has_grad_cam() else [])]
+def views(text: ModuleType) -> list[tuple[str, str]]:
+    """The heat maps that this installation can draw: words and name."""
+    return [(text.VIEW_ATTENTION, ATTENTION), *([(text.VIEW_GRAD_CAM, GRAD_CAM)] if has_grad_cam() else [])]
 
 
-def read(question: Question) -> ReadImage:
+def read(question: Question, text: ModuleType) -> ReadImage:
     """The upright picture and what was changed on the way.
 
     Raises:
@@ -77,14 +88,14 @@ def prepare(checkpoint: Checkpoint, question: Question, picture: ReadImage) -> P
     Raises:
         MetadataError: a value of age, sex or site is not understood.
     """
-    return checkpoint.pipeline.prepare(picture, question.age, question.sex, question.localization)
+    return checkpoint.pipeline.prepare(picture, *question.patient)
 
 
 def _figure(
-    checkpoints, checkpoint, prepared: Prepared, picture: Image.Image, prediction: Prediction, view: str
+    checkpoints, checkpoint, prepared: Prepared, picture: Image.Image, prediction, view: str, text: ModuleType
 ) -> str:
     heat, caption = prediction.attention, text.ATTENTION_CAPTION
-    if view == text.VIEW_GRAD_CAM or (heat is None and has_grad_cam()):
+    if view == GRAD_CAM or (heat is None and has_grad_cam()):
         heat = checkpoints.run(lambda: grad_cam(checkpoint.with_gradients, prepared, label=prediction.label))
-        caption = text.GRAD_CAM_CAPTION.format(name=DIAGNOSES[prediction.label])
-    return figure_html(picture, heat, prediction.crop, caption)
+        caption = text.GRAD_CAM_CAPTION.format(name=text.DIAGNOSES[prediction.label])
+    return figure_html(picture, heat, prediction.crop, caption, text)

@@ -9,7 +9,7 @@ from fastapi import HTTPException
 from gradio import route_utils
 from starlette.formparsers import MultiPartException
 
-from . import text
+from ..words import en as text
 
 MAX_FILES = 400  # of one request; each is open until the last has come
 MAX_REQUEST = 500 * 10**6  # bytes, of all files of one request

@@ -12,7 +12,8 @@ from gradio.blocks import Block, BlockFunction
 from gradio.data_classes import FileData, ImageData, ListFiles
 from starlette.middleware import Middleware
 
-from . import FILES, text
+from ..words import en as text
+from . import FILES
 from .doors import Doors
 from .receiving import limit_uploads
 from .upload_folder import NotUploadedError, UploadFolder

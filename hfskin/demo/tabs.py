@@ -1,12 +1,14 @@
 """The page's tabs for many pictures, for another checkpoint, and about the checkpoint that answers."""
 
+from types import ModuleType
+
 import gradio as gr
 
 from ..checkpoints.hub import HubError
 from ..inference.batch.items import MetadataTableError
-from . import text
+from ..model.metadata import understood
 from .answer import failure_html
-from .batch import look_at_all, rows_html
+from .batch import SORT, look_at_all, rows_html
 from .card import plots_html, render_card
 from .checkpoints import Checkpoints
 from .compare import compare
@@ -16,7 +18,7 @@ from .upload_folder import FILE_MINUTES
 from .uploads import MAX_FILE, MAX_PICTURES
 
 
-def batch_tab(checkpoints: Checkpoints, chosen: gr.State) -> None:
+def batch_tab(checkpoints: Checkpoints, chosen: gr.State, text: ModuleType) -> None:
     gr.Markdown(text.BATCH_INTRO.format(pictures=MAX_PICTURES))
     with gr.Row():
         pictures = gr.File(
@@ -24,25 +26,23 @@ def batch_tab(checkpoints: Checkpoints, chosen: gr.State) -> None:
         )
         metadata = gr.File(label=text.BATCH_METADATA, height=160, elem_id="batch-metadata", min_width=240)
     button = gr.Button(text.BATCH_RUN, variant="primary")
-    table = gr.HTML(elem_id="batch", js_on_load=None)
-    small_print()
+    table = gr.HTML(elem_id="batch", js_on_load=SORT)
+    small_print(text)
 
     def hold(paths, table_path):
         """Nothing more: the page holds what it is told of, even if nobody asks about it."""
 
     def run(paths, table_path, source, progress=gr.Progress()):  # noqa: B008
-        notes: list[str] = []
-
         def advance(done, total):
             progress((done, total), desc=text.BATCH_PROGRESS.format(done=done, total=total))
 
         try:
-            rows = look_at_all(checkpoints, source, paths, table_path, advance, notes.append)
+            looked = look_at_all(checkpoints, source, paths, table_path, advance, thumbnails=True)
             checkpoint = checkpoints.get(source)
             footer = text.BATCH_BY.format(checkpoint=checkpoint.name)
-            return rows_html(rows, checkpoint.pipeline.config, footer, notes)
+            return rows_html(looked, checkpoint.pipeline.config, footer, text)
         except (MetadataTableError, HubError) as error:
-            return failure_html(str(error))
+            return failure_html(str(error), text.FAILED)
 
     gr.on(
         [pictures.upload, metadata.upload],
@@ -57,7 +57,7 @@ def batch_tab(checkpoints: Checkpoints, chosen: gr.State) -> None:
     ).then(js=scroll_to("batch"))
 
 
-def compare_tab(checkpoints: Checkpoints, tab: gr.Tab, question: list, chosen: gr.State) -> None:
+def compare_tab(checkpoints: Checkpoints, tab: gr.Tab, question: list, chosen: gr.State, text: ModuleType) -> None:
     """
     Args:
         question: the inputs for picture, age, sex and site.
@@ -78,7 +78,7 @@ def compare_tab(checkpoints: Checkpoints, tab: gr.Tab, question: list, chosen: g
     comparison = gr.HTML(elem_id="comparison", js_on_load=None)
 
     def side_by_side(path, age, sex, site, source):
-        return compare(checkpoints, Question(path, age, sex, site, source))
+        return compare(checkpoints, Question(path, understood(age, sex, site)[0], source), text)
 
     def use(path, age, sex, site, source, current):
         source = str(source or "").strip()
@@ -93,11 +93,12 @@ def compare_tab(checkpoints: Checkpoints, tab: gr.Tab, question: list, chosen: g
     button.click(use, [*question, source, chosen], [chosen, comparison], **event)
 
 
-def about_tab(checkpoints: Checkpoints, tab: gr.Tab, chosen: gr.State) -> gr.Markdown:
+def about_tab(checkpoints: Checkpoints, tab: gr.Tab, chosen: gr.State, text: ModuleType) -> gr.Markdown:
     """Returns the place for `text.API`, which the browser fills, since it knows the page's address.
 
     The card and its plots are sent when the tab is opened: they are half the page's weight, and few people look.
     """
+    gr.Markdown(text.ABOUT, elem_id="about")
     gr.Markdown(f"## {text.CHECKPOINT}")
     description = gr.Markdown(elem_id="checkpoint")
     plots = gr.HTML(elem_id="plots", js_on_load=None)
@@ -110,13 +111,13 @@ def about_tab(checkpoints: Checkpoints, tab: gr.Tab, chosen: gr.State) -> gr.Mar
             checkpoint = checkpoints.get(source)
         except HubError as error:
             return f"{text.CHECKPOINT_FAILED}: {error}", "", ""
-        return checkpoint.describe(), plots_html(checkpoint.file), render_card(checkpoint.file)
+        return checkpoint.describe(text), plots_html(checkpoint.file, text), render_card(checkpoint.file, text)
 
     tab.select(show, chosen, [description, plots, card], api_visibility="private")
     return api
 
 
-def small_print() -> None:
+def small_print(text: ModuleType) -> None:
     """What may be uploaded, and what becomes of it."""
     limits = text.LIMITS.format(megabytes=MAX_FILE // 10**6)
     gr.Markdown(f"{limits} {text.PRIVACY.format(minutes=FILE_MINUTES)}", elem_classes="small-print")

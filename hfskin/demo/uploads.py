@@ -3,13 +3,15 @@
 import stat
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from ..inference.batch.items import IMAGE_SUFFIXES, Item, MetadataTableError, Patient, Row, read_patients
-from . import text
+from ..inference.batch.items import Item, MetadataTableError, Patient, Row, read_patients
+from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
+from ..words import en as text
 
 MAX_FILE = 50 * 10**6  # bytes, of an uploaded file and of an unpacked picture
 # Of everything that is looked at together:
@@ -42,6 +44,7 @@ class Upload:
 
     def __init__(self, paths: list[Path], patients: dict[str, Patient]):
         self.refused: list[Row] = []
+        self._order: list[str] = []  # names as they were uploaded; what is refused later stands there twice
         self._patients = patients
         self._found: list[tuple[str, Callable[[], bytes] | Path]] = []  # name, and file or what unpacks it
         self._left = {"directories": MAX_DIRECTORY, "unpacked": MAX_UNPACKED}
@@ -117,10 +120,11 @@ class Upload:
 
     def _add(self, name: str, source: Callable[[], bytes] | Path) -> bool:
         """Whether it is a picture."""
-        if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES:
+        if PurePosixPath(name).suffix.lower() not in (*SUFFIXES, *OTHER_SUFFIXES):  # the others' rows say what helps
             self._refuse(name, text.NOT_A_PICTURE)
             return False
         self._found.append((name, source))
+        self._order.append(name)
         return True
 
     def _unpack(self, name: str, read: Callable[[], bytes]) -> bytes | None:
@@ -130,7 +134,16 @@ class Upload:
             self._refuse(name, text.ZIP_BROKEN)
             return None
 
+    def in_order(self, rows: list[Row]) -> list[Row]:
+        """These rows and the refused ones, as the files were uploaded."""
+        places: dict[str, deque[int]] = {}
+        for place, name in enumerate(self._order):
+            places.setdefault(name, deque()).append(place)
+        placed = [(places[row.name].popleft(), row) for row in [*rows, *self.refused]]
+        return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
+
     def _refuse(self, name: str, why: str) -> None:
+        self._order.append(name)
         self.refused.append(Row(name, error=f"{name}: {why}"))
 
     def _leave_out(self, name: str, files: int) -> None:

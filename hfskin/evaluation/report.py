@@ -11,21 +11,21 @@ from pathlib import Path
 import pandas as pd
 
 from .. import __version__
-from ..calibration.negatives import negatives
+from ..calibration.exposure import Exposure
 from ..checkpoints.history import refuse_trained_on
 from ..checkpoints.layout import digests, file_digest
 from ..checkpoints.save import write_whole
 from ..data.splits import check_leaks
 from ..inference.backend import load
 from ..inference.base import LesionPipeline
-from ..inference.batch.predictions import Predictions, gate_scores, predict_table
+from ..inference.batch.predictions import Predictions, predict_table
 from ..inference.decisions import is_suspicious, softmax
 from ..inference.explain import has_grad_cam
 from ..inference.onnx import OnnxPipeline
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap
 from .calibration import summarise_calibration, summarise_malignancy
-from .gate import summarise_gate
+from .gate import measure_gate
 from .localisation import summarise_localisation
 from .metrics import roc_curves, summarise
 from .robustness import summarise_robustness
@@ -46,6 +46,7 @@ def evaluate(
     backend: str = "auto",
     copies: Mapping[str, Path] | None = None,
     masks: Path | None = None,
+    exposure: Exposure | None = None,
 ) -> dict:
     """Measure a checkpoint on the rows of `table` whose split is `part`.
 
@@ -60,6 +61,7 @@ def evaluate(
         copies: with `robustness`: other files of some of the pictures, by image id.
         masks: folder of segmentation masks, to measure the explanations by; that needs torch.
         backend: see [`load`]: what is measured is what answers.
+        exposure: lesions and other things from elsewhere, whose judging half the gate is measured on as well.
 
     Returns:
         Plain values for JSON. A measured number is {"value", "low", "high"} with its 95 % interval over lesions, None
@@ -98,7 +100,7 @@ def evaluate(
             "with_metadata": _results(known, config, bootstrap),
             "without_metadata": _results(unknown, config, bootstrap),
         },
-        "gate": _gate(pipeline, known, bootstrap),
+        "gate": measure_gate(pipeline, known, exposure or Exposure()),
         "subgroups": summarise_subgroups(rows, known.labels, known.probabilities, config.malignant_threshold),
         "shifts": summarise_robustness(pipeline, rows, copies) if robustness else None,
         "localisation": summarise_localisation(_with_gradients(pipeline, model), rows, masks) if masks else None,
@@ -139,15 +141,6 @@ def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> di
         "malignancy": malignancy,
         "roc": roc_curves(labels, probabilities),
     }
-
-
-def _gate(pipeline: LesionPipeline, predictions: Predictions, bootstrap: LesionBootstrap) -> dict | None:
-    threshold = pipeline.config.gate_threshold
-    if predictions.gate_scores is None or threshold is None:
-        return None
-    others = {kind: gate_scores(pipeline, images) for kind, images in negatives().items()}
-    summary = summarise_gate(predictions.gate_scores, predictions.labels, bootstrap, others, threshold)
-    return {"components": pipeline.config.gate_components, **summary}
 
 
 def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> LesionPipeline:

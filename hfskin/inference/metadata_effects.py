@@ -50,5 +50,5 @@ def metadata_effects(
             weight = factorial(sum(case)) * factorial(len(known) - sum(case) - 1) / factorial(len(known))
             without, with_it = answers[case], answers[(*case[:i], True, *case[i + 1 :])]
             for dx in CLASSES:
-                effects[field][dx] += weight * (with_it.probabilities[dx] - without.probabilities[dx])
+                effects[field][dx] += weight * (with_it.scores[dx] - without.scores[dx])
     return effects

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import os
 from functools import cache
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from ..checkpoints.layout import ONNX_FILE
+from ..checkpoints.layout import OLD_GATE_UNUSED, ONNX_FILE
 from ..checkpoints.settings import PREPARED, SETTINGS, checked
 from ..model.labels import CLASSES, SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
 from ..model.preprocessing import Preprocessing
 from .base import LesionPipeline
 from .onnx_graph import GraphError, check_graph
+
+logger = logging.getLogger("hfskin")
 
 AT_ONCE = 4  # pictures in ONNX Runtime: what passes between two operators then stays in a CPU's cache
 MEMORY_A_CORE = 10**9  # bytes
@@ -30,6 +33,7 @@ METADATA_LAYOUT = {
 }
 
 
+_OLD_CONFIG = {"partners": [], "gate": False, "unusual_threshold": None}  # what older files lack
 NEEDS_EXTRA = "the export needs onnx and onnxscript: pip install 'hfskin[onnx]'"
 
 
@@ -66,6 +70,9 @@ class OnnxPipeline(LesionPipeline):
         pixels = [3, self.preprocessing.height, self.preprocessing.width]
         if shapes.get("pixel_values", [])[1:] != pixels or not shapes.keys() <= {"pixel_values", "metadata"}:
             raise OnnxError(f"{self.path}: takes other inputs than a network of hfskin; export it again")
+        if "in_distribution_score" in self._outputs and not self.config.gate:
+            self._outputs.remove("in_distribution_score")
+            logger.warning("%s: %s", self.path, OLD_GATE_UNUSED)
 
     def on_one_core(self) -> "OnnxPipeline | None":
         """See [`LesionPipeline.on_one_core`]; None too where the threads were given, since more are not wanted then."""
@@ -127,7 +134,7 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
         same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
         needed: dict[str, Any] = {"parameters": int(facts["parameters"]), "checkpoint": str(facts["checkpoint"])}
-        config = {"partners": []} | facts["config"]  # older files lack it
+        config = _OLD_CONFIG | facts["config"]
         config = {name: config[name] for name in SETTINGS}
         prepared = {"colour_reference": None} | facts["preprocessing"]  # likewise
         prepared = {name: prepared[name] for name in PREPARED}

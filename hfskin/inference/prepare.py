@@ -20,6 +20,8 @@ YOUNG_NOTE = (
     f"at ages below {YOUNG}, fewer malignant lesions are called suspicious where the age is given: ask again without it"
 )
 
+SHARPER = "hold still, clean the lens, and wait for the focus"
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -30,6 +32,7 @@ class Prepared:
         metadata: float32 (19,).
         crop: the part of the upright picture that the network sees, in pixels.
         warnings: what makes an answer less certain, in words.
+        blurred: whether details are missing for lack of sharpness.
         patient: age, sex and site as given.
         preprocessing: what made `pixel_values`.
     """
@@ -38,6 +41,7 @@ class Prepared:
     metadata: np.ndarray
     crop: CropBox
     warnings: tuple[str, ...]
+    blurred: bool
     patient: Patient
     preprocessing: Preprocessing
 
@@ -46,7 +50,8 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     """
     Args:
         image: a path, bytes, PIL image or uint8 array; what `read_image` made of it; or what was prepared already.
-        patient: not looked at where the image was prepared already.
+        patient: not looked at where the image was prepared already. A DICOM file's age and sex count where they are not
+            given.
         uses_metadata: whether the network reads age, sex and site.
 
     Raises:
@@ -58,11 +63,25 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
         if image.preprocessing != preprocessing:
             raise ValueError("this picture was prepared for another checkpoint; prepare it with this one's pipeline")
         return image
+    picture, notes, known = image if isinstance(image, ReadImage) else read_image(image)
+    patient = _filled_in(patient, known)
     metadata = encode_metadata(*patient)
-    picture, notes = image if isinstance(image, ReadImage) else read_image(image)
-    notes = [*notes, *_patient_notes(patient, uses_metadata), *_picture_notes(picture, preprocessing)]
+    grey = small_grey(picture)
+    blurred = is_blurred(grey)
+    notes = [*notes, *_patient_notes(patient, uses_metadata), *_size_notes(picture, preprocessing)]
+    if blurred:
+        notes.append(f"the picture looks blurred: details are missing; take it again: {SHARPER}")
+    if has_lines(grey):
+        notes.append("hairs or a ruler seem to cross the picture: they may hide details")
     crop = preprocessing.crop_box(picture)
-    return Prepared(preprocessing(picture), metadata, crop, tuple(notes), patient, preprocessing)
+    return Prepared(preprocessing(picture), metadata, crop, tuple(notes), blurred, patient, preprocessing)
+
+
+def _filled_in(patient: Patient, known: tuple[float | None, str | None]) -> Patient:
+    """What is given of a patient, else what the file knows of age and sex."""
+    age, sex, site = patient
+    missing = missing_fields(*patient)
+    return known[0] if "age" in missing else age, known[1] if "sex" in missing else sex, site
 
 
 def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
@@ -74,13 +93,7 @@ def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
     return notes
 
 
-def _picture_notes(image: Image.Image, preprocessing: Preprocessing) -> list[str]:
-    notes = []
-    if image.width < preprocessing.width or image.height < preprocessing.height:
-        notes.append(f"the picture is small ({image.width}x{image.height} pixels): details are missing")
-    grey = small_grey(image)
-    if is_blurred(grey):
-        notes.append("the picture looks blurred: details are missing")
-    if has_lines(grey):
-        notes.append("hairs or a ruler seem to cross the picture: they may hide details")
-    return notes
+def _size_notes(image: Image.Image, preprocessing: Preprocessing) -> list[str]:
+    if image.width >= preprocessing.width and image.height >= preprocessing.height:
+        return []
+    return [f"the picture is small ({image.width}x{image.height} pixels): details are missing"]

@@ -38,8 +38,9 @@ class HfskinConfig(PreTrainedConfig):
         malignant_sensitivity: the sensitivity that the threshold was chosen for, on validation data.
         conformal_threshold: a class belongs to the prediction set if its probability is at least this.
         conformal_coverage: the marginal coverage that the set was built for.
-        gate_components: size of the in-distribution gate's feature space; 0 means that there is no gate.
+        gate: whether the checkpoint has one, see [`LesionGate`].
         gate_threshold: an in-distribution score below it is refused.
+        unusual_threshold: an answer at a score below it is called unusual; None where that says nothing about errors.
     """
 
     model_type = "hfskin"
@@ -63,14 +64,18 @@ class HfskinConfig(PreTrainedConfig):
     malignant_sensitivity: float | None = None
     conformal_threshold: float | None = None
     conformal_coverage: float | None = None
-    gate_components: int = 0
+    gate: bool = False
     gate_threshold: float | None = None
+    unusual_threshold: float | None = None
 
     def __post_init__(self, **kwargs):
         if self.id2label is None:  # type: ignore[has-type]  # transformers' own field
             labels = dict(enumerate(CLASSES))
             self.id2label, self.label2id = labels, {label: index for index, label in labels.items()}
         self.image_size, self.partners = list(self.image_size), list(self.partners)
+        kwargs.pop("gate_components", None)  # of a kind of gate that is no more; its threshold means nothing now
+        if not self.gate:
+            self.gate_threshold = self.unusual_threshold = None
         super().__post_init__(**kwargs)
 
     @classmethod

@@ -1,73 +1,37 @@
-"""The in-distribution gate: does a picture look like the training pictures to the model's own features?"""
-
-from collections.abc import Sequence
+"""The gate: is this a dermatoscopic picture of a skin lesion at all?"""
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 
-class FeatureGate(nn.Module):
-    """Mahalanobis distance in the principal subspace of the training features, plus what lies outside it.
+class LesionGate(nn.Module):
+    """Logistic regression on the signed square roots of the model's own features.
 
-    A feature vector has one part a feature map. Each part is first replaced by the signed square roots of its entries,
-    scaled to length 1, so that which channels answer counts and not how strongly. Without that the gate fails: other
-    pictures have weak features, which lie near the centre of the lesions' strong ones. After centring, a vector is
-    projected on the leading principal components; its whitened squared length there and the whitened squared residual
-    (as in ViM, Wang et al. 2022) are added. The score is minus the root of the mean per dimension: about -1 for a
-    training picture, lower for others. docs/gates.md compares it with others.
+    The score is the log-odds of a lesion against everything else where both are as frequent: 0 is undecided. Roots,
+    since otherwise the few channels that answer strongly would decide alone. It is fitted to lesions and to pictures of
+    other things (outlier exposure, Hendrycks et al. 2019) by `calibration/gate.py`: what lies far from the training
+    pictures is not the question, since a lesion from another clinic does too. docs/gates.md compares.
 
-    The numbers are buffers, so the gate travels inside the checkpoint's safetensors file. They are spreads rather than
-    variances, which would be too small for 16-bit floats.
+    The numbers are buffers, so the gate travels inside the checkpoint's safetensors file; the features' spread is part
+    of the weights, which 16-bit floats can then hold.
 
     Args:
-        sizes: of the parts; their sum is D, the size of a feature vector.
-        components: k, the number of principal components kept.
+        features: D, the size of a feature vector.
     """
 
-    mean: torch.Tensor
-    basis: torch.Tensor
-    spread: torch.Tensor
-    residual_spread: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor
 
-    def __init__(self, sizes: Sequence[int], components: int):
+    def __init__(self, features: int):
         super().__init__()
-        self.sizes, features = list(sizes), sum(sizes)
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("basis", torch.zeros(features, components))
-        self.register_buffer("spread", torch.ones(components))
-        self.register_buffer("residual_spread", torch.ones(1))
-
-    @torch.no_grad()
-    def fit(self, features: torch.Tensor) -> None:
-        """Set the gate from training features of shape (N, D).
-
-        Raises:
-            ValueError: too few features for the number of components.
-        """
-        k, most = self.spread.numel(), min(len(features) - 1, features.shape[1]) - 1
-        if k > most:
-            n, size = features.shape
-            raise ValueError(
-                f"{n} training pictures with {size} features carry at most {most} gate components, not {k}"
-            )
-        directions = self._directions(features.double())
-        values, vectors = torch.linalg.eigh(torch.cov(directions.T))
-        self.mean.copy_(directions.mean(dim=0))
-        self.basis.copy_(vectors[:, -k:])
-        self.spread.copy_(values[-k:].sqrt())
-        self.residual_spread.copy_(values[:-k].clamp_min(0).sum().sqrt())
+        self.register_buffer("weight", torch.zeros(features))
+        self.register_buffer("bias", torch.zeros(1))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (B, D) -> scores (B,), float32."""
-        centred = self._directions(features.float()) - self.mean.float()
-        projected = centred @ self.basis.float()
-        inside = (projected / self.spread.float()).square().sum(dim=1)
-        residual = (centred.square().sum(dim=1) - projected.square().sum(dim=1)).clamp_min(0)
-        outside = residual / self.residual_spread.float().square()
-        k = self.spread.numel()
-        return -((inside + k * outside) / (2 * k)).sqrt()
+        return roots(features.float()) @ self.weight.float() + self.bias.float()
 
-    def _directions(self, features: torch.Tensor) -> torch.Tensor:
-        roots = features.sign() * features.abs().sqrt()
-        return torch.cat([F.normalize(part, dim=1) for part in roots.split(self.sizes, dim=1)], dim=1)
+
+def roots(features: torch.Tensor) -> torch.Tensor:
+    """The signed square roots of features of any shape."""
+    return features.sign() * features.abs().sqrt()

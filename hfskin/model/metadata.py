@@ -74,6 +74,21 @@ def encode_metadata(age=None, sex=None, localization=None) -> np.ndarray:
     return vector
 
 
+def understood(age=None, sex=None, localization=None) -> tuple[tuple, dict[str, str]]:
+    """What can be used of a patient: age, sex and localization, each None where it is not understood; and by the name
+    of such a field the message about it. For where a wrong value must not cost the answer."""
+    values: list = []
+    wrong: dict[str, str] = {}
+    parsers = {"age": (parse_age, age), "sex": (parse_sex, sex), "localization": (parse_site, localization)}
+    for field, (parse, value) in parsers.items():
+        try:
+            values.append(parse(value))
+        except MetadataError as error:
+            values.append(None)
+            wrong[field] = str(error)
+    return tuple(values), wrong
+
+
 def missing_fields(age=None, sex=None, localization=None) -> list[str]:
     """The names of the fields that are unknown."""
     known = {"age": parse_age(age) is not None, "sex": parse_sex(sex) != UNKNOWN}

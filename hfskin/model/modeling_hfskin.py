@@ -10,7 +10,7 @@ from transformers.utils import ModelOutput
 
 from .backbones import backbone_spec, create_backbone, early_maps, map_size, pretrained_weights
 from .configuration_hfskin import HfskinConfig
-from .gate import FeatureGate
+from .gate import LesionGate
 from .metadata import METADATA_SIZE, encode_metadata
 from .soft_attention import SoftAttention
 from .surroundings import surroundings
@@ -29,7 +29,7 @@ class HfskinOutput(ModelOutput):
             others answer with it.
         features (`torch.FloatTensor` of shape `(batch_size, features)`): the backbone's maps of stride 8, of stride 16
             and its last one, average-pooled, one after the other; `image_model.feature_sizes` says how many of each.
-        in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`FeatureGate`]; absent
+        in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`LesionGate`]; absent
             without a gate.
     """
 
@@ -118,8 +118,8 @@ class HfskinForImageClassification(PreTrainedModel):
             self.metadata_branch = nn.Sequential(nn.Linear(METADATA_SIZE, config.metadata_hidden), nn.ReLU())
         self.classifier = nn.Linear(self._feature_size() + config.metadata_hidden, config.num_labels)
         self.gate = None
-        if config.gate_components:
-            self.gate = FeatureGate(self.image_model.feature_sizes, config.gate_components)
+        if config.gate:
+            self.gate = LesionGate(sum(self.image_model.feature_sizes))
         self.partners = nn.ModuleList(
             Partner(HfskinConfig(**{"image_size": config.image_size} | partner)) for partner in config.partners
         )

@@ -32,7 +32,7 @@ MOBILE = (
 )  # fmt: skip
 BIG = ("resnet50", "resnet152", "densenet201", "inception_resnet_v2", "nasnet_large", "vgg16")
 EMBEDDED = "embedded"
-PAPER_HEAD = {"backbone_cut": "paper", "pooling": "flatten", "metadata_hidden": 4096, "gate_components": 0}
+PAPER_HEAD = {"backbone_cut": "paper", "pooling": "flatten", "metadata_hidden": 4096, "gate": False}
 
 # A process without torch, as `hfskin predict` on a CPU is.
 _ONNX_ALONE = """

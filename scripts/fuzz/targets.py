@@ -172,7 +172,7 @@ class Checkpoint:
     def __init__(self, folder: Path):
         torch.manual_seed(0)
         config = hfskin.HfskinConfig(
-            backbone="mobilenet_v3_small", image_size=(96, 128), pooling="avg", metadata_hidden=16, gate_components=8,
+            backbone="mobilenet_v3_small", image_size=(96, 128), pooling="avg", metadata_hidden=16, gate=True,
             gate_threshold=-1e9, malignant_threshold=0.3, conformal_threshold=0.1,
         )  # fmt: skip
         self.folder = folder / "checkpoint"

@@ -1,126 +1,196 @@
-"""The in-distribution gate: its arithmetic, its pictures of other things, and that it tells them from real lesions."""
+"""The gate: its arithmetic, what it is fitted to, and that it tells real lesions from other things."""
+
+import hashlib
+import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import hfskin
-from hfskin.calibration.gate import fit_gate_threshold
-from hfskin.calibration.negatives import SYNTHETIC, negatives, synthetic_pictures
-from hfskin.evaluation.bootstrap import LesionBootstrap
-from hfskin.evaluation.gate import summarise_gate
-from hfskin.inference.batch.predictions import gate_scores
-from hfskin.model.gate import FeatureGate
+from hfskin.calibration.exposure import Exposure, fitting_half, lesion_views, other_views, read_exposure
+from hfskin.calibration.gate import SURE, fit_gate, fit_gate_threshold
+from hfskin.calibration.negatives import SYNTHETIC, shipped_paths, synthetic_pictures
+from hfskin.checkpoints.layout import OLD_GATE_UNUSED
+from hfskin.checkpoints.load import OLD_GATE
+from hfskin.data.ham10000 import DataError
+from hfskin.evaluation.gate import GIVEN, measure_gate, other_things, summarise_gate
+from hfskin.inference.batch.predictions import gate_scores, predict_table
+from hfskin.model.gate import LesionGate
 from hfskin.model.image_reading import read_image
-from hfskin.model.labels import CLASSES
+
+
+@pytest.fixture(scope="module")
+def model():
+    return hfskin.HfskinForImageClassification(
+        hfskin.HfskinConfig(backbone="mobilenet_v3_small", image_size=(96, 128), pooling="avg", metadata_hidden=0)
+    )
 
 
 @pytest.fixture(scope="module")
 def features():
-    """Non-negative features near a 5-dimensional subspace of 40 dimensions, as (300, 40)."""
+    """Lesions and other things, (300, 40) and (60, 40), apart in a few of the features; one feature is always 0."""
     rng = np.random.default_rng(0)
-    values = 3 + rng.normal(size=(300, 5)) @ rng.normal(size=(5, 40)) * 0.3 + rng.normal(size=(300, 40)) * 0.05
-    return torch.from_numpy(values.clip(0))
+    values = rng.normal(3, 1, size=(360, 40)).astype(np.float32)
+    values[:300, :4] += 4
+    values[:, 39] = 0
+    return values[:300], values[300:]
 
 
-@pytest.fixture(scope="module")
-def gate(features):
-    gate = FeatureGate([10, 30], 5)
-    gate.fit(features)
-    return gate
+@pytest.fixture
+def elsewhere(tmp_path, table):
+    """Six pictures of three patients, squashed to squares, and six other things, in folders."""
+    lesions, others = tmp_path / "lesions", tmp_path / "others"
+    for folder in (lesions, others):
+        folder.mkdir()
+    rows = ["image,patient_id,label"]
+    for i in range(6):
+        Image.open(table["path"][i]).resize((120, 120)).save(lesions / f"l{i}.png")
+        rows.append(f"l{i}.png,p{i // 2},{'mel' if i == 0 else ''}")
+        synthetic_pictures("screenshot", seed=7)[i].save(others / f"o{i}.png")
+    (lesions / "labels.csv").write_text("\n".join(rows))
+    return lesions, others
 
 
-@pytest.fixture(scope="module")
-def pictures():
-    return negatives()
+def test_the_gate_separates_and_a_silent_channel_has_no_say(model, features):
+    lesions, others = features
+    fit_gate(model, lesions, others)
+    scores = [model.gate(torch.from_numpy(part)) for part in features]
+    assert scores[0].shape == (300,)
+    assert scores[0].dtype == torch.float32
+    assert (scores[0] > 0).float().mean() > 0.98
+    assert (scores[1] < 0).float().mean() > 0.98
+    loud = torch.from_numpy(others).clone()
+    loud[:, 39] = 9
+    torch.testing.assert_close(model.gate(loud), scores[1])
 
 
-def test_training_features_score_about_minus_one(gate, features):
-    scores = gate(features)
-    assert scores.shape == (300,)
-    assert scores.dtype == torch.float32
-    assert scores.square().mean().item() == pytest.approx(1, abs=0.02)
+def test_the_number_of_pictures_does_not_move_the_odds(model, features):
+    lesions, others = features
+    fit_gate(model, lesions, others)
+    once = model.gate(torch.from_numpy(others)).mean().item()
+    fit_gate(model, np.repeat(lesions, 4, axis=0), others)
+    assert model.gate(torch.from_numpy(others)).mean().item() == pytest.approx(once, rel=0.15)
 
 
-def test_score_is_the_mahalanobis_distance(gate, features):
-    """With the residual's share taken off, it is the distance that the inverse covariance gives."""
-    parts = features.sqrt().split([10, 30], dim=1)
-    roots = torch.cat([part / part.norm(dim=1, keepdim=True) for part in parts], dim=1)
-    centred = roots - roots.mean(dim=0)
-    values, vectors = torch.linalg.eigh(torch.cov(centred.T))
-    inverse = vectors[:, -5:] @ torch.diag(1 / values[-5:]) @ vectors[:, -5:].T
-    mahalanobis = ((centred @ inverse) * centred).sum(dim=1)
-    residual = (centred @ vectors[:, :-5]).square().sum(dim=1) / values[:-5].sum()
-    expected = -((mahalanobis + 5 * residual) / 10).sqrt()
-    torch.testing.assert_close(gate(features).double(), expected, rtol=1e-4, atol=1e-4)
-
-
-def test_other_directions_score_lower_and_strength_does_not_matter(gate, features):
-    other = torch.rand(50, 40, generator=torch.Generator().manual_seed(0)) * 6
-    assert gate(other).max() < gate(features).min()
-    torch.testing.assert_close(gate(features * 0.1), gate(features), rtol=1e-3, atol=1e-3)
-
-
-def test_gate_survives_safetensors_and_half_precision(gate, features, tmp_path):
-    save_file(gate.half().state_dict(), tmp_path / "gate.safetensors")
-    again = FeatureGate([10, 30], 5)
+def test_gate_survives_safetensors_and_half_precision(model, features, tmp_path):
+    fit_gate(model, *features)
+    before = model.gate(torch.from_numpy(features[0]))
+    save_file(model.gate.half().state_dict(), tmp_path / "gate.safetensors")
+    again = LesionGate(40)
     again.load_state_dict(load_file(tmp_path / "gate.safetensors"))
-    torch.testing.assert_close(again(features), gate.float()(features))
+    torch.testing.assert_close(again(torch.from_numpy(features[0])), before, rtol=1e-2, atol=1e-2)
 
 
-def test_too_many_components_are_refused(features):
-    with pytest.raises(
-        ValueError, match="10 training pictures with 40 features carry at most 8 gate components, not 9"
-    ):
-        FeatureGate([40], 9).fit(features[:10])
+def test_a_refusal_must_be_sure():
+    scores = np.linspace(-4, 6, 1000)
+    assert fit_gate_threshold(scores + 10) == SURE
+    lenient = fit_gate_threshold(scores)
+    assert lenient < SURE
+    assert (scores >= lenient).mean() == pytest.approx(0.995)
 
 
-@pytest.mark.parametrize("accepted", [0.95, 0.97, 1.0])
-def test_threshold_accepts_the_wanted_share(accepted):
-    scores = np.random.default_rng(0).normal(size=200)
-    threshold = fit_gate_threshold(scores, accepted)
-    assert (scores >= threshold).mean() == pytest.approx(accepted)
+def test_halves_depend_on_the_name_alone_and_keep_patients_together(elsewhere):
+    names = [hashlib.md5(str(i).encode()).hexdigest() for i in range(400)]
+    fits = fitting_half(names)
+    assert 160 <= fits.sum() <= 240
+    assert (fitting_half(names[::-1]) == fits[::-1]).all()
+    found = read_exposure(*elsewhere).lesions
+    assert list(found["patient"]) == ["p0", "p0", "p1", "p1", "p2", "p2"]
+    assert list(found["dx"]) == ["mel", "", "", "", "", ""]
 
 
-def test_summary_by_hand():
-    lesions, labels = np.array([-1.0, -1.1, -1.2, -3.0]), np.array([0, 0, 1, 5])
-    others = {"sklearn": np.array([-2.5, -4.0]), "noise": np.array([-9.0, -1.05])}
-    summary = summarise_gate(lesions, labels, LesionBootstrap(np.arange(4)), others, threshold=-2.0)
-    assert summary["lesions"]["accepted"]["value"] == 0.75
-    assert summary["lesions"]["per_class"]["nv"] == {"n": 1, "accepted": 0.0}
-    assert summary["lesions"]["per_class"]["vasc"] == {"n": 0, "accepted": None}
-    assert summary["negatives"]["photographs"] == {"n": 2, "refused": 1.0, "auroc": 7 / 8}
-    assert summary["negatives"]["kinds"]["noise"] == {"n": 2, "refused": 0.5, "auroc": 5 / 8}
-    assert summary["negatives"]["all"]["refused"] == 0.75
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(DataError, match=f"{tmp_path}: no pictures"):
+        read_exposure(None, tmp_path)
 
 
-def test_pictures_can_be_read(pictures):
-    assert {"gradio", "matplotlib", "sklearn", *SYNTHETIC} <= pictures.keys()
-    for images in pictures.values():
-        assert len(images) >= 10
-        for image in images:
-            read_image(image)
+def test_what_fits_does_not_judge(elsewhere, table):
+    exposure = read_exposure(*elsewhere)
+    fits = fitting_half(exposure.lesions["patient"])
+    # As it is, brought to 4:3, changed.
+    assert len(list(lesion_views(table, exposure))) == 2 * len(table) + 3 * fits.sum()
+    fitted = {image.tobytes() for image in other_views(exposure)}
+    judging = {kind: list(images) for kind, images in other_things(exposure).items()}
+    assert len(judging[GIVEN]) == 6 - fitting_half(path.name for path in exposure.others).sum()
+    assert {"skimage", *SYNTHETIC} <= judging.keys()
+    drawn = [image for kind in ("noise", "text", "screenshot", GIVEN) for image in judging[kind]]
+    assert fitted.isdisjoint(image.tobytes() for image in drawn)
+    for image in judging["skimage"]:
+        read_image(image)
 
 
 @pytest.mark.parametrize("kind", ["checkerboard", "screenshot", "text"])
-def test_synthetic_pictures_depend_on_the_seed_alone(kind, pictures):
+def test_synthetic_pictures_depend_on_the_seed_alone(kind):
     def pixels(images):
         return [image.tobytes() for image in images]
 
-    assert pixels(synthetic_pictures(kind)) == pixels(pictures[kind])
-    assert pixels(synthetic_pictures(kind, seed=1)) != pixels(pictures[kind])
+    assert pixels(synthetic_pictures(kind)) == pixels(synthetic_pictures(kind))
+    assert pixels(synthetic_pictures(kind, seed=1)) != pixels(synthetic_pictures(kind))
 
 
-def test_embedded_gate_tells_lesions_from_other_pictures(embedded, table, pictures):
-    lesions = gate_scores(embedded, list(table["path"]))
-    others = {kind: gate_scores(embedded, images) for kind, images in pictures.items()}
-    bootstrap = LesionBootstrap(table["lesion_id"].to_numpy(str))
-    labels = np.array([CLASSES.index(dx) for dx in table["dx"]])
-    summary = summarise_gate(lesions, labels, bootstrap, others, embedded.config.gate_threshold)
-    assert summary["lesions"]["accepted"]["value"] >= 25 / 28
-    assert summary["negatives"]["all"]["refused"] >= 0.8
-    assert summary["negatives"]["all"]["auroc"] >= 0.95
+def test_libraries_ship_pictures():
+    assert all(shipped_paths()[package] for package in ("gradio", "matplotlib", "sklearn"))
+
+
+def test_summary_by_hand():
+    home = np.array([2.0, 1.0, 0.5, -3.0]), np.array(["akiec", "akiec", "bcc", "nv"]), np.arange(4)
+    away = np.array([3.0, -1.0]), np.array(["mel", "mel"]), np.array(["p", "q"])
+    others = {"sklearn": np.array([-2.5, -4.0]), "noise": np.array([-9.0, 0.9])}
+    summary = summarise_gate({"home": home, "elsewhere": away}, others, threshold=-0.5)
+    assert summary["lesions"]["accepted"]["value"] == 0.75
+    assert summary["lesions"]["per_class"]["nv"]["accepted"]["value"] == 0.0
+    assert "vasc" not in summary["lesions"]["per_class"]
+    akiec = summary["lesions"]["per_class"]["akiec"]["accepted"]
+    assert akiec["value"] == 1
+    assert akiec["low"] == pytest.approx(0.342, abs=0.001)  # resampling two pictures would be sure of it
+    assert summary["elsewhere"]["elsewhere"]["per_class"]["mel"]["n"] == 2
+    assert summary["elsewhere"]["elsewhere"]["accepted"]["value"] == 0.5
+    photographs = summary["negatives"]["photographs"]
+    assert (photographs["n"], photographs["refused"]["value"], photographs["auroc"]) == (2, 1.0, 11 / 12)
+    assert photographs["refused"]["low"] == pytest.approx(0.342, abs=0.001)  # Wilson's, of 2 in 2
+    assert summary["negatives"]["all"]["refused"]["value"] == 0.75
+
+
+def test_embedded_gate_tells_lesions_from_other_things(embedded, table):
+    summary = measure_gate(embedded, predict_table(embedded, table), Exposure())
+    assert summary["lesions"]["accepted"]["value"] == 1
+    assert summary["negatives"]["photographs"]["refused"]["value"] >= 0.9
+    assert summary["negatives"]["all"]["refused"]["value"] >= 0.95
+    assert summary["negatives"]["all"]["auroc"] >= 0.99
+
+
+def test_embedded_gate_accepts_a_lesion_under_another_lamp(embedded, table):
+    """Pale, dark, warm, cold and round views of a lesion of each kind."""
+    views = []
+    for path in table["path"]:
+        pixels = np.asarray(read_image(path).image, dtype=float)
+        y, x = np.mgrid[-1 : 1 : pixels.shape[0] * 1j, -1 : 1 : pixels.shape[1] * 1j]
+        views += [pixels * gain for gain in (0.6, (1.15, 1, 0.8), (0.85, 1, 1.15))]
+        views += [255 - (255 - pixels) * 0.7, pixels * (x**2 + (0.75 * y) ** 2 < 0.8)[..., None]]
+    scores = gate_scores(embedded, (view.clip(0, 255).astype(np.uint8) for view in views))
+    assert (scores >= embedded.config.gate_threshold).mean() >= 0.985
+
+
+def test_a_gate_of_the_former_kind_is_left_out(tiny_checkpoint, lesion_path, tmp_path, caplog):
+    """What is loaded answers every picture, and says how to get a gate."""
+    old = tmp_path / "old"
+    shutil.copytree(tiny_checkpoint, old)
+    weights = {k: v for k, v in load_file(old / "model.safetensors").items() if not k.startswith("gate.")}
+    save_file({**weights, **{name: torch.ones(3) for name in OLD_GATE}}, old / "model.safetensors", {"format": "pt"})
+    config = json.loads((old / "config.json").read_text())
+    del config["gate"]
+    (old / "config.json").write_text(json.dumps({**config, "gate_components": 8, "gate_threshold": -1.2}))
+    pipeline = hfskin.load(old, backend="torch")
+    assert OLD_GATE_UNUSED in caplog.text
+    assert pipeline(lesion_path).in_distribution is None
+    assert pipeline.model.config.gate_threshold is None
+    plain = hfskin.HfskinForImageClassification.from_pretrained(old)
+    assert plain.gate is None
+    assert "gate_components" not in plain.config.to_dict()
 
 
 def test_a_checkpoint_without_gate_says_so(table):

@@ -28,7 +28,7 @@ def test_what_was_calibrated_since_is_measured_again_before_it_is_told(tiny_chec
     evaluate(checkpoint)
     write_card(checkpoint, tmp_path / "cards")
     part = table.groupby("dx").cumcount().map({0: "train", 1: "train", 2: "val", 3: "test"})
-    calibrate_checkpoint(checkpoint, table.assign(split=part), components=4)
+    calibrate_checkpoint(checkpoint, table.assign(split=part))
     for tell in (
         lambda: write_card(checkpoint, tmp_path / "cards"),
         lambda: stage_checkpoint(checkpoint, tmp_path / "staged", "org/mine"),

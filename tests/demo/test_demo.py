@@ -5,6 +5,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import shutil
 import time
 import zipfile
@@ -21,15 +22,15 @@ from mcp.client.streamable_http import streamablehttp_client
 
 import hfskin
 from hfskin.checkpoints.hub import HubError
-from hfskin.demo import text, uploads
-from hfskin.demo.answer import answer_html, percent
-from hfskin.demo.batch import look_at_all, rows_html
+from hfskin.demo import uploads
+from hfskin.demo.batch import Looked, look_at_all, rows_html
 from hfskin.demo.card import plots_html, render_card
 from hfskin.demo.checkpoints import Checkpoints, split_revision
 from hfskin.demo.example_lesions import load_examples
 from hfskin.demo.upload_folder import UploadFolder
 from hfskin.inference.batch.items import Row
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
+from hfskin.words import en as text
 
 
 @pytest.fixture(scope="module")
@@ -60,111 +61,55 @@ def test_one_example_a_class_with_its_picture_and_true_diagnosis():
     assert all(example.path.is_file() and example.dx_type in text.TRUTH_HOW for example in examples)
 
 
-@pytest.mark.parametrize(
-    ("share", "words"),
-    [(0, "under 1\u00a0%"), (0.004, "under 1\u00a0%"), (0.126, "13\u00a0%"), (0.999, "over 99\u00a0%")],
-)
-def test_percent_never_says_none_or_all(share, words):
-    assert percent(share) == words
+def batch_html(rows, config, notes=()):
+    return rows_html(Looked(rows, {}, list(notes)), config, "", text)
 
 
-def test_suspicious_answer_names_the_threshold_and_sends_to_a_dermatologist(prediction, thresholds):
-    suspicious = replace(
-        prediction, label="nv", malignant_probability=0.31, suspicious=True, prediction_set=["mel", "nv"]
-    )
-    html = answer_html(suspicious, thresholds, None, "")
-    assert text.SUSPICIOUS in html
-    assert "31\u00a0%" in html
-    assert "threshold of 20\u00a0%" in html
-    assert text.NEXT_SUSPICIOUS in html
-    assert "Candidates: melanoma, melanocytic nevus (common mole)." in html
-    assert text.SKIN_NOTE in html
-
-
-def test_harmless_answer_does_not_promise(prediction, thresholds):
-    html = answer_html(
-        replace(prediction, label="nv", malignant_probability=0.02, suspicious=False), thresholds, None, ""
-    )
-    assert text.NOT_SUSPICIOUS in html
-    assert "does not prove" in html
-    assert text.NEXT_OTHER in html
-
-
-def test_without_calibration_the_answer_says_so_and_claims_no_set(prediction):
-    html = answer_html(replace(prediction, label="nv", suspicious=None), hfskin.HfskinConfig(), None, "")
-    assert text.WITHOUT_THRESHOLD in html
-    assert "Candidates" not in html
-
-
-@pytest.mark.parametrize("suspicious", [None, False])
-def test_a_malignant_first_place_is_nothing_to_wait_on_whatever_the_threshold(prediction, thresholds, suspicious):
-    html = answer_html(replace(prediction, label="mel", suspicious=suspicious), thresholds, None, "")
-    assert text.NEXT_SUSPICIOUS in html
-    assert text.NEXT_OTHER not in html
-
-
-def test_refusal_shows_no_diagnosis_and_no_number(prediction, thresholds):
-    html = answer_html(replace(prediction, label=None, in_distribution=False), thresholds, None, "")
-    assert text.REFUSED in html
-    assert text.REFUSED_NEXT in html
-    assert "%" not in html
-    assert not any(name in html for name in DIAGNOSES.values())
-
-
-def test_what_people_typed_or_named_is_escaped(prediction, thresholds):
+def test_what_people_named_is_escaped(prediction, thresholds):
     evil = "<img src=x onerror=alert(1)>"
-    assert "<img" not in answer_html(replace(prediction, warnings=[evil]), thresholds, None, evil)
-    assert "<img" not in rows_html([Row(evil, error=evil), Row(evil, prediction)], thresholds, evil)
+    assert "<img" not in batch_html([Row(evil, error=evil), Row(evil, prediction)], thresholds, [evil])
 
 
-def test_a_batch_row_begins_with_the_verdict_and_names_the_candidates(prediction, thresholds):
-    row = Row("a.jpg", replace(prediction, label="nv", suspicious=True, prediction_set=["mel", "nv"]))
-    cells = rows_html([row], thresholds, "").split("<td>")[1:]
-    assert text.BATCH_FLAG in cells[0]
-    assert "melanoma, melanocytic nevus (common mole)" in cells[2]
+def test_the_urgent_rows_come_first_and_the_csv_keeps_the_order(prediction, thresholds):
+    def said(label, suspicious, malignant):
+        return replace(prediction, label=label, suspicious=suspicious, malignant_probability=malignant)
+
+    rows = [
+        Row("calm.jpg", said("nv", False, 0.02)),
+        Row("broken.jpg", error="broken.jpg: the file is empty"),
+        Row("high.jpg", replace(said("nv", True, 0.4), prediction_set=["mel", "nv"])),
+        Row("higher.jpg", said("mel", None, 0.9)),
+    ]
+    html = batch_html(rows, thresholds)
+    names = re.findall(r'<th scope="row"><span>(.*?)</span>', html)
+    assert names == ["higher.jpg", "high.jpg", "calm.jpg", "broken.jpg"]
+    high = html.split("high.jpg", 1)[1].split("</tr>")[0]
+    assert text.RULES_OUT_NOT.format(names="melanoma") in html
+    assert DIAGNOSES["nv"] not in high, "a benign name beside a suspicious verdict"
+    csv = base64.b64decode(re.search(r"base64,([^\"]*)", html)[1]).decode().splitlines()
+    assert [line.split(",")[0] for line in csv[1:]] == [row.name for row in rows]
 
 
-@pytest.mark.parametrize(("label", "suspicious"), [("mel", None), ("mel", False), ("nv", True)])
-def test_a_batch_row_is_flagged_where_a_single_answer_sends_to_a_dermatologist(
-    prediction, thresholds, label, suspicious
-):
-    urgent = replace(prediction, label=label, suspicious=suspicious)
-    assert text.NEXT_SUSPICIOUS in answer_html(urgent, thresholds, None, "")
-    html = rows_html([Row("a.jpg", urgent)], thresholds, "")
-    assert '<tr class="high">' in html
-    assert text.BATCH_FLAG in html
-
-
-def test_a_batch_ends_with_what_to_do(prediction, thresholds):
-    calm = replace(prediction, label="nv", suspicious=False)
-    html = rows_html([Row("a.jpg", calm)], thresholds, "")
-    assert text.BATCH_FLAG not in html
-    assert text.NEXT_OTHER in html.split("</table>")[1]
+def test_a_note_that_all_rows_share_is_said_once(prediction, thresholds):
+    rows = [Row(f"{i}.jpg", replace(prediction, label="nv", warnings=["the same", f"its own {i}"])) for i in range(3)]
+    html = batch_html(rows, thresholds)
+    assert html.count("The same.") == 1
+    assert html.count("Its own") == 3
 
 
 def test_a_batch_says_what_of_pictures_and_table_lies_alone(tiny_checkpoint, tmp_path, thresholds):
     table = tmp_path / "patients.csv"
     table.write_text(f"image_id,age\n{LESIONS[0].stem},50\nanother<b>,60\n")
-    archive, notes = make_zip(tmp_path / "a.zip", {"deep/one.jpg": LESIONS[1].read_bytes()}), []
+    archive = make_zip(tmp_path / "a.zip", {"deep/one.jpg": LESIONS[1].read_bytes()})
     files = [str(LESIONS[0]), str(archive)]
-    rows = look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, str(table), note=notes.append)
-    assert [note.partition(":")[0] for note in notes] == ["patients.csv"] * 2
-    assert "1 pictures have no row, such as one" in notes[0]
-    assert "1 rows have no picture, such as another<b>" in notes[1]
-    html = rows_html(rows, thresholds, "", notes)
+    looked = look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, str(table))
+    assert [note.partition(":")[0] for note in looked.notes] == ["patients.csv"] * 2
+    assert "1 pictures have no row, such as one" in looked.notes[0]
+    assert "1 rows have no picture, such as another<b>" in looked.notes[1]
+    html = rows_html(looked, thresholds, "", text)
     assert "such as one:" in html
     assert "<b>" not in html
-    assert look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, None, note=notes.append)
-    assert len(notes) == 2, "without a table there is nothing to say"
-
-
-def test_the_answer_says_what_the_patient_changed(prediction, thresholds):
-    effects = {"age": dict.fromkeys(hfskin.CLASSES, 0.02), "localization": dict.fromkeys(hfskin.CLASSES, -0.01)}
-    html = answer_html(replace(prediction, label="nv"), thresholds, None, "", effects)
-    assert "age +6, site -3." in html  # three classes are malignant
-    effects = {"sex": dict.fromkeys(hfskin.CLASSES, -0.001)}
-    assert "sex 0." in answer_html(replace(prediction, label="nv"), thresholds, None, "", effects)
-    assert 'class="effects"' not in answer_html(prediction, thresholds, None, "", {})
+    assert look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, None).notes == []
 
 
 # The model card
@@ -172,7 +117,7 @@ def test_the_answer_says_what_the_patient_changed(prediction, thresholds):
 
 def test_the_cards_tables_scroll_and_are_reached_by_keyboard(tmp_path):
     (tmp_path / "README.md").write_text("a | b\n\n| c | d |\n|---|---|\n| 1 | 2 |\n\nend\n")
-    card = render_card(lambda name: tmp_path / name)
+    card = render_card(lambda name: tmp_path / name, text)
     assert '<div class="scroll" tabindex="0">\n\n| c | d |\n|---|---|\n| 1 | 2 |\n\n</div>\n\n\nend' in card
     assert card.count("<div") == 1
 
@@ -183,7 +128,7 @@ def test_card_loses_its_yaml_and_carries_its_plots(tmp_path):
     (tmp_path / "README.md").write_text(
         "---\nlicense: cc\n---\n# Card\n\n![ROC](plots/roc.png)\n![out](../out.png)\n![gone](gone.png)\n"
     )
-    card = render_card(lambda name: tmp_path / name if (tmp_path / name).exists() else None)
+    card = render_card(lambda name: tmp_path / name if (tmp_path / name).exists() else None, text)
     assert "license" not in card
     assert "## Card" in card
     assert "![ROC](data:image/png;base64,cGxvdA==)" in card
@@ -194,14 +139,14 @@ def test_card_loses_its_yaml_and_carries_its_plots(tmp_path):
 def test_plots_beside_the_weights_are_shown_with_what_they_show(tmp_path):
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots" / "roc.png").write_bytes(b"plot")
-    html = plots_html(lambda name: tmp_path / name if (tmp_path / name).exists() else None)
+    html = plots_html(lambda name: tmp_path / name if (tmp_path / name).exists() else None, text)
     assert html.count("<img") == 1
     assert f'src="data:image/png;base64,cGxvdA==" alt="{text.PLOTS["plots/roc.png"]}"' in html
 
 
 def test_checkpoint_without_a_card():
-    assert render_card(lambda name: None) == text.NO_CARD
-    assert plots_html(lambda name: None) == ""
+    assert render_card(lambda name: None, text) == text.NO_CARD
+    assert plots_html(lambda name: None, text) == ""
 
 
 # Uploads
@@ -317,8 +262,8 @@ def test_checkpoint_choice(tiny_checkpoint, tmp_path):
     assert chosen is checkpoints.get(str(other)), "a checkpoint in use is not read again"
     assert chosen.name == "other"
     assert len(chosen.revision) == 12
-    assert chosen.revision in chosen.describe()
-    assert str(tmp_path) not in chosen.describe()
+    assert chosen.revision in chosen.describe(text)
+    assert str(tmp_path) not in chosen.describe(text)
     assert checkpoints.renew(str(other)) is not chosen, "but it is when somebody asks for it anew"
 
 
@@ -426,7 +371,8 @@ def test_batch_endpoint(client, pipeline, tmp_path):
     assert set(rows) == {*(p.name for p in LESIONS[:4]), "text.jpg", "../out.jpg"}
     first = pipeline(LESIONS[0], 80, "male", "face")
     assert rows[LESIONS[0].name]["probabilities"] == pytest.approx(first.probabilities, abs=1e-5)
-    assert "300" in rows[LESIONS[1].name]["error"]
+    assert rows[LESIONS[1].name]["label"] == pipeline(LESIONS[1]).label, "a wrong age costs no answer"
+    assert "300 is outside" in rows[LESIONS[1].name]["warnings"][0]
     assert rows[LESIONS[3].name]["label"] == pipeline(LESIONS[3]).label
     assert "not a picture" in rows["text.jpg"]["error"]
     assert "leads out" in rows["../out.jpg"]["error"]

@@ -21,11 +21,12 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from paths import ROOT
 
-from hfskin.demo import doors, receiving, text, upload_folder
+from hfskin.demo import doors, receiving, upload_folder
 from hfskin.demo.doors import content_security_policy
 from hfskin.demo.example_lesions import FOLDER
 from hfskin.demo.ui import build_page, launch_options
 from hfskin.demo.upload_folder import NotUploadedError, UploadFolder
+from hfskin.words import en as text
 
 LESION = LESIONS[0].read_bytes()
 META = {"_type": "gradio.FileData"}

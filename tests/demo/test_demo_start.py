@@ -10,8 +10,9 @@ import httpx
 import pytest
 from demo_fixtures import LESIONS, ROOT, free_port, wait_for
 
-from hfskin.demo import text, upload_folder
+from hfskin.demo import upload_folder
 from hfskin.demo.upload_folder import UploadFolder
+from hfskin.words import en as text
 
 APP, DEMO = ["app.py"], ["-m", "hfskin.cli", "demo"]
 

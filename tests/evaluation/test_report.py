@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 import hfskin
 from hfskin.calibration.calibrate import calibrate_checkpoint
-from hfskin.checkpoints.history import write_split
-from hfskin.data.ham10000 import DataError
+from hfskin.calibration.gate import SURE
+from hfskin.checkpoints.history import LearntError, write_split
 from hfskin.data.splits import make_split
 from hfskin.evaluation.report import evaluate, write_metrics
 from hfskin.inference.batch.predictions import gate_scores, predict_table
@@ -32,7 +32,7 @@ def calibrated(tiny_checkpoint, split, tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibrated") / "checkpoint"
     shutil.copytree(tiny_checkpoint, folder)
     (folder / "README.md").write_text("kept")
-    calibrate_checkpoint(folder, split, components=4)
+    calibrate_checkpoint(folder, split)
     return folder
 
 
@@ -56,7 +56,7 @@ def leaves(value, path=""):
 def test_calibration_is_stored_and_reloads(calibrated, tiny_checkpoint, split):
     model = hfskin.HfskinForImageClassification.from_pretrained(calibrated).eval()
     config = model.config
-    assert config.gate_components == 4
+    assert config.gate
     assert config.temperature != 1.5  # what the copied checkpoint had
     assert config.conformal_coverage == 0.9
     assert config.malignant_sensitivity == 0.95
@@ -65,8 +65,7 @@ def test_calibration_is_stored_and_reloads(calibrated, tiny_checkpoint, split):
     old, new = (load_file(folder / "model.safetensors") for folder in (tiny_checkpoint, calibrated))
     assert all(torch.equal(old[name], new[name]) for name in old if not name.startswith("gate."))
     val = predict_table(hfskin.load(calibrated, backend="torch"), split[split["split"] == "val"])
-    assert (val.gate_scores >= config.gate_threshold).all()  # 97 % of seven is all of them
-    assert val.gate_scores.min() == pytest.approx(config.gate_threshold, rel=1e-4)
+    assert config.gate_threshold == pytest.approx(min(val.gate_scores.min(), SURE), rel=1e-4)  # 99.5 % of seven: all
 
 
 def test_calibration_sees_neither_test_pictures_nor_the_old_values(calibrated, split, tmp_path):
@@ -75,7 +74,7 @@ def test_calibration_sees_neither_test_pictures_nor_the_old_values(calibrated, s
     shutil.copytree(calibrated, again)
     changed = split.copy()
     changed.loc[changed["split"] == "test", "dx"] = "nv"
-    calibrate_checkpoint(again, changed, components=4)
+    calibrate_checkpoint(again, changed)
     first, second = (json.loads((folder / "config.json").read_text()) for folder in (calibrated, again))
     for key in ("temperature", "gate_threshold", "conformal_threshold", "malignant_threshold"):
         assert first[key] == pytest.approx(second[key], rel=1e-5)
@@ -86,14 +85,14 @@ def test_half_precision_stays_half_precision(tiny_checkpoint, split, tmp_path):
     shutil.copytree(tiny_checkpoint, folder)
     model = hfskin.HfskinForImageClassification.from_pretrained(folder)
     model.half().save_pretrained(folder)
-    config = calibrate_checkpoint(folder, split, components=4)
+    config = calibrate_checkpoint(folder, split)
     weights = load_file(folder / "model.safetensors")
     assert all(tensor.dtype == torch.float16 for tensor in weights.values() if tensor.is_floating_point())
     # The pipeline, which computes in 32 bits, must stand where the threshold was fitted.
     pipeline = hfskin.load(folder)
     paths = list(split.loc[split["split"] == "val", "path"])
     scores = gate_scores(pipeline, paths)
-    assert scores.min() == pytest.approx(config.gate_threshold, rel=1e-4)
+    assert config.gate_threshold == pytest.approx(min(scores.min(), SURE), rel=1e-4)
 
 
 def test_calibration_needs_both_parts(tiny_checkpoint, table):
@@ -119,6 +118,7 @@ def test_report_says_what_was_measured(report):
 def test_report_agrees_with_the_pipeline(report, calibrated, split):
     """Both faces of the checkpoint, the table and the pipeline, say the same."""
     pipeline = hfskin.load(calibrated)
+    threshold, pipeline.config.gate_threshold = pipeline.config.gate_threshold, None  # refused pictures count as well
     rows = split[split["split"] == "test"]
     answers = pipeline(
         list(rows["path"]), age=list(rows["age"]), sex=list(rows["sex"]), localization=list(rows["localization"])
@@ -128,7 +128,7 @@ def test_report_agrees_with_the_pipeline(report, calibrated, split):
     assert results["conformal"]["coverage"]["value"] == pytest.approx(np.mean(covered))
     sizes = [len(answer.prediction_set) for answer in answers]
     assert results["conformal"]["mean_size"]["value"] == pytest.approx(np.mean(sizes))
-    accepted = np.mean([answer.in_distribution for answer in answers])
+    accepted = np.mean([answer.in_distribution_score >= threshold for answer in answers])
     assert report["gate"]["lesions"]["accepted"]["value"] == pytest.approx(accepted)
     malignant = rows["dx"].isin(["akiec", "bcc", "mel"]).to_numpy()
     suspicious = np.array([answer.suspicious for answer in answers])
@@ -171,7 +171,7 @@ def test_a_checkpoint_is_not_judged_by_what_it_learnt(calibrated, split, tmp_pat
     write_split(split.assign(split=split["split"].replace({"val": "train"})), folder)
     evaluate(folder, split, "lesion")
     for judge in (lambda: evaluate(folder, split, "lesion", part="val"), lambda: calibrate_checkpoint(folder, split)):
-        with pytest.raises(DataError, match=r"trained on 7 of these pictures, such as ISIC_\d+ \(its split\.csv\)"):
+        with pytest.raises(LearntError, match=r"trained on 7 of these pictures, such as ISIC_\d+ \(its split\.csv\)"):
             judge()
 
 

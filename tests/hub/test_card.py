@@ -60,7 +60,7 @@ def metrics():
         "gate": {
             "threshold": -1.8,
             "lesions": {"accepted": measured(0.94)},
-            "negatives": {"photographs": {"n": 40, "refused": 0.975}},
+            "negatives": {"photographs": {"n": 40, "refused": measured(0.975)}},
         },
         "subgroups": {
             "sex": {"female": {**group, "melanoma_sensitivity": None, "ece": measured(0.05)}},
@@ -154,7 +154,7 @@ def test_it_says_what_the_issue_asks_for(metrics, config):
         "| Expected calibration error | 0.016 (",
         "Chosen for a sensitivity of 95 %",
         "hold the right class 90 % of the time",
-        "98 % of 40 photographs",
+        "Of 40 photographs of other things, 98 %",
         "| age: &lt;30 | 600 | 450 | 0.700",
         "8,012 pictures to train on",
         "hfskin train --backbone efficientnet_lite0",

@@ -1,17 +1,24 @@
+import csv
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from transformers import pipeline
 from typer.testing import CliRunner
 
 import hfskin
 from hfskin.cli import app
+from hfskin.inference.batch.formats import FORMATS
+from hfskin.inference.batch.items import Row
 from hfskin.inference.batch.predictions import predict_table
-from hfskin.inference.prediction import REFUSAL
+from hfskin.inference.prediction import REFUSAL, REFUSED_BLURRED, UNUSUAL
 from hfskin.inference.prepare import YOUNG_NOTE
+from hfskin.model.labels import CLASSES
+
+ANSWER = "label", "prediction_set", "malignant_probability", "suspicious"
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +88,50 @@ def test_an_age_by_which_malignant_lesions_are_missed_is_warned_of(tiny, lesion_
 
 def test_a_refused_picture_gets_no_label(tiny_checkpoint, lesion_path):
     strict = hfskin.load(tiny_checkpoint)
-    strict.model.config.gate_threshold = 0.0  # scores are negative
+    strict.model.config.gate_threshold = 1e9
     prediction = strict(lesion_path)
     assert prediction.in_distribution is False
-    assert prediction.label is None
+    assert prediction.status == "refused"
+    said = prediction.to_dict()
+    for name in ("label", "probabilities", "prediction_set", "malignant_probability", "suspicious"):
+        assert said[name] is None
+    assert sum(prediction.scores.values()) == pytest.approx(1)
+    assert said["raw"]["probabilities"] == prediction.scores
     assert prediction.warnings[0] == REFUSAL
     strict.model.config.gate_threshold = -1e9
     assert strict(lesion_path).in_distribution is True
+
+
+def test_no_machine_output_of_a_refused_picture_holds_an_answer(tiny, lesion_path):
+    refused = Row("a.jpg", tiny(lesion_path).refused(REFUSAL))
+    (said,) = json.loads("".join(FORMATS["json"].pieces([refused])))
+    assert {name for name, value in said.items() if value is None} >= {*ANSWER, "probabilities"}
+    assert said["status"] == "refused"
+    (line,) = csv.DictReader(io.StringIO("".join(FORMATS["csv"].pieces([refused]))))
+    assert [line[name] for name in (*ANSWER, *CLASSES)] == [""] * (len(ANSWER) + len(CLASSES))
+    assert line["status"] == "refused"
+    table = "".join(FORMATS["table"].pieces([refused]))
+    assert REFUSAL in table
+    assert "%" not in table
+    (line,) = csv.DictReader(io.StringIO("".join(FORMATS["isic"].pieces([refused]))))  # wants every picture
+    assert sum(float(line[c.upper()]) for c in CLASSES) == pytest.approx(1)
+
+
+def test_a_score_between_the_thresholds_is_unusual_and_a_blurred_picture_gets_advice(tiny_checkpoint, lesion_path):
+    pipeline = hfskin.load(tiny_checkpoint, backend="torch")
+    config, score = pipeline.config, pipeline(lesion_path).in_distribution_score
+    config.gate_threshold, config.unusual_threshold = score - 1, score + 1
+    prediction = pipeline(lesion_path)
+    assert (prediction.status, prediction.in_distribution) == ("unusual", True)
+    assert prediction.label is not None
+    assert prediction.warnings[0] == UNUSUAL
+    config.unusual_threshold = score
+    assert pipeline(lesion_path).status == "answered"
+    blurred = Image.open(lesion_path).filter(ImageFilter.GaussianBlur(5))
+    assert any("take it again" in warning for warning in pipeline(blurred).warnings)
+    config.gate_threshold = 1e9
+    assert pipeline(blurred).warnings[0] == REFUSED_BLURRED
+    assert pipeline(lesion_path).warnings[0] == REFUSAL
 
 
 def test_wrong_values_name_the_field(tiny, lesion_path):

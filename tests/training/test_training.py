@@ -151,7 +151,7 @@ def test_a_run_goes_on_from_a_checkpoint(tiny_checkpoint, split_table, tmp_path)
     assert all("running_" in name or "num_batches" in name for name in moved)
     assert set(before) - set(after) == {name for name in before if name.startswith("gate.")}
     config = hfskin.load(tmp_path / "run").model.config
-    assert (config.temperature, config.conformal_threshold, config.gate_components) == (1.0, None, 0)
+    assert (config.temperature, config.conformal_threshold, config.gate) == (1.0, None, False)
     assert config.image_size == [96, 128]
 
 

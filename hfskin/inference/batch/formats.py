@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from ...model.labels import CLASSES
-from ..prediction import REFUSAL
 from .items import Row
 
 ISIC_ORDER = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc")
 _TABLE_HEAD = f"{'picture':<24} {'answer':<28} {'malignant':>9}  {'cannot be ruled out':<24} notes\n"
-_CSV_FIELDS = ["image", "label", *CLASSES, "malignant_probability", "suspicious", "prediction_set", "in_distribution",
-               "in_distribution_score", "warnings", "error"]  # fmt: skip
+_CSV_FIELDS = ["image", "status", "label", *CLASSES, "malignant_probability", "suspicious", "prediction_set",
+               "in_distribution", "in_distribution_score", "warnings", "error"]  # fmt: skip
 
 
 # Where a spreadsheet, whatever its separator, would begin a formula: with one of these signs (or their wide forms) at
@@ -65,8 +64,8 @@ def _table_line(row: Row) -> str:
     if row.prediction is None:
         return f"{row.name:<24} could not be read: {row.error}\n"
     p = row.prediction
-    if p.in_distribution is False:
-        return f"{row.name:<24} no answer: {REFUSAL}\n"
+    if p.probabilities is None or p.prediction_set is None:
+        return f"{row.name:<24} no answer: {p.warnings[0]}\n"
     likely = sorted(p.probabilities, key=p.probabilities.__getitem__, reverse=True)[:2]
     answer = ", ".join(f"{c} {p.probabilities[c]:.0%}" for c in likely)
     malignant = f"{p.malignant_probability:.0%}{' (!)' if p.suspicious else ''}"
@@ -83,15 +82,17 @@ def _csv_record(row: Row) -> str:
         return _csv_line([row.name, *[""] * (len(_CSV_FIELDS) - 2), row.error])
     p = row.prediction
     return _csv_line([
-        row.name, p.label, *p.probabilities.values(), p.malignant_probability, p.suspicious,
-        " ".join(p.prediction_set), p.in_distribution, p.in_distribution_score, "; ".join(p.warnings), "",
+        row.name, p.status, p.label, *(p.probabilities or dict.fromkeys(CLASSES)).values(), p.malignant_probability,
+        p.suspicious, " ".join(p.prediction_set or ()), p.in_distribution, p.in_distribution_score,
+        "; ".join(p.warnings), "",
     ])  # fmt: skip
 
 
 def _isic_line(row: Row) -> str:
     if row.prediction is None:
         return ""
-    return _csv_line([_isic_name(row.name), *(row.prediction.probabilities[c] for c in ISIC_ORDER)])
+    # The challenge wants a line for every picture, a refused one too.
+    return _csv_line([_isic_name(row.name), *(row.prediction.scores[c] for c in ISIC_ORDER)])
 
 
 def _isic_name(name: str) -> str:

@@ -1,7 +1,7 @@
 """A pipeline's numbers for a labelled table, or for pictures of any kind: what is fitted to, and what is measured."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -90,16 +90,18 @@ def predict_table(
     return Predictions(**vars(outputs), labels=labels, lesion_ids=table["lesion_id"].to_numpy(dtype=str))
 
 
-def predict_pictures(pipeline: LesionPipeline, images: Sequence) -> Outputs:
-    """Answer pictures of any kind that the pipeline takes, with nothing known of a patient.
+def predict_pictures(pipeline: LesionPipeline, images: Iterable) -> Outputs:
+    """Answer pictures of any kind that the pipeline takes, with nothing known of a patient. A few batches are held at
+    once, so that there may be any number.
 
     Raises:
         ImageError: a picture cannot be used.
     """
-    return collect(pipeline, map(stack, _batches(_ahead(pipeline.prepare, images), len(images))))
+    total = len(images) if isinstance(images, Sized) else None
+    return collect(pipeline, map(stack, _batches(_ahead(pipeline.prepare, images), total)))
 
 
-def gate_scores(pipeline: LesionPipeline, images: Sequence) -> np.ndarray:
+def gate_scores(pipeline: LesionPipeline, images: Iterable) -> np.ndarray:
     """The in-distribution scores of pictures of any kind that the pipeline takes: (N,) float32.
 
     Raises:
@@ -124,7 +126,7 @@ def collect(pipeline: LesionPipeline, batches: Iterable[tuple[np.ndarray, np.nda
     return Outputs(found["logits"].astype(np.float64), scores, features)
 
 
-def _batches(prepared: Iterable[Prepared], total: int) -> Iterator[tuple[Prepared, ...]]:
+def _batches(prepared: Iterable[Prepared], total: int | None) -> Iterator[tuple[Prepared, ...]]:
     with tqdm(total=total, desc="predict") as bar:
         rest = iter(prepared)
         while batch := tuple(islice(rest, BATCH_SIZE)):

@@ -1,21 +1,21 @@
-"""Every word of the page, in one place: translate this file and the page is translated.
+"""English: every word of an answer and of the page.
 
-The pipeline's own warnings and error messages come from `hfskin.inference` and `hfskin.model`, the names of the
-diagnoses from `hfskin.model.labels`, the model card from the checkpoint, the words of gradio's own buttons from gradio.
+The model card comes from the checkpoint, the words of gradio's own buttons from gradio.
 """
 
-LANGUAGE = "en"
+LANGUAGE, LANGUAGE_NAME, LANGUAGE_CHOICE = "en", "English", "Language"
 
 TITLE = "hfskin"
 SUBTITLE = "A machine's second look at a skin lesion"
 NOT_A_DEVICE = "Not a medical device. It makes mistakes; it cannot replace a doctor."
+PRIVACY_LINE = "Your picture stays on this server for at most {minutes} minutes, and goes nowhere else."
 PRIVACY = (
     "Your picture is kept in one temporary file, which is deleted when you close the page, at the latest after "
     "{minutes} minutes. Only counts and times are logged."
 )
 LIMITS = "JPEG, PNG, TIFF, BMP or WebP, up to {megabytes} MB a file."
 
-TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Look", "Batch", "Compare", "About"
+TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Look", "Batch", "Checkpoints", "About"
 
 # Look: the question
 NEEDS = (
@@ -45,7 +45,8 @@ SITES = {
     "acral": "Palm or sole (acral)",
     "genital": "Genital area",
 }
-LOOK = "Look at it"
+CAMERA = "Take a photo"
+AGE_WRONG = "{value}: not an age in years (0 to 120); answered without it."
 EXAMPLES = "No picture at hand? Try one of these"
 EXAMPLES_NOTE = (
     "One lesion of each class from HAM10000 (CC BY-NC 4.0), none of which the embedded checkpoint was trained on. "
@@ -78,37 +79,81 @@ TOO_SLOW = "This request came too slowly. Send it again."
 NOT_A_FILE = "An upload holds files and nothing else, each under the name files."
 NO_ROOM = "There is no room for this upload at the moment. Try again later, or send fewer files."
 
-REFUSED = "No diagnosis: this does not look like a dermatoscopic picture of a skin lesion"
+# The answer: one word, one number, one plain line, what to do
+SUSPICIOUS, CALM, UNSURE, NO_ANSWER, OPEN = "Suspicious", "No alarm", "Unsure", "No answer", "No alarm is set"
+OF_100, OR = "of 100", "or"
+UNDER, OVER = "under {number}", "over {number}"
+RULES_OUT_NOT = "This cannot rule out {names}."
+NUMBER = "Of 100 lesions with this number in the validation data, {number} were malignant or a precursor"
+ALARM_STARTS = "the alarm starts at {threshold}"
+MISSED = "{share} of 100 malignant ones stayed below it there."
+BELOW_ALL_THE_SAME = "The number is below the alarm; but the likeliest diagnosis, {name}, is itself nothing to wait on."
+WITHOUT_THRESHOLD = "this checkpoint has no threshold to compare it with"
+UNUSUAL = "This picture is unlike those that the model learnt from: it errs more often on such. Trust the answer less."
+ALARM_MARK = "alarm from {threshold}"
+NEXT = "What to do"
+NEXT_SUSPICIOUS = (
+    "Have a dermatologist look at this lesion soon. The estimate can be wrong, but it is not one to wait on."
+)
+NEXT_OTHER = (
+    "If the lesion is new, changes, itches, bleeds or worries you, show it to a doctor, whatever this page says."
+)
+FOR_WHOM = "Answered for: {patient}"
+PATIENT, YEARS = "{field}: {value}", "{age} years"
+STALE = "Something was changed; the new answer is on its way."
+SHOW_ANSWER = "Show"
+THUMBNAIL_ALT = "The picture that was answered"
+
 REFUSED_WHY = (
-    "The checkpoint knows seven kinds of lesion, seen through a dermatoscope. For any other picture its numbers would "
-    "mean nothing, so none are shown."
+    "This does not look like a dermatoscopic picture of a skin lesion. For any other picture the model's numbers "
+    "would mean nothing, so none are shown."
 )
 REFUSED_NEXT = (
     "Take the picture through a dermatoscope, in focus, with the lesion in the middle. A photograph without one cannot "
     "be judged here. If a spot worries you, show it to a doctor."
 )
-
-SUSPICIOUS = "Suspicious"
-NOT_SUSPICIOUS = "Below the alarm threshold"
-NO_THRESHOLD = "No alarm threshold"
-MALIGNANT = (
-    "Estimated probability that it is malignant or a precursor (melanoma, basal cell carcinoma, actinic keratosis / "
-    "Bowen's disease): {share}."
+UNCLEAR_WHY = "This may be a lesion, but the picture is too unclear to tell."
+UNCLEAR_NEXT = (
+    "Take it again: through the dermatoscope, in focus, not from a screen or a print. If the spot worries you, show it "
+    "to a doctor."
 )
-ABOVE = "That is at or above this checkpoint's alarm threshold of {threshold}."
-BELOW = "That is below this checkpoint's alarm threshold of {threshold}. It does not prove that the lesion is harmless."
-SENSITIVITY = "The threshold was set so that {share} of the malignant pictures in the validation data reach it."
-WITHOUT_THRESHOLD = "This checkpoint brings no threshold, so the page cannot say whether that is much."
 
+# The answer's details
+DETAILS = "Details"
 LIKELY = "What it looks like to the model"
-MOST_LIKELY = "Most likely: {name}, {share}"
-OTHERS = "The less likely classes"
 SET = "Candidates: {names}."
 SET_OF_ALL = "None of the seven classes can be ruled out."
 SET_COVERAGE = "Such lists miss the true diagnosis in about {share} of the validation pictures."
+MALIGNANT = (
+    "The number is the estimated probability, in per cent, that the lesion is malignant or a precursor: melanoma, "
+    "basal cell carcinoma, or actinic keratosis / Bowen's disease."
+)
+SENSITIVITY = (
+    "The alarm threshold of {threshold} was set so that {share} of the malignant pictures in the validation data "
+    "reach it."
+)
+NOT_HARMLESS = "A number below it does not prove that a lesion is harmless."
+DIAGNOSES = {
+    "akiec": "actinic keratosis / Bowen's disease",
+    "bcc": "basal cell carcinoma",
+    "bkl": "benign keratosis-like lesion",
+    "df": "dermatofibroma",
+    "mel": "melanoma",
+    "nv": "melanocytic nevus (common mole)",
+    "vasc": "vascular lesion",
+}
+ABOUT_DIAGNOSES = {
+    "akiec": "Skin damaged by the sun that can turn into cancer; usually treated, often with a cream or cold.",
+    "bcc": "The most common skin cancer; it grows slowly and hardly ever spreads; usually cut out.",
+    "bkl": "A harmless growth of the outer skin, such as an age wart; usually left alone.",
+    "df": "A harmless firm knot in the skin; usually left alone.",
+    "mel": "A cancer of the pigment cells that can spread; cut out soon and examined under the microscope.",
+    "nv": "A harmless mole; left alone, and looked at again if it changes.",
+    "vasc": "Small blood vessels or blood in the skin; usually harmless and left alone.",
+}
 FIELDS = {"age": "age", "sex": "sex", "localization": "site"}
 EFFECT = "{name} {points}"
-EFFECTS = "What is known of the patient moved the malignancy estimate by (percentage points): {moves}."
+EFFECTS = "What is known of the patient moved the number by (percentage points): {moves}."
 TRUTH = "This example's true diagnosis: {name} ({how})."
 TRUTH_HOW = {
     "histo": "confirmed under the microscope",
@@ -122,14 +167,34 @@ POPULATION_NOTE = (
     "people malignant lesions are rarer."
 )
 SKIN_NOTE = "The training pictures show almost only light skin. On dark skin, trust this answer even less."
-NEXT = "What to do next"
-NEXT_SUSPICIOUS = (
-    "Have a dermatologist look at this lesion soon. The estimate can be wrong, but it is not one to wait on."
-)
-NEXT_OTHER = (
-    "If the lesion is new, changes, itches, bleeds or worries you, show it to a doctor, whatever this page says."
-)
 ANSWERED_BY = "Answered by {checkpoint} in {milliseconds} ms."
+
+# What the pipeline says in English, by the template that it follows. Here the words of the page's own fields.
+PIPELINE = {
+    sentence: sentence
+    for sentence in (
+        "{first}, {second}, {third} unknown: the answer rests more on the picture alone",
+        "{first}, {second} unknown: the answer rests more on the picture alone",
+        "{first} unknown: the answer rests more on the picture alone",
+        "the picture is small ({size} pixels): details are missing",
+        "the picture looks blurred: details are missing",
+        "hairs or a ruler seem to cross the picture: they may hide details",
+        "16-bit grey levels were reduced to 8 bits",
+        "converted from CMYK; colours may differ from the original",
+        "transparent parts were filled with white",
+        "the picture has no colour; the model was trained on colour",
+        "{field}: {value} is not known; use one of: {choices}; answered without it",
+        "{field}: {value} is outside 0 to 120 years; answered without it",
+        "{field}: {value} is not a number; give years (0 to 120) or leave it empty; answered without it",
+        "{file}: not a picture that can be read; use JPEG, PNG, TIFF, BMP or WebP",
+        "{file}: damaged or cut off ({error}); save or copy it again",
+        "{file}: the file is empty",
+        "{file}: {size} pixels is too small; at least {least} on each side are needed",
+        "{file}: {size} is more than {most} megapixels; make it smaller",
+        "{file}: has several frames or pages; save the one to look at as a JPEG or PNG",
+        "{file}: refused: {error}; save it again as a plain JPEG or PNG",
+    )
+}
 
 # Look: where the model looked
 VIEW = "Where the model looked"
@@ -154,14 +219,21 @@ BATCH_FILES, BATCH_METADATA = "Pictures or zip files", "Metadata CSV (may be lef
 BATCH_RUN = "Look at all of them"
 BATCH_PROGRESS = "{done} of {total} pictures"
 BATCH_NONE = "There are no files yet. Choose pictures or a zip file first."
-BATCH_DONE = "{answered} answered, {refused} refused, {failed} could not be read."
 BATCH_BY = "Answered by {checkpoint}."
 BATCH_DOWNLOAD = "Download the table (CSV)"
-BATCH_TABLE = "Results, one row a picture"
-BATCH_COLUMNS = ("Picture", "Malignant or a precursor", "Most likely", "Candidates", "Notes")
-BATCH_REFUSED = "No diagnosis: not a dermatoscopic picture"
-BATCH_FAILED = "Could not be read"
-BATCH_FLAG = "show it to a dermatologist soon"
+BATCH_TABLE = "Results, one row a picture, the urgent ones first"
+BATCH_SHOW, BATCH_ALL = "Show", "All"
+BATCH_KINDS = {
+    "suspicious": "Suspicious",
+    "unsure": "Unsure",
+    "open": "No alarm is set",
+    "calm": "No alarm",
+    "refused": "No answer",
+    "failed": "Not read",
+}
+BATCH_SORT = "Sort by {name}"
+BATCH_COLUMNS = ("Picture", "Verdict", "Of 100 malignant", "What it looks like", "Notes")
+BATCH_FAILED = "Not read"
 
 # Batch: why a file of an upload was not looked at; each is preceded by the file's name
 NOT_A_PICTURE = "not a picture; use JPEG, PNG, TIFF, BMP or WebP"
@@ -201,10 +273,16 @@ CHECKPOINT_IS_ONNX = (
 COMPARE_NOTHING = "Choose another checkpoint to see both answers side by side."
 COMPARE_NO_PICTURE = "Choose a picture on the tab “Look” first; then both answers stand here side by side."
 COMPARE_TABLE = "Both checkpoints' answers to one picture"
-COMPARE_ROWS = ("Verdict", "Malignant or a precursor", "Alarm threshold", "Most likely", "Candidates")
+COMPARE_ROWS = ("Verdict", "Of 100 malignant or a precursor", "Alarm from", "Most likely", "Candidates")
 NONE = "–"
 
 # About
+ABOUT = (
+    "hfskin is a program that looks at a picture of a skin lesion, taken through a dermatoscope. It says how often "
+    "lesions with the same number were malignant, what the lesion looks like to it, and what to do next. It learnt "
+    "from pictures of the data set HAM10000, nearly all of light skin, from two clinics. It misses some cancers, and "
+    "raises many false alarms. It is not a medical device, and no substitute for a doctor."
+)
 CHECKPOINT = "Which checkpoint answers"
 CHECKPOINT_EMBEDDED = "the embedded checkpoint"
 CHECKPOINT_LINE = (
@@ -228,9 +306,10 @@ answer = client.predict(handle_file("lesion.jpg"), 55, "male", "back", api_name=
 answers = client.predict([handle_file("lesions.zip")], handle_file("patients.csv"), api_name="/predict_batch")
 ```
 
-An answer holds `label`, `probabilities` by class, `prediction_set`, `malignant_probability`, `suspicious`,
-`in_distribution`, `in_distribution_score`, `crop`, `warnings` and `names`, the plain names of the classes. Where
-`label` is null, the picture does not look like a lesion, and the numbers mean nothing. A batch is a list of answers,
+An answer holds `status`, `label`, `probabilities` by class, `prediction_set`, `malignant_probability`, `suspicious`,
+`in_distribution`, `in_distribution_score`, `crop`, `warnings` and `names`, the plain names of the classes. `status` is
+"answered", "unusual" (unlike the training pictures: trust it less) or "refused": the picture does not look like a
+lesion, there is no answer, and what the network said all the same stands under `raw`. A batch is a list of answers,
 each with `image`, its file's name; a file that cannot be read has `error` instead.
 
 `None` stands for an unknown age and for no CSV, `"unknown"` for an unknown sex or site. An installation with
