@@ -17,8 +17,11 @@ except ImportError:  # huggingface_hub 1, on a training machine whose packages a
     import httpx as http
 
 
-class HubError(ValueError):
-    """A repository or checkpoint that cannot be loaded or pushed; the message says what to do."""
+class HubError(OSError, ValueError):
+    """A repository or checkpoint that cannot be loaded or pushed; the message says what to do.
+
+    An OSError since that is what users of transformers catch.
+    """
 
 
 def check_name(repo_id: str) -> None:

@@ -12,9 +12,10 @@ from torch import nn
 from ..checkpoints.layout import ONNX_FILE, WEIGHTS_FILE, fingerprint
 from ..checkpoints.save import whole_file
 from ..inference.backend import load
-from ..inference.onnx import LABELS, METADATA_LAYOUT, NEEDS_EXTRA, OnnxError, OnnxPipeline
+from ..inference.onnx import METADATA_LAYOUT, NEEDS_EXTRA, OnnxError, OnnxPipeline
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
+from ..model.labels import class_names
 from ..model.metadata import METADATA_SIZE
 
 try:
@@ -128,7 +129,7 @@ def _store_weights(graph: "ir.Graph", weights: Path) -> None:
 def _facts(pipeline: SkinLesionPipeline, folder: Path) -> dict:
     """What [`OnnxPipeline`] reads from the file's metadata."""
     return {
-        "labels": LABELS,
+        "labels": class_names(pipeline.config),
         "metadata": METADATA_LAYOUT,
         "preprocessing": vars(pipeline.preprocessing),
         "config": {name: getattr(pipeline.config, name) for name in HfskinConfig.__annotations__},

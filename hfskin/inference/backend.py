@@ -89,7 +89,7 @@ def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:
     pipeline = OnnxPipeline(folder / ONNX_FILE, threads)
     try:
         fits = pipeline.checkpoint == fingerprint(folder) and _has_settings(pipeline, folder)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         fits = False  # an incomplete checkpoint: what reads it says so
     if not fits:
         raise OnnxError(f"{folder / ONNX_FILE} was exported from other weights or settings: `hfskin export {folder}`")
@@ -99,6 +99,7 @@ def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:
 def _has_settings(pipeline: OnnxPipeline, folder: Path) -> bool:
     """Whether the graph's copies of the settings are those of the folder: any fingerprint can be computed."""
     config = {"partners": []} | read_settings(folder / CONFIG_FILE)
+    config["id2label"] = {int(i): label for i, label in config["id2label"].items()}
     stored = checked(read_settings(folder / PROCESSOR_FILE), PREPROCESSING, PROCESSOR_FILE)
     same = all(value == config.get(name) for name, value in vars(pipeline.config).items())
     return same and pipeline.preprocessing == Preprocessing.from_settings(**stored)

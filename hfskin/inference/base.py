@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..model.labels import class_names, shown_classes
 from ..model.preprocessing import Preprocessing
 from .decisions import softmax
 from .prediction import Prediction, predict
@@ -42,7 +43,7 @@ class LesionPipeline:
         """The network on pictures (B, 3, H, W) and patients (B, 19), float32.
 
         Returns:
-            logits (B, 7) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,);
+            logits (B, C) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,);
             by torch the features (B, F) as well, see [`HfskinOutput`].
         """
         raise NotImplementedError
@@ -88,13 +89,18 @@ class LesionPipeline:
         return predictions
 
     def answer(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
-        """As `run`; where `tta`, the logits are those of the mean probabilities, the rest is the picture's own."""
-        outputs = self.run(pixel_values, metadata)
+        """As `run`, with the logits in the order of `shown_classes`; where `tta`, they are those of the mean
+        probabilities, the rest is the picture's own."""
+        outputs = self._run_in_order(pixel_values, metadata)
         if not self.tta:
             return outputs
-        others = (self.run(np.ascontiguousarray(np.flip(pixel_values, axes)), metadata) for axes in MIRRORS)
+        others = (self._run_in_order(np.ascontiguousarray(np.flip(pixel_values, axes)), metadata) for axes in MIRRORS)
         mean = np.mean([softmax(view["logits"]) for view in (outputs, *others)], axis=0)
         return outputs | {"logits": np.log(mean)}
+
+    def _run_in_order(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
+        outputs, names = self.run(pixel_values, metadata), class_names(self.config)
+        return outputs | {"logits": outputs["logits"][:, [names.index(name) for name in shown_classes(self.config)]]}
 
 
 def stack(prepared: Sequence[Prepared]) -> tuple[np.ndarray, np.ndarray]:

@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..model.labels import CLASSES
+from ..model.labels import shown_classes
 from ..model.preprocessing import CropBox
 from .attention import attention_map
-from .decisions import is_suspicious, malignant_probability, prediction_sets, softmax
+from .decisions import malignant_columns, malignant_probability, prediction_sets, softmax
 from .prepare import SHARPER, Prepared
 
 Status = Literal["answered", "unusual", "refused"]
@@ -28,10 +28,11 @@ class Prediction:
         status: "answered"; "unusual": answered, but unlike the training pictures, on which the model errs more often;
             "refused": it does not look like a dermatoscopic picture of a lesion.
         label: the most probable class. This and the next four are None where the picture is refused.
-        probabilities: calibrated, by class, in the order of `CLASSES`; they sum to 1.
+        probabilities: calibrated, by class, of the seven in the order of `CLASSES`; they sum to 1.
         prediction_set: the classes that cannot be ruled out at the checkpoint's coverage (conformal prediction); never
             empty. Without calibration it holds every class.
-        malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease.
+        malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease; of a
+            checkpoint with other classes, over those that it calls malignant.
         suspicious: whether that sum reaches the checkpoint's threshold; None where it has none.
         in_distribution: False where the picture is refused; None without a gate.
         in_distribution_score: the log-odds of a lesion against anything else, see [`LesionGate`]; None without a gate.
@@ -85,7 +86,7 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Predi
     """What the network gave for one picture -> what is said of it.
 
     Args:
-        outputs: one row of [`LesionPipeline.run`].
+        outputs: one row of [`LesionPipeline.answer`].
         prepared: what it was given.
         config: the checkpoint's calibration.
 
@@ -97,15 +98,16 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Predi
     probabilities = softmax(outputs["logits"])
     score = float(outputs["in_distribution_score"]) if "in_distribution_score" in outputs else None
     status = gate_status(score, config)
-    threshold = config.malignant_threshold
+    classes, threshold = shown_classes(config), config.malignant_threshold
+    malignant = float(malignant_probability(probabilities, malignant_columns(config)))
     sets = prediction_sets(probabilities, config.conformal_threshold)
     answer = Prediction(
         status=status,
-        label=CLASSES[int(probabilities.argmax())],
-        probabilities=dict(zip(CLASSES, probabilities.tolist(), strict=True)),
-        prediction_set=[c for c, inside in zip(CLASSES, sets, strict=True) if inside],
-        malignant_probability=float(malignant_probability(probabilities)),
-        suspicious=None if threshold is None else bool(is_suspicious(probabilities, threshold)),
+        label=classes[int(probabilities.argmax())],
+        probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
+        prediction_set=[c for c, inside in zip(classes, sets, strict=True) if inside],
+        malignant_probability=malignant,
+        suspicious=None if threshold is None else malignant >= threshold,
         in_distribution=None if score is None or config.gate_threshold is None else status != "refused",
         in_distribution_score=score,
         attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),

@@ -30,6 +30,7 @@ MIN_SIDE = 32  # pixels; below it there is no lesion to see
 MAX_PIXELS = 110_000_000  # a 108-megapixel phone picture passes; the two copies needed of it stay below 1 GB
 MAX_BYTES = 100_000_000  # of a file
 
+_CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB with transparency
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes of more than 8 bits, all of them grey
 _BITS = (8, 10, 12, 14)  # of a sensor, in files of 16 bits: a lesion's skin is never as dark as that
 _SEVERAL = "has several frames or pages; save the one to look at as a JPEG or PNG"
@@ -59,7 +60,8 @@ def read_image(source, name: str | None = None) -> ReadImage:
     """Read one picture.
 
     Args:
-        source: a path, bytes, a PIL image or an array of shape (H, W), (H, W, 3) or (H, W, 4), uint8.
+        source: a path, bytes, a PIL image or an array of shape (H, W) or (H, W, channels), with 1, 3 or 4 channels,
+            also (channels, H, W): levels from 0 to 255, or floats from 0 to 1.
         name: what to call it in messages; default the file's name.
 
     Raises:
@@ -216,7 +218,24 @@ def _to_8_bit(stripe: Image.Image, scale: float) -> Image.Image:
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        got = f"{array.dtype} array of shape {array.shape}"
-        raise ImageError(f"{name}: expected a uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), got a {got}")
-    return Image.fromarray(array)
+    shape = array.shape
+    if array.ndim == 3 and shape[0] in _CHANNELS and shape[2] not in _CHANNELS:
+        array = np.moveaxis(array, 0, -1)
+    levels = _levels(array)
+    if levels is None or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in _CHANNELS):
+        raise ImageError(
+            f"{name}: expected an array of shape (H, W) or (H, W, channels), with 1, 3 or 4 channels, also first; "
+            f"whole numbers from 0 to 255, or others from 0 to 1; got a {array.dtype} array of shape {shape}"
+        )
+    return Image.fromarray(levels[..., 0] if array.ndim == 3 and array.shape[2] == 1 else levels)
+
+
+def _levels(array: np.ndarray) -> np.ndarray | None:
+    """uint8; None where the numbers are no levels of a picture."""
+    if array.dtype == np.uint8 or array.dtype.kind not in "iuf" or array.size == 0:
+        return array if array.dtype == np.uint8 else None
+    low, high = array.min(), array.max()
+    if not 0 <= low <= high <= 255:  # not where one is NaN
+        return None
+    scale = 255 if array.dtype.kind == "f" and high <= 1 else 1
+    return (array.astype(np.float32) * scale).round().astype(np.uint8)
