@@ -1,7 +1,7 @@
 """Measure the related work's methods on paired seeds, and render docs/related_work.md.
 
     python -m scripts.related_work --data DIR --weights FILE [--methods a,b] [--seeds 0,1,2]
-    python -m scripts.related_work --render
+    python -m scripts.related_work
 
 Heads learn on the last map of a frozen, ImageNet-pretrained MobileNetV3-Small: a run takes seconds, and a difference
 is the method's and not the backbone's. Seed s fits the temperature on tenth 1 + s of the lesions and judges by tenth
