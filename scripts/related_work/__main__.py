@@ -1,6 +1,6 @@
 """Measure the related work's methods on paired seeds, and render docs/related_work.md.
 
-    python -m scripts.related_work --data DIR --weights FILE [--methods a,b] [--seeds 0,1,2]
+    python -m scripts.related_work --data DIR --weights FILE [--methods "a;b"] [--seeds 0,1,2]
     python -m scripts.related_work
 
 Heads learn on the last map of a frozen, ImageNet-pretrained MobileNetV3-Small: a run takes seconds, and a difference
@@ -27,7 +27,7 @@ BACKBONE, SIDE = "mobilenet_v3_small", 128
 def main(
     data: Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")] = None,
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
-    methods: Annotated[str | None, typer.Option(help="Comma-separated; default all that are installed.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Separated by semicolons; default all that are installed.")] = None,
     seeds: Annotated[str, typer.Option(help="Comma-separated, 0 to 3.")] = "0,1,2",
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON of the rows.")] = RESULTS,
     cache: Annotated[Path, typer.Option(help="Where the features are kept.")] = ROOT / "runs" / "related_work",
@@ -47,7 +47,7 @@ def run_all(table, weights: str, methods: str | None, seeds: str, output: Path, 
     from .features import read_features
     from .methods import METHODS
 
-    names = methods.split(",") if methods else list(METHODS)
+    names = methods.split(";") if methods else list(METHODS)
     if unknown := set(names) - set(METHODS):
         raise typer.BadParameter(f"unknown method {min(unknown)!r}; choose from: {', '.join(METHODS)}")
     features = read_features(table, BACKBONE, weights, SIDE, cache / f"{BACKBONE}-{SIDE}.npy")
