@@ -14,7 +14,7 @@ from .layout import CHECKPOINT_FILES, ONNX_FILE, WEIGHTS_FILE
 try:
     import httpx2 as http
 except ImportError:  # huggingface_hub 1, on a training machine whose packages are given
-    import httpx as http
+    import httpx as http  # type: ignore[no-redef]
 
 
 class HubError(OSError, ValueError):

@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     raise OnnxError(NEEDS_EXTRA) from error
 
-OUTPUTS = ("logits", "attentions", "in_distribution_score")
+OUTPUTS = ("logits", "logits_without_age", "attentions", "in_distribution_score")
 TOLERANCE = 1e-4  # of the logits, between torch and ONNX Runtime
 _PRECISIONS = {"F16": ir.DataType.FLOAT16, "BF16": ir.DataType.BFLOAT16, "F32": ir.DataType.FLOAT}
 
@@ -99,7 +99,7 @@ def _trace(pipeline: SkinLesionPipeline) -> "ir.Model":
 def _keep_weights(node: "ir.Node") -> bool | None:
     """A transposed weight would be another one than the safetensors file holds; ONNX Runtime folds it on loading."""
     weights = (value for value in node.inputs if value is not None and value.is_initializer())
-    return False if any(value.name.startswith("model.") for value in weights) else None
+    return False if any((value.name or "").startswith("model.") for value in weights) else None
 
 
 def _store_weights(graph: "ir.Graph", weights: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ..model.labels import shown_classes
+from ..model.metadata import YOUNG
 from ..model.preprocessing import CropBox
 from .attention import attention_map
 from .decisions import malignant_columns, malignant_probability, prediction_sets, softmax
@@ -13,6 +14,10 @@ from .prepare import SHARPER, Prepared
 
 Status = Literal["answered", "unusual", "refused"]
 
+AGELESS = (
+    f"below {YOUNG} years the answer without the age counts where it is more cautious, as here: with the age, too many "
+    "malignant lesions of the young would be missed"
+)
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
 REFUSED_BLURRED = f"this is too blurred to tell whether it shows a skin lesion; take it again: {SHARPER}"
 UNUSUAL = (
@@ -101,6 +106,8 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Predi
     classes, threshold = shown_classes(config), config.malignant_threshold
     malignant = float(malignant_probability(probabilities, malignant_columns(config)))
     sets = prediction_sets(probabilities, config.conformal_threshold)
+    notes = [UNUSUAL] if status == "unusual" else []
+    notes += [*prepared.warnings, *([AGELESS] if outputs.get("ageless") else [])]
     answer = Prediction(
         status=status,
         label=classes[int(probabilities.argmax())],
@@ -112,7 +119,7 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Predi
         in_distribution_score=score,
         attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),
         crop=prepared.crop,
-        warnings=[UNUSUAL, *prepared.warnings] if status == "unusual" else list(prepared.warnings),
+        warnings=notes,
     )
     if status == "refused":
         return answer.refused(REFUSED_BLURRED if prepared.blurred else REFUSAL)

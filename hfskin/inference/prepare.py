@@ -6,19 +6,12 @@ import numpy as np
 from PIL import Image
 
 from ..model.image_reading import ReadImage, read_image
-from ..model.metadata import encode_metadata, missing_fields, parse_age
+from ..model.metadata import encode_metadata, missing_fields
 from ..model.preprocessing import CropBox, Preprocessing
 from .quality import has_lines, is_blurred, small_grey
 
 Patient = tuple[object, object, object]  # age, sex, localization, as given
 UNKNOWN_PATIENT: Patient = (None, None, None)
-
-# With the age, models of HAM10000 miss more of the malignant lesions of the young, since few of them have one; from
-# the picture alone they hardly do (docs/cross_validation.md).
-YOUNG = 45  # years
-YOUNG_NOTE = (
-    f"at ages below {YOUNG}, fewer malignant lesions are called suspicious where the age is given: ask again without it"
-)
 
 SHARPER = "hold still, clean the lens, and wait for the focus"
 
@@ -88,8 +81,6 @@ def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
     notes = []
     if unknown := missing_fields(*patient):
         notes.append(f"{', '.join(unknown)} unknown: the answer rests more on the picture alone")
-    if uses_metadata and (age := parse_age(patient[0])) is not None and age < YOUNG:
-        notes.append(YOUNG_NOTE)
     return notes
 
 

@@ -49,6 +49,8 @@ class HfskinOutput(ModelOutput):
             configuration's `problem_type`, by default cross-entropy.
         logits (`torch.FloatTensor` of shape `(batch_size, num_labels)`): divided by the checkpoint's temperature, so
             their softmax is calibrated.
+        logits_without_age (`torch.FloatTensor` of shape `(batch_size, num_labels)`, *optional*): the same of the same
+            patients, were their age unknown; absent while training and where nothing is known of a patient.
         hidden_states, attentions, features: as in [`HfskinModelOutput`]; the first network's, where others answer
             with it.
         in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`LesionGate`]; absent
@@ -57,6 +59,7 @@ class HfskinOutput(ModelOutput):
 
     loss: torch.FloatTensor | None = None
     logits: torch.FloatTensor | None = None
+    logits_without_age: torch.FloatTensor | None = None
     hidden_states: tuple[torch.FloatTensor, ...] | None = None
     attentions: torch.FloatTensor | None = None
     features: torch.FloatTensor | None = None
@@ -204,6 +207,11 @@ class HfskinModel(HfskinPreTrainedModel):
         )
 
 
+def _without_age(metadata: torch.Tensor) -> torch.Tensor:
+    """As `metadata.without_age`, in what `torch.export` can follow."""
+    return torch.cat([torch.zeros_like(metadata[:, :1]), metadata[:, 1:]], dim=1)
+
+
 def _wanted(asked: bool | None, default: bool) -> bool:
     return default if asked is None else asked
 
@@ -266,26 +274,43 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
                 `id2label`; of another `problem_type` as transformers has them.
         """
         image = self.image_model(pixel_values, output_attentions, output_hidden_states, return_dict=True)
-        features = image.pooler_output
-        if self.metadata_branch is not None:
-            if metadata is None:
-                metadata = torch.from_numpy(encode_metadata()).to(features).expand(features.shape[0], -1)
-            features = torch.cat([features, self.metadata_branch(metadata.to(features.dtype))], dim=1)
-        logits = self.classifier(features)
-        if self.partners:
-            together = [logits, *(partner(pixel_values, metadata) for partner in self.partners)]
-            logits = torch.stack(together).mean(dim=0)
-        logits = logits / self.config.temperature
+        patients = [metadata] if metadata is None or self.training else [metadata, _without_age(metadata)]
+        answers = self.classify(pixel_values, image.pooler_output, patients)
+        logits, *ageless = (answer / self.config.temperature for answer in answers)
         # The loss writes what it takes the problem for into the configuration that it is given.
         loss = None if labels is None else self.loss_function(labels, logits, copy.copy(self.config))
         return HfskinOutput(
             loss=loss,
             logits=logits,
+            logits_without_age=ageless[0] if ageless else None,
             hidden_states=image.hidden_states,
             attentions=image.attentions,
             features=image.features,
             in_distribution_score=None if self.gate is None or self.training else self.gate(image.features),
         )
+
+    def classify(
+        self, pixel_values: torch.Tensor, features: torch.Tensor, patients: list[torch.Tensor | None]
+    ) -> list[torch.Tensor]:
+        """What all networks say of a picture for each of several patients: the mean of their logits (B, num_labels).
+
+        Args:
+            pixel_values: (B, 3, H, W), for the partners.
+            features: this network's `pooler_output`.
+            patients: metadata (B, 19) each; of None nothing is known.
+        """
+        answers = [self._head(features, patient) for patient in patients]
+        if not self.partners:
+            return answers
+        others = (partner(pixel_values, patients) for partner in self.partners)
+        return [torch.stack(together).mean(dim=0) for together in zip(answers, *others, strict=True)]
+
+    def _head(self, features: torch.Tensor, patient: torch.Tensor | None) -> torch.Tensor:
+        if self.metadata_branch is not None:
+            if patient is None:
+                patient = torch.from_numpy(encode_metadata()).to(features).expand(features.shape[0], -1)
+            features = torch.cat([features, self.metadata_branch(patient.to(features.dtype))], dim=1)
+        return self.classifier(features)
 
     def networks(self) -> list["HfskinForImageClassification"]:
         """This network and its partners'."""
@@ -315,13 +340,15 @@ class Partner(nn.Module):
         self.register_buffer("shift", torch.empty(3, 1, 1))
         self.reset_parameters()
 
-    def forward(self, pixel_values: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
-        """(B, 3, H, W) and (B, 19) as the model's -> its own logits (B, num_labels)."""
+    def forward(self, pixel_values: torch.Tensor, patients: list[torch.Tensor | None]) -> list[torch.Tensor]:
+        """The model's pixels (B, 3, H, W) -> its own logits (B, num_labels) for each patient, see
+        [`HfskinForImageClassification.classify`]."""
         pixel_values = pixel_values.to(self.scale) * self.scale + self.shift
         size = tuple(self.network.config.image_size)
         if tuple(pixel_values.shape[2:]) != size:
             pixel_values = nn.functional.interpolate(pixel_values, size=size, mode="bilinear", antialias=True)
-        return self.network(pixel_values, metadata, return_dict=True).logits
+        features = self.network.image_model(pixel_values, return_dict=True).pooler_output
+        return self.network.classify(pixel_values, features, patients)
 
     def reset_parameters(self) -> None:
         """The model's own pixels."""

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from ..runner import write_page, write_results
 from .page import render_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,9 @@ BACKBONE, SIDE = "mobilenet_v3_small", 128
 def main(
     data: Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")] = None,
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
-    methods: Annotated[str | None, typer.Option(help="Separated by semicolons; default all that are installed.")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Separated by semicolons; default all that are installed.")
+    ] = None,
     seeds: Annotated[str, typer.Option(help="Comma-separated, 0 to 3.")] = "0,1,2",
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON of the rows.")] = RESULTS,
     cache: Annotated[Path, typer.Option(help="Where the features are kept.")] = ROOT / "runs" / "related_work",
@@ -39,8 +42,7 @@ def main(
         table = load_ham10000(data)
         run_all(table, weights, methods, seeds, output, cache)
     if output == RESULTS:
-        PAGE.write_text(render_page(read_rows(output)), encoding="utf-8")
-        typer.echo(f"wrote {PAGE}")
+        write_page(PAGE, render_page(read_rows(output)))
 
 
 def run_all(table, weights: str, methods: str | None, seeds: str, output: Path, cache: Path) -> None:
@@ -62,20 +64,12 @@ def run_all(table, weights: str, methods: str | None, seeds: str, output: Path, 
                 typer.echo(f"{name}: {error}", err=True)
                 continue
             row = {"method": name, "seed": seed, **figures, "seconds": round(time.perf_counter() - started, 1)}
-            write_rows([*read_rows(output), row], output)
+            write_results(output, sorted([*read_rows(output), row], key=lambda r: (r["method"], r["seed"])))
             typer.echo(json.dumps(row))
 
 
 def read_rows(path: Path) -> list[dict]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-
-
-def write_rows(rows: list[dict], path: Path) -> None:
-    from hfskin.checkpoints.save import write_whole
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(json.dumps(row) for row in sorted(rows, key=lambda row: (row["method"], row["seed"])))
-    write_whole(path, f"[\n{lines}\n]\n")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from hfskin.inference.batch.items import MetadataTableError, predict_items
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.words import en as text
 
+pytestmark = pytest.mark.slow
+
 LESIONS = sorted((DATA / "images").glob("*.jpg"))
 
 

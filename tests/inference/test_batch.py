@@ -33,6 +33,8 @@ from hfskin.inference.batch.items import (
 from hfskin.inference.batch.row_file import OutputError, RowFile, read_records
 from hfskin.model.image_reading import ImageError, read_image
 
+pytestmark = pytest.mark.slow
+
 LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
 READABLE = sorted(set(FORMATS) - {"table"})  # the formats that can be read back
 

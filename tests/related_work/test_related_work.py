@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from paths import MASKS
+from paths import MASKS, ROOT
 from PIL import Image
 from scipy.fft import dctn
 from torch.nn import functional as F
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from hfskin.model.metadata import encode_metadata
 from hfskin.training.losses import WeightedCrossEntropy, class_weights
 from scripts.related_work import classical, heads
+from scripts.related_work.__main__ import read_rows
 from scripts.related_work.contrastive import RelationPreserving, Student, contrastive_loss, relation_loss
 from scripts.related_work.features import Features
 from scripts.related_work.heads import Head, fit, measured
@@ -281,6 +282,11 @@ def test_the_page_pairs_seeds_and_gives_no_number_to_what_was_not_run():
     without = page.split("## Code and test, not yet run")[1]
     assert "| XGBoost | methods.py |" in without
     assert "Random Forest" not in without
+
+
+def test_the_committed_page_is_the_rendering_of_the_committed_results():
+    rows = read_rows(ROOT / "results" / "related_work.json")
+    assert (ROOT / "docs" / "related_work.md").read_text(encoding="utf-8") == render_page(rows)
 
 
 def test_every_work_names_methods_that_are_there():
