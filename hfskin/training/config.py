@@ -47,8 +47,9 @@ class TrainConfig:
         if (self.backbone is None) == (self.start is None):
             raise ValueError("give either a backbone, or a checkpoint to go on from (--from)")
         if self.image_size is None:
-            native = recipe.native_size and self.backbone is not None
-            size = (backbone_spec(self.backbone).input_size,) * 2 if native else DEFAULT_SIZE
+            size = DEFAULT_SIZE
+            if recipe.native_size and self.backbone:
+                size = (backbone_spec(self.backbone).input_size,) * 2
             object.__setattr__(self, "image_size", size)
         if (recipe.freeze_early or recipe.freeze_backbone) and self.start is None and self.weights is None:
             raise ValueError("this recipe keeps layers as they are, and random ones are of no use: go on from a "

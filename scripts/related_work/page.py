@@ -76,7 +76,7 @@ def render_page(rows: list[dict]) -> str:
         ]
         minutes = sum(mine[seed]["seconds"] for seed in seeds) / 60
         lines.append([work.who, work.method, work.against, str(len(seeds)), *cells, f"{minutes:.1f}"])
-    columns = ["whose", "method", "compared with", "seeds", "BMA", "AUC", "NLL", "ECE", "minutes"]
+    columns = ["whose", "method", "compared with", "seeds", "BMA", "AUC", "NLL", "ECE", "CPU minutes"]
     parts = [INTRODUCTION.strip(), markdown_table(columns, lines) if lines else "Nothing was run yet."]
     parts += ["## Code and test, not yet run", markdown_table(["whose", "method", "where"], not_run)]
     return "\n\n".join(parts) + "\n"
