@@ -165,7 +165,11 @@ def _to_rgb(image: Image.Image, name: str, info: dict) -> ReadImage:
     # not counted: that can take minutes.
     if getattr(image, "is_animated", False) and image.format not in ("MPO", "TIFF"):
         raise ImageError(f"{name}: {_SEVERAL}")
+    halved = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
     image.load()
+    if halved and image.mode in ("RGB", "RGBA") and _brightest(image) < 2 ** (max(_BITS) - 8):
+        # Of colours, unlike grey levels, Pillow keeps the upper 8 bits only.
+        raise ImageError(f"{name}: 16 bits a colour, of which a few are used; save it with 8 bits a colour")
     notes: list[str] = []
     deep, grey = image.mode in _DEEP, image.mode in ("L", "LA", "1", *_DEEP)
     scale = _grey_scale(max(_pixels(stripe).max(initial=0) for _, stripe in _stripes(image))) if deep else 1
@@ -193,6 +197,11 @@ def _to_rgb(image: Image.Image, name: str, info: dict) -> ReadImage:
     if grey:
         notes.append("the picture has no colour; the model was trained on colour")
     return ReadImage(rgb, notes)
+
+
+def _brightest(image: Image.Image) -> int:
+    """The highest level of red, green and blue."""
+    return max(np.asarray(stripe)[..., :3].max() for _, stripe in _stripes(image))
 
 
 def _stripes(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:

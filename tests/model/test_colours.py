@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from hostile_files import png_chunk
 from PIL import Image, ImageCms
 
 from hfskin.model.colours import matrix_profile
@@ -70,8 +71,6 @@ def test_the_mark_of_cameras_for_adobe_rgb_is_followed(lesion):
 
 
 def test_gamma_and_chromaticities_of_a_png_are_followed(lesion):
-    from hostile_files import png_chunk
-
     def described(image: Image.Image, gamma: float, chromaticities=None, more: bytes = b"") -> bytes:
         data = encoded(image, "PNG")
         numbers = [round(100_000 * value) for value in chromaticities or ()]

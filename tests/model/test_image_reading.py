@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+from hostile_files import png_chunk
 from PIL import Image
 
 from hfskin.model.image_reading import ImageError, read_image
@@ -75,6 +76,21 @@ def test_a_sensors_bits_in_a_16_bit_file_are_scaled(lesion, bits):
         assert np.abs(np.asarray(image)[..., 0].astype(int) - grey).max() <= 1
 
 
+def test_a_sensors_bits_in_a_16_bit_colour_file_are_not_taken_for_night(lesion):
+    def png(bits: int) -> bytes:
+        """Which Pillow cannot write."""
+        levels = (np.asarray(lesion) / 255 * (2**bits - 1)).astype(">u2")
+        rows = b"".join(b"\0" + row.tobytes() for row in levels)
+        header = struct.pack(">IIBBBBB", lesion.width, lesion.height, 16, 2, 0, 0, 0)
+        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+        return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+    assert np.abs(np.asarray(read_image(png(16)).image).astype(int) - np.asarray(lesion)).max() <= 1
+    for bits in (10, 12, 14):
+        with pytest.raises(ImageError, match="save it with 8 bits a colour"):
+            read_image(png(bits))
+
+
 def test_a_tiff_with_a_thumbnail_is_one_picture(lesion):
     small = lesion.resize((lesion.width // 4, lesion.height // 4))
     for first, second in ((lesion, small), (small, lesion)):
@@ -96,11 +112,8 @@ def test_palette_and_grey_pictures_are_read(lesion):
 
 
 def _png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"\0" * 100)) + png_chunk(b"IEND")
 
 
 def test_each_bad_file_gets_a_message_that_names_it(tmp_path, lesion):
@@ -124,6 +137,6 @@ def test_each_bad_file_gets_a_message_that_names_it(tmp_path, lesion):
     with pytest.raises(ImageError, match="cannot be opened"):
         read_image(tmp_path)
     with pytest.raises(ImageError, match="float64 array"):
-        read_image(np.zeros((50, 50, 3)))
+        read_image(np.full((50, 50, 3), -1.0))
     with pytest.raises(ImageError, match="a dict is not a path"):
         read_image({})
