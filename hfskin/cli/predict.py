@@ -11,11 +11,12 @@ import typer
 from tqdm.auto import tqdm
 
 from ..checkpoints.layout import INT8_FILE, ONNX_FILE
+from ..data.patients import read_patients
 from ..inference.batch.formats import FORMATS
-from ..inference.batch.items import Item, Row, find_pictures, predict_items, read_patients, unmatched
+from ..inference.batch.items import Item, Row, find_pictures, predict_items
 from ..inference.batch.row_file import RowFile
 from ..inference.batch.shards import WHOLE, Shard, put_together
-from ..model.metadata import encode_metadata
+from ..model.metadata import Patient, encode_metadata
 from .console import one_line_errors
 from .outputs import check_output_file, output_file
 
@@ -76,18 +77,19 @@ def predict(
     with one_line_errors():
         encode_metadata(age, sex, localization)  # a wrong option is wrong for every picture
         notes: list[str] = []
-        patients, pictures = {}, find_pictures(paths, notes)
+        patients: dict[str, Patient] = {}
+        pictures = find_pictures(paths, notes)
         for note in notes:
             typer.echo(note, err=True)
         if metadata:
-            patients = read_patients(metadata)
-            for note in unmatched(pictures, patients):
+            patients, notes = read_patients(metadata).match(pictures)
+            for note in notes:
                 typer.echo(f"{metadata.name}: {note}", err=True)
 
         from ..inference.backend import load
 
         def look(todo: list[tuple[str, str]]) -> Iterator[Row]:
-            items = (Item(name, path, patients.get(Path(path).stem, (age, sex, localization))) for name, path in todo)
+            items = (Item(name, path, patients.get(path, (age, sex, localization))) for name, path in todo)
             pipeline = load(model, backend=backend, device=shard.device())
             pipeline.tta = tta or mirrored
             return predict_items(pipeline, items, workers=shard.cores())

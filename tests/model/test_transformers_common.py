@@ -43,7 +43,12 @@ class Tester:
 
     def get_config(self) -> HfskinConfig:
         return HfskinConfig(
-            backbone="mobilenet_v3_small", image_size=[SIDE, SIDE], metadata_hidden=8, dropout=0.0, attention_gamma=1.0
+            backbone="mobilenet_v3_small",
+            image_size=[SIDE, SIDE],
+            attention_maps=4,
+            attention_gamma=1.0,
+            metadata_hidden=8,
+            dropout=0.0,
         )
 
     def prepare_config_and_inputs_for_common(self):
@@ -62,6 +67,12 @@ class ModelTest(ModelTesterMixin, unittest.TestCase):
 
     test_model_get_set_embeddings = excepted("there are no embeddings of tokens")
     test_inputs_embeds = excepted("there are no embeddings of tokens")
+
+    def test_training(self):  # theirs knows by name which classes have labels and a loss
+        config, inputs = self.model_tester.prepare_config_and_inputs_for_common()
+        model = HfskinForImageClassification(config).train()
+        model(**inputs, labels=torch.tensor([0, 6])).loss.backward()
+        assert all(parameter.grad is not None for parameter in model.parameters())
 
     def test_hidden_states_output(self):
         config, inputs = self.model_tester.prepare_config_and_inputs_for_common()
