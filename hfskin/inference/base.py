@@ -1,14 +1,17 @@
 """What every pipeline does alike, whatever runs the network: from pictures and patients to predictions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..checkpoints.layout import fingerprint
 from ..model.preprocessing import Preprocessing
 from .decisions import softmax
-from .prediction import Prediction, predict
+from .prediction import Asked, Prediction, predict
 from .prepare import Prepared, prepare
 
 BATCH_SIZE = 16
@@ -47,6 +50,14 @@ class LesionPipeline:
         """
         raise NotImplementedError
 
+    @cached_property
+    def revision(self) -> str | None:
+        """The first digits of the checkpoint's fingerprint; None where it was never a folder."""
+        try:
+            return fingerprint(self.folder)[:12]
+        except (OSError, ValueError):
+            return None
+
     def on_one_core(self) -> "LesionPipeline | None":
         """The pipeline for calls from several threads at once, each of which keeps to one core; None where a call
         takes all of them."""
@@ -69,9 +80,13 @@ class LesionPipeline:
         if kwargs:
             raise unknown_argument(kwargs)
         if not isinstance(images, list | tuple) or hasattr(images, "_fields"):  # a ReadImage is one picture
-            return self.predict_prepared([self.prepare(images, age, sex, localization)])[0]
-        patients = zip(*(_as_list(v, len(images), n) for v, n in _named(age, sex, localization)), strict=True)
-        return self.predict_prepared([self.prepare(i, *p) for i, p in zip(images, patients, strict=True)])
+            return self([images], age, sex, localization)[0]
+        patients = list(zip(*(_as_list(v, len(images), n) for v, n in _named(age, sex, localization)), strict=True))
+        prepared = [self.prepare(i, *p) for i, p in zip(images, patients, strict=True)]
+        return [
+            replace(answer, asked=Asked(None if isinstance(image, Prepared) else image, item.patient, self.config))
+            for image, item, answer in zip(images, prepared, self.predict_prepared(prepared), strict=True)
+        ]
 
     def prepare(self, image, age=None, sex=None, localization=None) -> Prepared:
         """What the network reads of one picture and its patient: the arguments of a call, whose errors it raises."""
@@ -84,7 +99,9 @@ class LesionPipeline:
             batch = prepared[start : start + BATCH_SIZE]
             outputs = self.answer(*stack(batch))
             rows = ({name: values[i] for name, values in outputs.items()} for i in range(len(batch)))
-            predictions += [predict(row, item, self.config) for row, item in zip(rows, batch, strict=True)]
+            predictions += [
+                predict(row, item, self.config, self.revision) for row, item in zip(rows, batch, strict=True)
+            ]
         return predictions
 
     def answer(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:

@@ -27,6 +27,7 @@ def card(
     effects: dict[str, dict[str, float]] | None = None,
     footer: str = "",
     peek: bool = False,
+    details: bool = True,
 ) -> str:
     """An answer: the verdict, what to do, and everything else folded away.
 
@@ -38,10 +39,13 @@ def card(
         truth: what is known of an example.
         effects: of `metadata_effects`.
         footer: what answered.
+        details: with what is folded away.
         peek: with a link to the answer, which the page shows while the answer is out of sight.
     """
     facts = answer_facts(prediction, config, text, patient, effects)
-    return template("card.html").render(facts, thumbnail=thumbnail, truth=truth, footer=footer, peek=peek)
+    return template("card.html").render(
+        facts, thumbnail=thumbnail, truth=truth, footer=footer, peek=peek, folded=details
+    )
 
 
 def answer_facts(

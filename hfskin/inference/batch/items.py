@@ -17,6 +17,7 @@ from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+STDIN = "-"  # where a path stands: the picture comes from there
 # The names of HAM10000 and of the ISIC archive.
 _COLUMNS = {
     "image": ("image_id", "image", "isic_id", "file", "filename"),
@@ -59,6 +60,9 @@ def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
     """
     found = []
     for path in paths:
+        if str(path) == STDIN:
+            found.append(("stdin", STDIN))
+            continue
         if not path.is_dir():
             found.append((_printable(path.name), str(path)))
             continue
