@@ -42,7 +42,7 @@ def _on_load(text: ModuleType) -> str:
   const answer = document.getElementById("answer");
   const see = ([entry]) => answer.toggleAttribute("data-hidden", !entry.isIntersecting);
   new IntersectionObserver(see, {{rootMargin: "0px 0px -80px"}}).observe(answer);
-  return {json.dumps(text.API)}.replace("{{address}}", new URL(".", location.href).href);
+  return {json.dumps(en.API)}.replace("{{address}}", new URL(".", location.href).href);
 }}"""
 
 
