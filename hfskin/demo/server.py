@@ -63,6 +63,7 @@ class Page(gr.Blocks):
             "max_file_size": MAX_FILE,
             "run_history": False,  # gradio would keep every picture in the visitor's browser
             "ssr_mode": False,  # Node would answer in front of our doors
+            "_frontend": False,  # by itself gradio ends where its own page takes 3 s once, as on a busy machine
         }
         return super().launch(*args, **kwargs)
 

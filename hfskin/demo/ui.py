@@ -188,7 +188,7 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
     gr.on(changed, js=STALE, **at_once)
     # One event for all of them, so that no two answers overtake each other; what changes meanwhile is asked afterwards.
     gr.on(
-        [*changed, turn.change],
+        [*changed, age.blur, turn.change],  # blur: what is pasted or filled in by the browser is no input to gradio
         ask,
         [picture, age, sex, site, view, chosen, truth],
         [answer, figure, view, age_error],
