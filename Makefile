@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint coverage fuzz browser constraints
+.PHONY: install demo test test-fast lint coverage fuzz browser constraints
 
 install: .venv/.installed
 
@@ -16,6 +16,10 @@ demo: install
 
 test: install browser
 	$(BIN)/python -m pytest
+
+# What needs no browser, no training and no large network: a minute.
+test-fast: install
+	$(BIN)/python -m pytest -m "not slow and not browser"
 
 lint: install
 	$(BIN)/ruff check .

@@ -8,7 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .auto import HfskinConfig, HfskinForImageClassification, HfskinImageProcessor, HfskinOutput, SkinLesionPipeline
+    from .auto import (
+        HfskinConfig,
+        HfskinForImageClassification,
+        HfskinImageProcessor,
+        HfskinModel,
+        HfskinOutput,
+        SkinLesionPipeline,
+    )
     from .checkpoints.hub import HubError
     from .inference.backend import load
     from .inference.explain import grad_cam, overlay
@@ -28,6 +35,7 @@ __all__ = [
     "HfskinConfig",
     "HfskinForImageClassification",
     "HfskinImageProcessor",
+    "HfskinModel",
     "HfskinOutput",
     "HubError",
     "ImageError",
@@ -48,6 +56,7 @@ _HOMES = {
         "HfskinConfig",
         "HfskinForImageClassification",
         "HfskinImageProcessor",
+        "HfskinModel",
         "HfskinOutput",
         "SkinLesionPipeline",
     ),

@@ -7,7 +7,7 @@ with collecting_no_garbage():
 
     import_torchvision()
 
-    from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
+    from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoModelForImageClassification
     from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING
     from transformers.pipelines import PIPELINE_REGISTRY
 
@@ -15,18 +15,20 @@ with collecting_no_garbage():
     from .inference.pipeline import TASK, SkinLesionPipeline
     from .model.configuration_hfskin import HfskinConfig
     from .model.image_processing_hfskin import HfskinImageProcessor
-    from .model.modeling_hfskin import HfskinForImageClassification, HfskinOutput
+    from .model.modeling_hfskin import HfskinForImageClassification, HfskinModel, HfskinOutput
     from .model.surroundings import surroundings
 
 __all__ = [
     "HfskinConfig",
     "HfskinForImageClassification",
     "HfskinImageProcessor",
+    "HfskinModel",
     "HfskinOutput",
     "SkinLesionPipeline",
 ]
 
 AutoConfig.register("hfskin", HfskinConfig)
+AutoModel.register(HfskinConfig, HfskinModel)
 AutoModelForImageClassification.register(HfskinConfig, HfskinForImageClassification)
 AutoImageProcessor.register(
     HfskinConfig, image_processor_classes={"pil": HfskinImageProcessor, "torchvision": HfskinImageProcessor}

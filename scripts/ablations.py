@@ -12,7 +12,6 @@ changes, so there is a table for each of them.
 
 import dataclasses
 import json
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ import typer
 from scipy import stats
 
 from .markdown import markdown_table
+from .runner import Job, TimeLimit, is_trained, run_jobs, write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "experiments.json"
@@ -90,42 +90,40 @@ def main(
 
         table, others = load_ham10000(data), find_images([copies]) if copies else None
         setting = (recipe, backbone, weights, image_size, epochs)
-        deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        for seed in map(int, seeds.split(",")):
-            for name in names:
-                left = None if deadline is None else (deadline - time.monotonic()) / 60
-                if left is None or left > 0:
-                    run_one(table, others, name, seed, setting, left, runs, output)
+        limit = TimeLimit(minutes)
+        jobs = (
+            job(table, others, name, seed, setting, limit, runs, output)
+            for seed in map(int, seeds.split(","))
+            for name in names
+        )
+        run_jobs(jobs, limit, typer.echo)
     if output == RESULTS:
-        PAGE.write_text(render_page(read_rows(output)), encoding="utf-8")
-        typer.echo(f"wrote {PAGE}")
+        write_page(PAGE, render_page(read_rows(output)), typer.echo)
 
 
-def run_one(table, copies, name: str, seed: int, setting: tuple, minutes: float | None, runs: Path, output: Path):
-    """Train one run, or go on with it, and add its row, unless the row is there."""
+def job(table, copies, name: str, seed: int, setting: tuple, limit: TimeLimit, runs: Path, output: Path) -> Job:
+    """One run, and its row."""
+    from hfskin.checkpoints.history import read_training
     from hfskin.data.splits import lesion_split
     from hfskin.training.config import TrainConfig
     from hfskin.training.recipes import RECIPES
-    from hfskin.training.run import train
 
     baseline, backbone, weights, image_size, epochs = setting
     recipe = dataclasses.replace(RECIPES[baseline], **BASELINES[baseline] | EXPERIMENTS[name])
     recipe = recipe if epochs is None else dataclasses.replace(recipe, epochs=epochs)
     size = f"{image_size[0]}x{image_size[1]}"
     run = f"{backbone}-{size}-{baseline}-{recipe.epochs}epochs-{name.replace(' ', '-')}-seed{seed}"
-    if any(row["run"] == run for row in read_rows(output)):
-        typer.echo(f"{run}: done before")
-        return
-    split = lesion_split(table, test=(0,), val=(1 + seed,))
-    copies = copies if recipe.augment else None
-    train(split, runs / run, TrainConfig(recipe, backbone, weights, image_size, copies, seed=seed), max_minutes=minutes)
-    facts = json.loads((runs / run / "training.json").read_text(encoding="utf-8"))
-    if not facts["finished"]:
-        typer.echo(f"{run}: cut off by the time limit")
-        return
-    row = {"run": run, "change": name, "seed": seed, "recipe": baseline, **measured(facts)}
-    write_rows([*read_rows(output), row], output)
-    typer.echo(f"{run}: BMA {row['bma']:.3f}, AUC {row['auc']:.3f}")
+    config = TrainConfig(recipe, backbone, weights, image_size, copies if recipe.augment else None, seed=seed)
+
+    def work() -> bool:
+        if not is_trained(lesion_split(table, test=(0,), val=(1 + seed,)), runs / run, config, limit):
+            return False
+        row = {"run": run, "change": name, "seed": seed, "recipe": baseline, **measured(read_training(runs / run))}
+        write_results(output, sorted([*read_rows(output), row], key=lambda row: row["run"]))
+        typer.echo(f"{run}: BMA {row['bma']:.3f}, AUC {row['auc']:.3f}")
+        return True
+
+    return Job(run, lambda: any(row["run"] == run for row in read_rows(output)), work)
 
 
 def measured(facts: dict) -> dict:
@@ -145,13 +143,6 @@ def measured(facts: dict) -> dict:
 
 def read_rows(path: Path) -> list[dict]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-
-
-def write_rows(rows: list[dict], path: Path) -> None:
-    from hfskin.checkpoints.save import write_whole
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(sorted(rows, key=lambda row: row["run"]), indent=1) + "\n")
 
 
 def render_page(rows: list[dict]) -> str:

@@ -27,15 +27,16 @@ from hfskin.calibration.calibrate import gate_features
 from hfskin.calibration.exposure import Exposure, fitting_half, read_exposure
 from hfskin.calibration.gate import fitted_gate
 from hfskin.data.ham10000 import load_ham10000
+from hfskin.data.robustness import TRANSFORMS
 from hfskin.data.splits import make_split
 from hfskin.evaluation.gate import measure_gate, other_things, summarise_unusual
 from hfskin.evaluation.metrics import weighted_auc
-from hfskin.evaluation.report import write_metrics
-from hfskin.evaluation.robustness import TRANSFORMS
 from hfskin.inference.batch.predictions import Outputs, predict_pictures, predict_table
 from hfskin.inference.decisions import is_suspicious, softmax
 from hfskin.model.gate import roots
 from hfskin.model.labels import CLASSES
+
+from .runner import write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 NEIGHBOURS = 10
@@ -58,9 +59,8 @@ def main(
         if lesions_elsewhere is None or negatives is None:
             raise typer.BadParameter("--data needs --lesions-elsewhere and --negatives")
         output.parent.mkdir(exist_ok=True)
-        write_metrics(measure(data, read_exposure(lesions_elsewhere, negatives, copies), model), output)
-    page.write_text(render(json.loads(output.read_text())), encoding="utf-8")
-    typer.echo(f"wrote {page}")
+        write_results(output, measure(data, read_exposure(lesions_elsewhere, negatives, copies), model))
+    write_page(page, render(json.loads(output.read_text(encoding="utf-8"))), typer.echo)
 
 
 def measure(data: Path, exposure: Exposure, model: str | None) -> dict:

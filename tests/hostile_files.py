@@ -176,14 +176,13 @@ def deflated(data: bytes, nothing: int = 0) -> bytes:
     return b"\0\0\0\xff\xff" * nothing + packer.compress(data) + packer.flush()
 
 
-ZEROS = 5 * 10**7
 # The same for uploads to the Batch tab, which are written to a path.
 UPLOADS: dict[str, tuple[Callable[[Path, int], object], int]] = {
     "empty.zip": (lambda path, n: zip_of(path, *((f"{i}.jpg", b"") for i in range(n))), 15_000),
     "notes.zip": (lambda path, n: zip_of(path, *((f"{i}.txt", b"") for i in range(n))), 15_000),
-    "zeros.zip": (lambda path, n: zip_of_one(path, n, deflated(bytes(ZEROS)), bytes(ZEROS)), 300),
-    "nothing.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 9 * 10**6 // n), b"x"), 300),
-    "overlapping.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 4 * 10**6), b"x", shared=True), 300),
+    "zeros.zip": (lambda path, n: zip_of_one(path, n, deflated(zeros := bytes(160_000 * n)), zeros), 300),
+    "nothing.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 100 * n), b"x"), 300),
+    "overlapping.zip": (lambda path, n: zip_of_one(path, n, deflated(b"x", 13_000 * n), b"x", shared=True), 300),
     "names.zip": (lambda path, n: zip_of(path, *((f"{i}{'n' * 60_000}.jpg", b"") for i in range(n))), 15),
     "rows.csv": (lambda path, n: path.write_text("image_id,age\n" + "".join(f"{i}\n" for i in range(n))), 10**6),
     "columns.csv": (lambda path, n: path.write_text("image_id,age" + "," * n + "\n"), 9 * 10**6),

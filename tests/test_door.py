@@ -8,6 +8,8 @@ import pytest
 
 import hfskin
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("torch", "torchvision", "timm", "transformers", "gradio", "pandas", "onnxruntime")
 AUTO = "from transformers import AutoModelForImageClassification as A\nprint(type(A.from_pretrained(FOLDER)).__name__)"
 

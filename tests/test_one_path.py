@@ -22,6 +22,8 @@ from hfskin.model.image_reading import read_image
 from hfskin.model.preprocessing import Preprocessing
 from hfskin.words import en as text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def changed(tmp_path):

@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from ..checkpoints.history import refuse_trained_on
 from ..checkpoints.layout import WEIGHTS_FILE
 from ..checkpoints.save import save_checkpoint
+from ..data.robustness import TRANSFORMS
 from ..inference.backend import load
-from ..inference.batch.predictions import predict_pictures, predict_table
+from ..inference.batch.predictions import Predictions, predict_pictures, predict_table
 from ..inference.decisions import softmax
 from ..inference.machine import keep_freed_memory
 from ..inference.pipeline import SkinLesionPipeline
@@ -26,13 +27,15 @@ from .thresholds import fit_malignant_threshold, fit_temperature
 
 COVERAGE = 0.90  # of the prediction sets
 SENSITIVITY = 0.95  # of the malignancy threshold
+CHANGES = 2  # of a validation picture, besides the picture as it is
 
 
 def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Exposure | None = None) -> HfskinConfig:
     """Fit temperature, prediction sets, malignancy threshold and gate, and store them in the checkpoint `folder`.
 
     The gate is fitted to the pictures whose split is "train", as they are and changed, so that another lamp or crop is
-    no reason to refuse a lesion, and to `exposure`; everything else to those whose split is "val". The test part is not
+    no reason to refuse a lesion, and to `exposure`; everything else to those whose split is "val", as they are and as
+    they might look elsewhere (`data/robustness.py`), so that what is promised holds there too. The test part is not
     looked at. Each file is replaced as a whole; the weights keep their type.
 
     Args:
@@ -64,7 +67,8 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
 
     fit_gate(model, *gate_features(pipeline, parts["train"], exposure or Exposure()))
     model.gate.to(stored_dtype).float()  # the threshold is for the numbers that are stored
-    val = predict_table(pipeline, parts["val"])
+    val = predict_as_elsewhere(pipeline, parts["val"])
+    assert val.gate_scores is not None  # the gate was just fitted
     config.gate_threshold = fit_gate_threshold(val.gate_scores)
     config.unusual_threshold = fit_unusual_threshold(val.gate_scores, val.logits.argmax(axis=1) != val.labels)
     config.temperature = fit_temperature(val.logits, val.labels)
@@ -77,6 +81,20 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
     return config
 
 
+def predict_as_elsewhere(pipeline: SkinLesionPipeline, table: pd.DataFrame) -> Predictions:
+    """The answers to the N pictures as they are, and to each under `CHANGES` of the `TRANSFORMS` in turn: N (1 +
+    `CHANGES`) in all."""
+    parts = [predict_table(pipeline, table)]
+    turn = np.arange(len(table))
+    step = len(TRANSFORMS) // CHANGES
+    for number, transform in enumerate(TRANSFORMS.values()):
+        rows = table[[(at - number) % len(TRANSFORMS) in range(0, step * CHANGES, step) for at in turn]]
+        if len(rows):
+            parts.append(predict_table(pipeline, rows, transform=transform))
+    joined = {name: [getattr(part, name) for part in parts] for name in vars(parts[0])}
+    return Predictions(**{name: None if v[0] is None else np.concatenate(v) for name, v in joined.items()})
+
+
 def gate_features(
     pipeline: SkinLesionPipeline, table: pd.DataFrame, exposure: Exposure
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -85,6 +103,8 @@ def gate_features(
         torch.manual_seed(0)  # the same gate each time
         views = lesion_views(table, exposure), other_views(exposure)
         lesions, others = (predict_pictures(pipeline, pictures).features for pictures in views)
+    assert lesions is not None  # torch gives features
+    assert others is not None
     return lesions, others
 
 

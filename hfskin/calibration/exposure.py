@@ -68,7 +68,8 @@ def lesions_elsewhere(folder: Path) -> pd.DataFrame:
     picture counts as a patient of its own. Its column `label`, where there is one, gives dx ("" where it is unknown).
     """
     files = find_images([folder])
-    patients, labels = {}, {}
+    patients: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for path in sorted(folder.glob("*.csv")):
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         image = next((name for name in _IMAGE if name in table), None)

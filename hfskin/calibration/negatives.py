@@ -43,7 +43,10 @@ def synthetic_pictures(kind: str, seed: int = 0) -> list[Image.Image]:
 
 
 def _pictures_of(package: str) -> list[Path]:
-    folder, found = Path(find_spec(package).origin).parent / SHIPPED[package], []
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    folder, found = Path(spec.origin).parent / SHIPPED[package], []
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".jpg", ".jpeg", ".png")):
         with Image.open(path) as image:
             if min(image.size) >= MIN_SIDE:

@@ -14,11 +14,14 @@ from .layout import CHECKPOINT_FILES, ONNX_FILE, WEIGHTS_FILE
 try:
     import httpx2 as http
 except ImportError:  # huggingface_hub 1, on a training machine whose packages are given
-    import httpx as http
+    import httpx as http  # type: ignore[no-redef]
 
 
-class HubError(ValueError):
-    """A repository or checkpoint that cannot be loaded or pushed; the message says what to do."""
+class HubError(OSError, ValueError):
+    """A repository or checkpoint that cannot be loaded or pushed; the message says what to do.
+
+    An OSError since that is what users of transformers catch.
+    """
 
 
 def check_name(repo_id: str) -> None:

@@ -14,6 +14,7 @@ from transformers.initialization import no_init_weights
 
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.labels import class_names, malignant_classes
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .hub import HubError
 from .layout import CONFIG_FILE, OLD_GATE_UNUSED, PROCESSOR_FILE, WEIGHTS_FILE, read_settings
@@ -55,10 +56,7 @@ def load_checkpoint(folder: Path, source: str) -> tuple[HfskinForImageClassifica
 def uncalibrated_config(folder: Path) -> HfskinConfig:
     """A checkpoint's configuration without what calibration had set: its model then has no gate."""
     config = HfskinConfig.from_pretrained(folder)
-    config.temperature, config.gate = 1.0, False
-    for name in ("malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
-                 "gate_threshold", "unusual_threshold"):  # fmt: skip
-        setattr(config, name, None)
+    config.forget_calibration()
     return config
 
 
@@ -71,7 +69,14 @@ def _read_config(path: Path) -> HfskinConfig:
     values = read_settings(path)
     if (found := values.get("model_type")) != HfskinConfig.model_type:
         raise ValueError(f"its config.json is of a {shown(found)} model, not of hfskin; check the name")
-    return HfskinConfig(**checked(values, SETTINGS, path.name))
+    config = HfskinConfig(**checked(values, SETTINGS, path.name))
+    if config.malignant_labels is None and not malignant_classes(config):
+        names = ", ".join(class_names(config))[:200]
+        raise ValueError(
+            f"its config.json does not say which of its classes are malignant ({names}): "
+            'give it "malignant_labels", a list of them, [] where none is'
+        )
+    return config
 
 
 def _read_network(path: Path, config: HfskinConfig) -> HfskinForImageClassification:

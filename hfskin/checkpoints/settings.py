@@ -10,6 +10,7 @@ from typing import Any
 
 SIDES = (16, 1024)  # pixels of the network's input
 MAX_PARTNERS = 16
+MAX_LABELS, MAX_LABEL = 1000, 100  # classes, and characters of a name
 
 Possible = Callable[[Any], bool]
 Check = tuple[Possible, str]  # and what a value must be, in words
@@ -95,6 +96,21 @@ def _architecture(value) -> bool:
     return all(name in ARCHITECTURE and ARCHITECTURE[name][0](setting) for name, setting in value.items())
 
 
+def _id2label(value) -> bool:
+    """JSON's keys are strings."""
+    if not isinstance(value, dict) or not 2 <= len(value) <= MAX_LABELS:
+        return False
+    return value.keys() == {str(i) for i in range(len(value))} and _labels(list(value.values()))
+
+
+def _labels(value) -> bool:
+    return isinstance(value, list) and all(map(_label, value)) and len(set(value)) == len(value)
+
+
+def _label(value) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_LABEL and value.isprintable()
+
+
 _SHARE = _number(0, 1), "a number from 0 to 1"
 _SWITCH = _one_of(True, False), "true or false"
 _SIDE_WORDS = f"of {SIDES[0]} to {SIDES[1]} pixels each"
@@ -118,6 +134,9 @@ ARCHITECTURE: dict[str, Check] = {
 # Of config.json.
 SETTINGS: dict[str, Check] = ARCHITECTURE | {
     "partners": (_partners, f"a list of at most {MAX_PARTNERS} networks' settings"),
+    "id2label": (_id2label, f"two to {MAX_LABELS} different names, by index from 0 on"),
+    "malignant_labels": _optional((_labels, "a list of different names")),
+    "problem_type": _optional((_one_of("single_label_classification"), "single_label_classification")),
     "temperature": (_number(1e-3, 1e3), "a number from 0.001 to 1000"),
     "malignant_threshold": _optional(_SHARE),
     "malignant_sensitivity": _optional(_SHARE),
@@ -132,6 +151,7 @@ PREPROCESSING: dict[str, Check] = _PIXELS | {
     "size": (_size, f"a height and a width {_SIDE_WORDS}"),
     "image_mean": (_channels(-1e3, 1e3), "three numbers"),
     "image_std": (_channels(1e-6, 1e3), "three positive numbers"),
+    "do_resize": (_one_of(True), "true"),
     "do_rescale": _SWITCH,
     "do_normalize": _SWITCH,
 }

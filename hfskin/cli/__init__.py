@@ -103,8 +103,12 @@ def train(
         from ..training.recipes import RECIPES
         from ..training.run import train as run
 
-        instead = {"epochs": epochs, "learning_rate": learning_rate}
-        chosen = dataclasses.replace(RECIPES[recipe], **{k: v for k, v in instead.items() if v is not None})
+        chosen = RECIPES[recipe]
+        chosen = dataclasses.replace(
+            chosen,
+            epochs=chosen.epochs if epochs is None else epochs,
+            learning_rate=chosen.learning_rate if learning_rate is None else learning_rate,
+        )
         config = TrainConfig(
             chosen,
             backbone,
@@ -132,8 +136,9 @@ def average(
         typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
 
 
+@app.command("join", hidden=True)  # its name until 0.2
 @app.command()
-def join(
+def ensemble(
     checkpoints: Annotated[list[Path], typer.Argument(help="Of one split and image size; the first one's maps count.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
@@ -258,14 +263,15 @@ def doctor(
 
 
 def _load_table(data: str, split: Split, images: list[Path] | None = None):
-    from ..data.ham10000 import gaps
+    from ..data.ham10000 import gaps, load_ham10000
     from ..data.splits import make_split
 
     if data.startswith("hub:"):
         from ..data.hub_dataset import load_table  # `datasets` is only needed here
+
+        table = load_table(data, images or ())
     else:
-        from ..data.ham10000 import load_ham10000 as load_table
-    table = load_table(data, images or ())
+        table = load_ham10000(data, images or ())
     for line in gaps(table):
         typer.echo(f"{data}: {line}", err=True)
     return make_split(table, split)

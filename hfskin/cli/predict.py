@@ -83,7 +83,10 @@ def predict(
         raise typer.BadParameter("several processes need --output and --format csv, json or isic")
     with one_line_errors():
         encode_metadata(age, sex, localization)  # a wrong option is wrong for every picture
-        patients, pictures = {}, find_pictures(paths)
+        notes: list[str] = []
+        patients, pictures = {}, find_pictures(paths, notes)
+        for note in notes:
+            typer.echo(note, err=True)
         if metadata:
             patients = read_patients(metadata)
             _report([f"{metadata.name}: {note}" for note in unmatched(pictures, patients)], quiet)

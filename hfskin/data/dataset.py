@@ -84,7 +84,7 @@ class TrainingDataset(Dataset):
         self,
         table: pd.DataFrame,
         processor: HfskinImageProcessor,
-        transform: Callable[[torch.Tensor], torch.Tensor],
+        transform: Callable,
         metadata_dropout: float = 0.0,
         copies: Mapping[str, Path] | None = None,
         masks: Mapping[str, Path] | None = None,
@@ -121,7 +121,7 @@ class TrainingDataset(Dataset):
 
     def _mask(self, index: int, size: tuple[int, int]) -> tv_tensors.Mask:
         """A picture's mask at its size, whichever copy was drawn."""
-        mask = self.masks[index]
+        mask = self.masks[index] if self.masks else None
         if mask is None:
             return tv_tensors.Mask(torch.zeros(1, *size, dtype=torch.uint8))
         return v2.functional.resize(tv_tensors.Mask(mask), list(size))
@@ -158,7 +158,7 @@ def _stretch(image: Image.Image, aspect: float) -> Image.Image:
 
 def _fit(image: Image.Image, processor: HfskinImageProcessor) -> torch.Tensor:
     """The centred crop of the model's aspect, shrunk to at most `MARGIN` times the model's input: uint8 (3, h, w)."""
-    width, height = processor.size.width, processor.size.height
+    width, height = processor.preprocessing.width, processor.preprocessing.height
     box = center_box(*image.size, width / height)
     scale = min(1.0, MARGIN * height / (box.bottom - box.top))
     size = round((box.right - box.left) * scale), round((box.bottom - box.top) * scale)

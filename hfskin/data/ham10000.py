@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..model.image_reading import SUFFIXES
 from ..model.labels import CLASSES
 from ..model.metadata import parse_age, parse_sex, parse_site
 
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIX = "_segmentation"  # <image_id>_segmentation.png
 TABLE_SUFFIXES = (".csv", ".tab", ".tsv")
 
@@ -124,7 +124,7 @@ def find_images(roots: Iterable[str | Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root in roots:
         for path in sorted(Path(root).rglob("*")):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
+            if path.suffix.lower() in SUFFIXES:
                 found.setdefault(path.stem, path)
     return found
 

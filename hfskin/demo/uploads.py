@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from ..inference.batch.items import IMAGE_SUFFIXES, Item, MetadataTableError, Patient, Row, read_patients
+from ..inference.batch.items import Item, MetadataTableError, Patient, Row, read_patients
+from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
 from ..words import en as text
 
 MAX_FILE = 50 * 10**6  # bytes, of an uploaded file and of an unpacked picture
@@ -119,7 +120,7 @@ class Upload:
 
     def _add(self, name: str, source: Callable[[], bytes] | Path) -> bool:
         """Whether it is a picture."""
-        if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES:
+        if PurePosixPath(name).suffix.lower() not in (*SUFFIXES, *OTHER_SUFFIXES):  # the others' rows say what helps
             self._refuse(name, text.NOT_A_PICTURE)
             return False
         self._found.append((name, source))

@@ -63,7 +63,7 @@ def interval_of_error(statistic: np.ndarray) -> dict[str, float | None]:
     value, which errs upwards.
     """
     found = interval(statistic)
-    if found["low"] is None:
+    value, low, high = found["value"], found["low"], found["high"]
+    if value is None or low is None or high is None:
         return found
-    value = found["value"]
-    return {"value": value, "low": max(0.0, 2 * value - found["high"]), "high": max(value, 2 * value - found["low"])}
+    return {"value": value, "low": max(0.0, 2 * value - high), "high": max(value, 2 * value - low)}

@@ -30,7 +30,7 @@ def summarise(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBo
     confusions = confusion_matrices(labels, probabilities.argmax(axis=1), bootstrap)
     rates = class_rates(confusions)
     aucs, micro = roc_aucs(labels, probabilities, bootstrap)
-    per_class = {}
+    per_class: dict[str, dict] = {}
     for c, name in enumerate(CLASSES):
         per_class[name] = {"n": int(confusions[0, c].sum())}
         per_class[name] |= {rate: interval(values[:, c]) for rate, values in rates.items()}

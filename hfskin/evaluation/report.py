@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -25,12 +26,16 @@ from ..inference.onnx import OnnxPipeline
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap
 from .calibration import summarise_calibration, summarise_malignancy
+from .elsewhere import measure_elsewhere
 from .gate import measure_gate
 from .localisation import summarise_localisation
 from .metrics import roc_curves, summarise
 from .robustness import summarise_robustness
 from .sets import summarise_sets
 from .subgroups import summarise_subgroups
+
+if TYPE_CHECKING:
+    from ..inference.pipeline import SkinLesionPipeline
 
 SCHEMA_VERSION = 1
 
@@ -68,8 +73,9 @@ def evaluate(
         where the data cannot give it. Keys: schema_version; measured, the digests of weights and
         calibration; model; data; results with "with_metadata" (what the table
         knows of the patients) and "without_metadata" (nothing known), each with metrics, calibration, conformal,
-        malignancy and roc; gate (None without one); subgroups (with metadata); shifts and localisation (with metadata;
-        None where they were not asked for); environment.
+        malignancy and roc; gate (None without one); elsewhere (None without lesions whose diagnoses are known);
+        subgroups (with metadata); shifts and localisation (with metadata; None where they were not asked for);
+        environment.
 
     Raises:
         ValueError: the part has no rows, masks are given without what Grad-CAM needs, or copies without `robustness`.
@@ -101,6 +107,7 @@ def evaluate(
             "without_metadata": _results(unknown, config, bootstrap),
         },
         "gate": measure_gate(pipeline, known, exposure or Exposure()),
+        "elsewhere": measure_elsewhere(pipeline, (exposure or Exposure()).lesions),
         "subgroups": summarise_subgroups(rows, known.labels, known.probabilities, config.malignant_threshold),
         "shifts": summarise_robustness(pipeline, rows, copies) if robustness else None,
         "localisation": summarise_localisation(_with_gradients(pipeline, model), rows, masks) if masks else None,
@@ -143,10 +150,8 @@ def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> di
     }
 
 
-def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> LesionPipeline:
+def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> "SkinLesionPipeline":
     """By torch, which alone can draw Grad-CAM."""
-    if not isinstance(pipeline, OnnxPipeline):
-        return pipeline
     if str(model).endswith(".onnx"):
         raise ValueError("with masks, Grad-CAM is measured, which an ONNX file cannot do; give its checkpoint folder")
     return load(pipeline.folder, backend="torch")

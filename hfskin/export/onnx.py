@@ -12,9 +12,10 @@ from torch import nn
 from ..checkpoints.layout import ONNX_FILE, WEIGHTS_FILE, fingerprint
 from ..checkpoints.save import whole_file
 from ..inference.backend import load
-from ..inference.onnx import LABELS, METADATA_LAYOUT, NEEDS_EXTRA, OnnxError, OnnxPipeline
+from ..inference.onnx import METADATA_LAYOUT, NEEDS_EXTRA, OnnxError, OnnxPipeline
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
+from ..model.labels import class_names
 from ..model.metadata import METADATA_SIZE
 
 try:
@@ -22,7 +23,7 @@ try:
 except ImportError as error:
     raise OnnxError(NEEDS_EXTRA) from error
 
-OUTPUTS = ("logits", "attentions", "in_distribution_score")
+OUTPUTS = ("logits", "logits_without_age", "attentions", "in_distribution_score")
 TOLERANCE = 1e-4  # of the logits, between torch and ONNX Runtime
 _PRECISIONS = {"F16": ir.DataType.FLOAT16, "BF16": ir.DataType.BFLOAT16, "F32": ir.DataType.FLOAT}
 
@@ -98,7 +99,7 @@ def _trace(pipeline: SkinLesionPipeline) -> "ir.Model":
 def _keep_weights(node: "ir.Node") -> bool | None:
     """A transposed weight would be another one than the safetensors file holds; ONNX Runtime folds it on loading."""
     weights = (value for value in node.inputs if value is not None and value.is_initializer())
-    return False if any(value.name.startswith("model.") for value in weights) else None
+    return False if any((value.name or "").startswith("model.") for value in weights) else None
 
 
 def _store_weights(graph: "ir.Graph", weights: Path) -> None:
@@ -128,7 +129,7 @@ def _store_weights(graph: "ir.Graph", weights: Path) -> None:
 def _facts(pipeline: SkinLesionPipeline, folder: Path) -> dict:
     """What [`OnnxPipeline`] reads from the file's metadata."""
     return {
-        "labels": LABELS,
+        "labels": class_names(pipeline.config),
         "metadata": METADATA_LAYOUT,
         "preprocessing": vars(pipeline.preprocessing),
         "config": {name: getattr(pipeline.config, name) for name in HfskinConfig.__annotations__},

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def _render(metrics: dict, config: dict, name: str) -> str:
     )
 
 
-def _commands(history: list[dict]) -> list[str]:
+def _commands(history: Sequence[Mapping]) -> list[str]:
     """Each once, in the order in which they were run; an average counts the run that the others went on from too, an
     ensemble all its members."""
     runs = [one for run in history for one in (run, *(run.get("averaged") or ()), *(run.get("partners") or ()))]

@@ -188,14 +188,14 @@ def push_folder(
             )
         for key, value in (variables or {}).items():
             api.add_space_variable(repo_id, key, value)
-        commit = api.upload_folder(
+        pushed = api.upload_folder(
             repo_id=repo_id,
             repo_type=kind,
             folder_path=folder,
             delete_patterns=REPLACED,
             **{"commit_message": "Push with hfskin", **commit},
         )
-    return commit.commit_url
+    return pushed.commit_url
 
 
 def _size(count: int) -> str:

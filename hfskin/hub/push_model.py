@@ -71,7 +71,8 @@ def _origin(model: HfskinForImageClassification) -> Path | None:
 def _is_unchanged(model: HfskinForImageClassification, checkpoint: Path) -> bool:
     """Whether weights and calibration are those of the checkpoint; the precision does not count."""
     mine, stored = (config.to_diff_dict() for config in (model.config, HfskinConfig.from_pretrained(checkpoint)))
-    if {**mine, "dtype": None} != {**stored, "dtype": None}:
+    bookkeeping = {"dtype": None, "auto_map": None}
+    if mine | bookkeeping != stored | bookkeeping:
         return False
     tensors, stored = model.state_dict(), load_file(checkpoint / WEIGHTS_FILE)
     return tensors.keys() == stored.keys() and all(

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..checkpoints.hub import checkpoint_folder, hide_loading_bars, hub_errors
 from ..checkpoints.layout import (
@@ -15,6 +15,7 @@ from ..checkpoints.layout import (
 )
 from ..checkpoints.settings import PREPROCESSING, checked
 from ..model.preprocessing import Preprocessing
+from .base import LesionPipeline
 from .machine import collecting_no_garbage, has_cuda
 from .onnx import OnnxError, OnnxPipeline
 
@@ -27,6 +28,10 @@ HUB_ARGUMENTS = ("token", "cache_dir", "local_files_only", "force_download", "en
 logger = logging.getLogger("hfskin")
 
 
+@overload
+def load(model: str | Path | None = None, *, backend: Literal["torch"], **how: Any) -> "SkinLesionPipeline": ...
+@overload
+def load(model: str | Path | None = None, backend: str = "auto", **how: Any) -> LesionPipeline: ...
 def load(
     model: str | Path | None = None,
     backend: str = "auto",
@@ -34,7 +39,7 @@ def load(
     device=None,
     threads: int | None = None,
     **hub_arguments,
-) -> Union[OnnxPipeline, "SkinLesionPipeline"]:
+) -> LesionPipeline:
     """A pipeline with the embedded checkpoint (None), a checkpoint folder, a repository of the Hub or an ONNX file.
 
     ```python
@@ -89,7 +94,7 @@ def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:
     pipeline = OnnxPipeline(folder / ONNX_FILE, threads)
     try:
         fits = pipeline.checkpoint == fingerprint(folder) and _has_settings(pipeline, folder)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         fits = False  # an incomplete checkpoint: what reads it says so
     if not fits:
         raise OnnxError(f"{folder / ONNX_FILE} was exported from other weights or settings: `hfskin export {folder}`")
@@ -99,6 +104,7 @@ def onnx_beside(folder: Path, threads: int | None = None) -> OnnxPipeline:
 def _has_settings(pipeline: OnnxPipeline, folder: Path) -> bool:
     """Whether the graph's copies of the settings are those of the folder: any fingerprint can be computed."""
     config = {"partners": []} | read_settings(folder / CONFIG_FILE)
+    config["id2label"] = {int(i): label for i, label in config["id2label"].items()}
     stored = checked(read_settings(folder / PROCESSOR_FILE), PREPROCESSING, PROCESSOR_FILE)
     same = all(value == config.get(name) for name, value in vars(pipeline.config).items())
     return same and pipeline.preprocessing == Preprocessing.from_settings(**stored)

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..checkpoints.layout import fingerprint
+from ..model.labels import class_names, shown_classes
+from ..model.metadata import is_young, without_age
 from ..model.preprocessing import Preprocessing
-from .decisions import softmax
+from .decisions import malignant_columns, more_cautious, softmax
 from .prediction import Asked, Prediction, predict
 from .prepare import Prepared, prepare
 
 BATCH_SIZE = 16
+LOGITS = "logits", "logits_without_age"
 MIRRORS = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
 
 
@@ -45,8 +48,8 @@ class LesionPipeline:
         """The network on pictures (B, 3, H, W) and patients (B, 19), float32.
 
         Returns:
-            logits (B, 7) and, where the checkpoint has them, attentions (B, K, h, w) and in_distribution_score (B,);
-            by torch the features (B, F) as well, see [`HfskinOutput`].
+            logits and logits_without_age (B, C) and, where the checkpoint has them, attentions (B, K, h, w) and
+            in_distribution_score (B,); by torch the features (B, F) as well, see [`HfskinOutput`].
         """
         raise NotImplementedError
 
@@ -63,11 +66,11 @@ class LesionPipeline:
         takes all of them."""
         return None
 
-    def __call__(self, images, age=None, sex=None, localization=None, **kwargs) -> Prediction | list[Prediction]:
-        """
+    def __call__(self, images, age=None, sex=None, localization=None, **kwargs) -> Any:
+        """A [`Prediction`]; a list of them where `images` is a list.
+
         Args:
-            images: a path, bytes, PIL image, uint8 array or what `prepare` made, or a list of them; a list gives a
-                list.
+            images: a path, bytes, PIL image, uint8 array or what `prepare` made, or a list of them.
             age: years; None or NaN where it is unknown. With a list of images: one value for all, or a list.
             sex: one of `SEXES` or a common synonym; likewise.
             localization: one of `SITES` or a common synonym; likewise.
@@ -105,13 +108,29 @@ class LesionPipeline:
         return predictions
 
     def answer(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
-        """As `run`; where `tta`, the logits are those of the mean probabilities, the rest is the picture's own."""
-        outputs = self.run(pixel_values, metadata)
-        if not self.tta:
-            return outputs
-        others = (self.run(np.ascontiguousarray(np.flip(pixel_values, axes)), metadata) for axes in MIRRORS)
-        mean = np.mean([softmax(view["logits"]) for view in (outputs, *others)], axis=0)
-        return outputs | {"logits": np.log(mean)}
+        """As `run`, with the logits in the order of `shown_classes`; where `tta`, they are those of the mean
+        probabilities, the rest is the picture's own.
+
+        Of the young (see `metadata.YOUNG`) they are those without the age where these are the more cautious; `ageless`
+        (B,) says of which.
+        """
+        outputs = self._run_in_order(pixel_values, metadata)
+        if self.tta:
+            flipped = (np.ascontiguousarray(np.flip(pixel_values, axes)) for axes in MIRRORS)
+            views = [outputs, *(self._run_in_order(pixels, metadata) for pixels in flipped)]
+            for name in LOGITS:
+                outputs[name] = np.log(np.mean([softmax(view[name]) for view in views], axis=0))
+        told, untold = (outputs[name] for name in LOGITS)
+        ageless = is_young(metadata) & more_cautious(told, untold, malignant_columns(self.config))
+        return outputs | {"logits": np.where(ageless[:, None], untold, told), "ageless": ageless}
+
+    def _run_in_order(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
+        outputs, names = self.run(pixel_values, metadata), class_names(self.config)
+        if LOGITS[1] not in outputs:  # a graph that was exported before 0.2
+            young = is_young(metadata).any()
+            outputs[LOGITS[1]] = self.run(pixel_values, without_age(metadata))["logits"] if young else outputs["logits"]
+        order = [names.index(name) for name in shown_classes(self.config)]
+        return outputs | {name: outputs[name][:, order] for name in LOGITS}
 
 
 def stack(prepared: Sequence[Prepared]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,13 @@
 """From the network's logits to what is said, in one place: of one picture, or of N at once."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from ..model.labels import CLASSES, MALIGNANT
+from ..model.labels import CLASSES, MALIGNANT, malignant_classes, shown_classes
 
-_MALIGNANT = [CLASSES.index(c) for c in MALIGNANT]
+_MALIGNANT = [CLASSES.index(c) for c in MALIGNANT]  # of the seven
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -14,23 +17,36 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def malignant_probability(probabilities: np.ndarray) -> np.ndarray:
-    """(..., 7) -> (...): the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease."""
-    return probabilities[..., _MALIGNANT].sum(axis=-1)
+def malignant_columns(config: Any) -> list[int]:
+    """Which of a checkpoint's `shown_classes` are malignant."""
+    return [shown_classes(config).index(name) for name in malignant_classes(config)]
 
 
-def is_malignant(labels: np.ndarray) -> np.ndarray:
-    """(N,) indices of `CLASSES` -> (N,) bool."""
-    return np.isin(labels, _MALIGNANT)
+def malignant_probability(probabilities: np.ndarray, malignant: Sequence[int] = _MALIGNANT) -> np.ndarray:
+    """(..., C) -> (...): the sum over the malignant classes, of the seven those of `MALIGNANT`."""
+    return probabilities[..., list(malignant)].sum(axis=-1)
 
 
-def is_suspicious(probabilities: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
-    """(..., 7) and a threshold, or one for each -> (...) bool: the malignant probability reaches it."""
-    return malignant_probability(probabilities) >= threshold
+def more_cautious(logits: np.ndarray, logits_without_age: np.ndarray, malignant: Sequence[int]) -> np.ndarray:
+    """(..., C) twice -> (...) bool: where the answer without the age has the higher malignant probability."""
+    told, untold = (malignant_probability(softmax(values), malignant) for values in (logits, logits_without_age))
+    return untold > told
+
+
+def is_malignant(labels: np.ndarray, malignant: Sequence[int] = _MALIGNANT) -> np.ndarray:
+    """(N,) indices of the classes -> (N,) bool."""
+    return np.isin(labels, malignant)
+
+
+def is_suspicious(
+    probabilities: np.ndarray, threshold: float | np.ndarray, malignant: Sequence[int] = _MALIGNANT
+) -> np.ndarray:
+    """(..., C) and a threshold, or one for each -> (...) bool: the malignant probability reaches it."""
+    return malignant_probability(probabilities, malignant) >= threshold
 
 
 def prediction_sets(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
-    """(..., 7) bool: the classes whose probability reaches the threshold, every class without one. The most probable
+    """(..., C) bool: the classes whose probability reaches the threshold, every class without one. The most probable
     class is always in the set: none is empty."""
-    best = probabilities.argmax(axis=-1)[..., None] == np.arange(len(CLASSES))
+    best = probabilities.argmax(axis=-1)[..., None] == np.arange(probabilities.shape[-1])
     return (probabilities >= (threshold or 0.0)) | best

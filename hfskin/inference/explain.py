@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..model.image_reading import read_image
-from ..model.labels import CLASSES
+from ..model.labels import class_names
 from .attention import attention_map
 from .base import stack
 from .prediction import Prediction
@@ -34,7 +34,7 @@ def grad_cam(
 
     Args:
         image, age, sex, localization: as for the pipeline.
-        label: one of `CLASSES`; default the most probable.
+        label: one of the checkpoint's classes; default the most probable.
 
     Returns:
         float32 of shape (H, W) in [0, 1] over the prediction's `crop`; all 0 where nothing speaks for the class.
@@ -60,7 +60,8 @@ def grad_cam(
         return model(pixel_values=pixel_values, metadata=patients).logits
 
     with torch.enable_grad():
-        target = logits(pixels, metadata).argmax().item() if label is None else CLASSES.index(label)
+        classes = class_names(model.config)
+        target = logits(pixels, metadata).argmax().item() if label is None else classes.index(label)
         maps = LayerGradCam(logits, layer).attribute(
             pixels, target, additional_forward_args=metadata, attribute_to_layer_input=True, relu_attributions=True
         )

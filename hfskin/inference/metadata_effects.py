@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import product
 from math import factorial
 
-from ..model.labels import CLASSES
+from ..model.labels import shown_classes
 from ..model.metadata import encode_metadata, missing_fields
 from .base import LesionPipeline
 
@@ -42,13 +42,14 @@ def metadata_effects(
         told = {field: patient[field] for field, is_told in zip(known, case, strict=True) if is_told}
         rows.append(replace(prepared, metadata=encode_metadata(**told)))
     answers = dict(zip(cases, pipeline.predict_prepared(rows), strict=True))
-    effects = {field: dict.fromkeys(CLASSES, 0.0) for field in known}
+    classes = shown_classes(pipeline.config)
+    effects = {field: dict.fromkeys(classes, 0.0) for field in known}
     for i, field in enumerate(known):
         for case in cases:
             if case[i]:
                 continue
             weight = factorial(sum(case)) * factorial(len(known) - sum(case) - 1) / factorial(len(known))
             without, with_it = answers[case], answers[(*case[:i], True, *case[i + 1 :])]
-            for dx in CLASSES:
+            for dx in classes:
                 effects[field][dx] += weight * (with_it.scores[dx] - without.scores[dx])
     return effects

@@ -14,7 +14,7 @@ import onnxruntime
 
 from ..checkpoints.layout import OLD_GATE_UNUSED, ONNX_FILE
 from ..checkpoints.settings import PREPARED, SETTINGS, checked
-from ..model.labels import CLASSES, SEXES, SITES
+from ..model.labels import SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
 from ..model.preprocessing import Preprocessing
 from .base import LesionPipeline
@@ -25,7 +25,6 @@ logger = logging.getLogger("hfskin")
 AT_ONCE = 4  # pictures in ONNX Runtime: what passes between two operators then stays in a CPU's cache
 MEMORY_A_CORE = 10**9  # bytes
 # What the numbers mean; the same in every file of this version of hfskin.
-LABELS = list(CLASSES)
 METADATA_LAYOUT = {
     "columns": ["age", *(f"sex={name}" for name in SEXES), *(f"localization={name}" for name in SITES)],
     "age_mean": AGE_MEAN,
@@ -33,7 +32,14 @@ METADATA_LAYOUT = {
 }
 
 
-_OLD_CONFIG = {"partners": [], "gate": False, "unusual_threshold": None}  # what older files lack
+# What older files lack.
+_OLD_CONFIG = {
+    "partners": [],
+    "gate": False,
+    "unusual_threshold": None,
+    "malignant_labels": None,
+    "problem_type": None,
+}
 NEEDS_EXTRA = "the export needs onnx and onnxscript: pip install 'hfskin[onnx]'"
 
 
@@ -98,7 +104,7 @@ class OnnxPipeline(LesionPipeline):
         except Exception as error:  # of many types, as above
             raise OnnxError(f"{self.path}: ONNX Runtime cannot compute it ({_first_line(error)})") from error
         found = {name: np.concatenate(values) for name, *values in zip(self._outputs, *parts, strict=True)}
-        if found["logits"].shape != (len(pixel_values), len(LABELS)):
+        if found["logits"].shape != (len(pixel_values), len(self.config.id2label)):
             raise OnnxError(f"{self.path}: gives something else than a number a class; export it again")
         return found
 
@@ -137,21 +143,22 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
 def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
     try:
         facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
-        same = facts["labels"] == LABELS and facts["metadata"] == METADATA_LAYOUT
+        same = facts["metadata"] == METADATA_LAYOUT
         needed: dict[str, Any] = {"parameters": int(facts["parameters"]), "checkpoint": str(facts["checkpoint"])}
-        config = _OLD_CONFIG | facts["config"]
+        labels = dict(enumerate(facts["labels"]))
+        config = _OLD_CONFIG | facts["config"] | {"id2label": {str(i): label for i, label in labels.items()}}
         config = {name: config[name] for name in SETTINGS}
         prepared = {"colour_reference": None} | facts["preprocessing"]  # likewise
         prepared = {name: prepared[name] for name in PREPARED}
         checked(config, SETTINGS, ONNX_FILE)
         checked(prepared, PREPARED, ONNX_FILE)
-        needed["config"] = SimpleNamespace(**config)
+        needed["config"] = SimpleNamespace(**config | {"id2label": labels})
         prepared = {name: tuple(value) if isinstance(value, list) else value for name, value in prepared.items()}
         needed["preprocessing"] = Preprocessing(**prepared)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
         raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
     if not same:
-        raise OnnxError(f"{path}: its classes or metadata are not those of this version; export it again")
+        raise OnnxError(f"{path}: its metadata are not those of this version; export it again")
     return needed
 
 

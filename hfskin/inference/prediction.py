@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..model.labels import CLASSES
+from ..model.labels import shown_classes
+from ..model.metadata import YOUNG
 from ..model.preprocessing import CropBox
 from .attention import attention_map
-from .decisions import is_suspicious, malignant_probability, prediction_sets, softmax
+from .decisions import malignant_columns, malignant_probability, prediction_sets, softmax
 from .prepare import SHARPER, Prepared
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 SCHEMA = 1  # of `to_dict`: one more whenever a name in it goes or changes its meaning
 Status = Literal["answered", "unusual", "refused"]
 
+AGELESS = (
+    f"below {YOUNG} years the answer without the age counts where it is more cautious, as here: with the age, too many "
+    "malignant lesions of the young would be missed"
+)
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
 REFUSED_BLURRED = f"this is too blurred to tell whether it shows a skin lesion; take it again: {SHARPER}"
 UNUSUAL = (
@@ -48,10 +53,11 @@ class Prediction:
         status: "answered"; "unusual": answered, but unlike the training pictures, on which the model errs more often;
             "refused": it does not look like a dermatoscopic picture of a lesion.
         label: the most probable class. This and the next four are None where the picture is refused.
-        probabilities: calibrated, by class, in the order of `CLASSES`; they sum to 1.
+        probabilities: calibrated, by class, of the seven in the order of `CLASSES`; they sum to 1.
         prediction_set: the classes that cannot be ruled out at the checkpoint's coverage (conformal prediction); never
             empty. Without calibration it holds every class.
-        malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease.
+        malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease; of a
+            checkpoint with other classes, over those that it calls malignant.
         suspicious: whether that sum reaches the checkpoint's threshold; None where it has none.
         in_distribution: False where the picture is refused; None without a gate.
         in_distribution_score: the log-odds of a lesion against anything else, see [`LesionGate`]; None without a gate.
@@ -157,7 +163,7 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision
     """What the network gave for one picture -> what is said of it.
 
     Args:
-        outputs: one row of [`LesionPipeline.run`].
+        outputs: one row of [`LesionPipeline.answer`].
         prepared: what it was given.
         config: the checkpoint's calibration.
         revision: the checkpoint's.
@@ -170,21 +176,24 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision
     probabilities = softmax(outputs["logits"])
     score = float(outputs["in_distribution_score"]) if "in_distribution_score" in outputs else None
     status = gate_status(score, config)
-    threshold = config.malignant_threshold
+    classes, threshold = shown_classes(config), config.malignant_threshold
+    malignant = float(malignant_probability(probabilities, malignant_columns(config)))
     sets = prediction_sets(probabilities, config.conformal_threshold)
+    notes = [UNUSUAL] if status == "unusual" else []
+    notes += [*prepared.warnings, *([AGELESS] if outputs.get("ageless") else [])]
     answer = Prediction(
         status=status,
-        label=CLASSES[int(probabilities.argmax())],
-        probabilities=dict(zip(CLASSES, probabilities.tolist(), strict=True)),
-        prediction_set=[c for c, inside in zip(CLASSES, sets, strict=True) if inside],
-        malignant_probability=float(malignant_probability(probabilities)),
-        suspicious=None if threshold is None else bool(is_suspicious(probabilities, threshold)),
+        label=classes[int(probabilities.argmax())],
+        probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
+        prediction_set=[c for c, inside in zip(classes, sets, strict=True) if inside],
+        malignant_probability=malignant,
+        suspicious=None if threshold is None else malignant >= threshold,
         in_distribution=None if score is None or config.gate_threshold is None else status != "refused",
         in_distribution_score=score,
         attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),
         crop=prepared.crop,
-        warnings=[UNUSUAL, *prepared.warnings] if status == "unusual" else list(prepared.warnings),
         revision=revision,
+        warnings=notes,
     )
     if status == "refused":
         return answer.refused(REFUSED_BLURRED if prepared.blurred else REFUSAL)

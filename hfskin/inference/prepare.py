@@ -6,19 +6,12 @@ import numpy as np
 from PIL import Image
 
 from ..model.image_reading import ReadImage, read_image
-from ..model.metadata import encode_metadata, missing_fields, parse_age
+from ..model.metadata import encode_metadata, missing_fields
 from ..model.preprocessing import CropBox, Preprocessing
 from .quality import has_lines, is_blurred, small_grey
 
 Patient = tuple[object, object, object]  # age, sex, localization, as given
 UNKNOWN_PATIENT: Patient = (None, None, None)
-
-# With the age, models of HAM10000 miss more of the malignant lesions of the young, since few of them have one; from
-# the picture alone they hardly do (docs/cross_validation.md).
-YOUNG = 45  # years
-YOUNG_NOTE = (
-    f"at ages below {YOUNG}, fewer malignant lesions are called suspicious where the age is given: ask again without it"
-)
 
 SHARPER = "hold still, clean the lens, and wait for the focus"
 
@@ -50,7 +43,8 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     """
     Args:
         image: a path, bytes, PIL image or uint8 array; what `read_image` made of it; or what was prepared already.
-        patient: not looked at where the image was prepared already.
+        patient: not looked at where the image was prepared already. A DICOM file's age and sex count where they are not
+            given.
         uses_metadata: whether the network reads age, sex and site.
 
     Raises:
@@ -62,8 +56,9 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
         if image.preprocessing != preprocessing:
             raise ValueError("this picture was prepared for another checkpoint; prepare it with this one's pipeline")
         return image
+    picture, notes, known = image if isinstance(image, ReadImage) else read_image(image)
+    patient = _filled_in(patient, known)
     metadata = encode_metadata(*patient)
-    picture, notes = image if isinstance(image, ReadImage) else read_image(image)
     grey = small_grey(picture)
     blurred = is_blurred(grey)
     notes = [*notes, *_patient_notes(patient, uses_metadata), *_size_notes(picture, preprocessing)]
@@ -75,12 +70,17 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     return Prepared(preprocessing(picture), metadata, crop, tuple(notes), blurred, patient, preprocessing)
 
 
+def _filled_in(patient: Patient, known: tuple[float | None, str | None]) -> Patient:
+    """What is given of a patient, else what the file knows of age and sex."""
+    age, sex, site = patient
+    missing = missing_fields(*patient)
+    return known[0] if "age" in missing else age, known[1] if "sex" in missing else sex, site
+
+
 def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
     notes = []
     if unknown := missing_fields(*patient):
         notes.append(f"{', '.join(unknown)} unknown: the answer rests more on the picture alone")
-    if uses_metadata and (age := parse_age(patient[0])) is not None and age < YOUNG:
-        notes.append(YOUNG_NOTE)
     return notes
 
 

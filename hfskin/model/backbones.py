@@ -222,7 +222,7 @@ def create_backbone(
     drop_path_rate: float = 0.0,
     weights: str | None = None,
     timm_kwargs: dict | None = None,
-    image_size: tuple[int, int] | None = None,
+    image_size: tuple[int, ...] | None = None,
 ) -> nn.Module:
     """A timm model whose `forward_features` maps (B, 3, H, W) to (B, channels[cut], H/s, W/s), and nothing else.
 
@@ -259,10 +259,11 @@ def create_backbone(
 
 
 def _create_patch_grid(
-    spec: Backbone, cut: str, drop_path_rate: float, weights: str | None, image_size: tuple[int, int] | None
+    spec: Backbone, cut: str, drop_path_rate: float, weights: str | None, image_size: tuple[int, ...] | None
 ) -> PatchGrid:
     assert spec.blocks is not None
-    model = PatchGrid(spec.timm_id, spec.blocks[cut], image_size or (spec.input_size,) * 2, drop_path_rate)
+    height, width = image_size or (spec.input_size, spec.input_size)
+    model = PatchGrid(spec.timm_id, spec.blocks[cut], (height, width), drop_path_rate)
     if weights == "timm":
         state = timm.create_model(f"{spec.timm_id}.{spec.pretrained_tag}", num_classes=0, pretrained=True).state_dict()
         model.load_timm(state)

@@ -14,10 +14,19 @@ ARCHITECTURE = (
 )  # fmt: skip
 
 
+# What calibration sets, for the classes and the weights that it saw.
+CALIBRATION = (
+    "temperature", "malignant_threshold", "malignant_sensitivity", "conformal_threshold", "conformal_coverage",
+    "gate", "gate_threshold", "unusual_threshold",
+)  # fmt: skip
+
+
 class HfskinConfig(PreTrainedConfig):
     """Configuration of [`HfskinForImageClassification`].
 
-    The defaults are the paper's head; `training/recipes.py` holds the settings that train better.
+    The defaults are the paper's head; `training/recipes.py` holds the settings that train better. `id2label` says what
+    each logit is, by default the seven `CLASSES`; loading with another one, or with another `num_labels`, is the start
+    of another task, and forgets the calibration.
 
     Args:
         backbone: a name of `backbones.BACKBONES`.
@@ -31,6 +40,8 @@ class HfskinConfig(PreTrainedConfig):
         metadata_hidden: width of the dense metadata layer, 4096 in the paper; 0 turns the branch off.
         dropout: before the classifier, 0.5 in the paper.
         drop_path_rate: stochastic depth of the backbone while training.
+        malignant_labels: the classes whose probabilities make up `malignant_probability`; None is those of them that
+            `labels.malignant_classes` knows, which of the seven are `MALIGNANT`.
         partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which has
             the model's `image_size` where it names none.
         temperature: logits are divided by it (Guo et al. 2017), set by calibration.
@@ -45,7 +56,8 @@ class HfskinConfig(PreTrainedConfig):
 
     model_type = "hfskin"
     _auto_class = "AutoConfig"  # save_pretrained then copies the code of this folder, for trust_remote_code
-    keys_to_ignore_at_inference = ["attentions", "features", "in_distribution_score"]  # Trainer gathers logits alone
+    # Trainer gathers logits alone.
+    keys_to_ignore_at_inference = ["hidden_states", "attentions", "features", "in_distribution_score"]
 
     backbone: str = "efficientnet_lite0"
     backbone_cut: Literal["paper", "full", "block8"] = "paper"
@@ -59,6 +71,7 @@ class HfskinConfig(PreTrainedConfig):
     drop_path_rate: float = 0.0
     partners: list[dict] | tuple[dict, ...] = ()
 
+    malignant_labels: list[str] | tuple[str, ...] | None = None
     temperature: float = 1.0
     malignant_threshold: float | None = None
     malignant_sensitivity: float | None = None
@@ -69,14 +82,45 @@ class HfskinConfig(PreTrainedConfig):
     unusual_threshold: float | None = None
 
     def __post_init__(self, **kwargs):
-        if self.id2label is None:  # type: ignore[has-type]  # transformers' own field
-            labels = dict(enumerate(CLASSES))
-            self.id2label, self.label2id = labels, {label: index for index, label in labels.items()}
+        kwargs.setdefault("output_attentions", True)  # they are computed anyway
+        is_given = self.id2label is not None  # type: ignore[has-type]  # transformers' own field
+        if not is_given and kwargs.get("num_labels") in (None, len(CLASSES)):
+            self.id2label = dict(enumerate(CLASSES))
         self.image_size, self.partners = list(self.image_size), list(self.partners)
         kwargs.pop("gate_components", None)  # of a kind of gate that is no more; its threshold means nothing now
         if not self.gate:
             self.gate_threshold = self.unusual_threshold = None
         super().__post_init__(**kwargs)
+        self._invert_labels()
+
+    @classmethod
+    def from_dict(cls, config_dict: dict, **kwargs):
+        """As in transformers; with other labels than the dictionary's the calibration is forgotten."""
+        labels = cls(id2label=config_dict.get("id2label")).id2label
+        result = super().from_dict(config_dict, **kwargs)
+        config = result[0] if isinstance(result, tuple) else result
+        config.id2label = {int(index): label for index, label in config.id2label.items()}
+        config._invert_labels()
+        if config.id2label != labels:
+            config.forget_calibration()
+            config.malignant_labels = kwargs.get("malignant_labels")
+        return result
+
+    def to_diff_dict(self) -> dict:
+        """As in transformers, with the labels even where they are its own default, LABEL_0 and LABEL_1."""
+        return super().to_diff_dict() | {"id2label": self.id2label, "label2id": self.label2id}
+
+    def forget_calibration(self) -> None:
+        """Set the fields of `CALIBRATION` to what they are without any; the model then has no gate."""
+        for name in CALIBRATION:
+            setattr(self, name, getattr(type(self), name))
+
+    def of_partner(self, architecture: dict) -> "HfskinConfig":
+        """The configuration of another network that answers with this one, for the same classes."""
+        return type(self)(**{"image_size": self.image_size} | architecture, id2label=self.id2label)
+
+    def _invert_labels(self) -> None:
+        self.label2id = {label: index for index, label in self.id2label.items()}
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, **kwargs) -> "HfskinConfig":

@@ -27,6 +27,11 @@ class LesionGate(nn.Module):
         self.register_buffer("weight", torch.zeros(features))
         self.register_buffer("bias", torch.zeros(1))
 
+    def reset_parameters(self) -> None:
+        """As before any fit: undecided."""
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (B, D) -> scores (B,), float32."""
         return roots(features.float()) @ self.weight.float() + self.bias.float()

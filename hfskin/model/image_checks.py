@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from .tiff_tags import BIG_TIFF, BYTE_ORDERS, check_read_once, check_tags, number, numbers, read_pages
+from .tiff_tags import BIG_TIFF, BYTE_ORDERS, HEIGHT, WIDTH, check_read_once, check_tags, number, numbers, read_pages
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF")  # what Pillow may try; EPS, say, would start Ghostscript
 # Bytes of a whole file, by what they are; unpacked ones.
@@ -33,7 +33,7 @@ MAX_WEBP = 40 * 10**6  # pixels; libwebp keeps several copies
 MAX_STRIPS = 50_000  # of a TIFF, or tiles
 MAX_STRIP = 200 * 10**6  # bytes of a TIFF's strip or tile, which is unpacked as a whole
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
+_BITS, _COMPRESSION, _SAMPLES = 258, 259, 277
 _STRIP_ROWS, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
 _STRIPS, _TILES = (273, 279), (324, 325)  # where they stand, and their bytes
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in entropy-coded data
@@ -192,7 +192,7 @@ def _check_tiff(data: bytes) -> None:
     for tags in pages:
         if any(tags[key].values > MAX_STRIPS for key in (*_STRIPS, *_TILES) if key in tags):
             raise ValueError(f"more than {MAX_STRIPS} strips or tiles")
-        width, height = number(tags, _WIDTH, order), number(tags, _HEIGHT, order)
+        width, height = number(tags, WIDTH, order), number(tags, HEIGHT, order)
         rows = min(height, number(tags, _STRIP_ROWS, order, height))
         tile = number(tags, _TILE_WIDTH, order) * number(tags, _TILE_HEIGHT, order)
         bits = max(numbers(data, tags, _BITS, order), default=1) * number(tags, _SAMPLES, order, 1)

@@ -10,10 +10,11 @@ from .torchvision_import import import_torchvision
 
 import_torchvision()
 from transformers.image_processing_backends import PilBackend
-from transformers.image_utils import PILImageResampling
+from transformers.image_processing_base import BatchFeature
+from transformers.image_utils import ChannelDimension, PILImageResampling, torch_pil_interpolation_mapping
 
 from .image_reading import read_image
-from .preprocessing import CropBox, Preprocessing, normalise, rescale
+from .preprocessing import CropBox, Preprocessing, balance_colour, normalise, rescale
 from .surroundings import surroundings
 
 
@@ -42,7 +43,11 @@ class HfskinImageProcessor(PilBackend):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What happens to an upright RGB picture, in a form that needs no transformers."""
+        """What happens to an upright RGB picture, in a form that needs no transformers.
+
+        Raises:
+            ValueError: see [`Preprocessing.from_settings`].
+        """
         return Preprocessing.from_settings(
             self.size,
             self.resample,
@@ -52,6 +57,7 @@ class HfskinImageProcessor(PilBackend):
             self.do_rescale,
             self.do_normalize,
             self.colour_reference,
+            self.do_resize,
         )
 
     def crop_box(self, image: Image.Image) -> CropBox:
@@ -59,24 +65,54 @@ class HfskinImageProcessor(PilBackend):
         return self.preprocessing.crop_box(image)
 
     def fetch_images(self, images):
-        """Files and bytes by our own reader, with its messages; URLs by transformers'."""
+        """Files and bytes by our own reader, with its messages; URLs by transformers'. Grey levels get a channel."""
         if isinstance(images, list | tuple):
             return [self.fetch_images(image) for image in images]
         if isinstance(images, Path | bytes) or (isinstance(images, str) and "://" not in images):
             return read_image(images).image
+        if getattr(images, "ndim", None) == 2:
+            return images[None]
         return super().fetch_images(images)
 
-    def process_image(self, image, **kwargs) -> np.ndarray:
-        """One picture (path, bytes, PIL image, array) -> uint8 of shape (3, H, W).
+    def process_image(
+        self,
+        image,
+        do_resize: bool,
+        size,
+        resample,
+        do_rescale: bool,
+        do_convert_rgb: bool = True,
+        input_data_format=None,
+        colour_reference=None,
+        **kwargs,
+    ) -> np.ndarray:
+        """One picture (path, bytes, PIL image, array, tensor) -> uint8 of shape (3, H, W).
+
+        Numbers from 0 to 1 stand for levels from 0 to 255. Without `do_rescale`, which would bring them back there,
+        they come back so: float32.
 
         Raises:
             ImageError: see [`read_image`].
+            ValueError: no conversion to RGB, or a `size` that is no height and width.
         """
-        if isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[0] in (3, 4) and image.shape[2] > 4:
+        if not do_convert_rgb:
+            raise ValueError("do_convert_rgb is off, and the network reads RGB alone: leave it on")
+        if hasattr(image, "detach"):
+            image = image.detach().cpu()
+            image = (image.float() if image.is_floating_point() else image).numpy()
+        if isinstance(image, np.ndarray) and input_data_format == ChannelDimension.FIRST and image.ndim == 3:
             image = np.moveaxis(image, 0, -1)
-        elif hasattr(image, "detach"):
-            return self.process_image(image.detach().cpu().numpy())
-        return self.preprocessing.resize(read_image(image).image)
+        picture = read_image(image).image
+        if do_resize:
+            resample = torch_pil_interpolation_mapping.get(resample, resample)
+            unscaled = Preprocessing.from_settings(size, resample, 1, (0.0,), (1.0,), colour_reference=colour_reference)
+            pixels = unscaled.resize(picture)
+        else:
+            pixels = np.moveaxis(np.asarray(picture), -1, 0)
+            pixels = pixels if colour_reference is None else balance_colour(pixels, colour_reference)
+        if isinstance(image, np.ndarray) and image.dtype.kind == "f" and image.max(initial=0) <= 1 and not do_rescale:
+            return rescale(pixels, 1 / 255)
+        return pixels
 
     def rescale(self, image: np.ndarray, scale: float, **kwargs) -> np.ndarray:
         """See [`rescale`]."""
@@ -86,5 +122,8 @@ class HfskinImageProcessor(PilBackend):
         """See [`normalise`]."""
         return normalise(image, mean, std)
 
-    def _preprocess(self, images, **kwargs):
-        return super()._preprocess(images, **{**kwargs, "do_resize": False})  # resized in process_image
+    def _preprocess(self, images, data_format=None, return_tensors=None, **kwargs) -> BatchFeature:
+        result = super()._preprocess(images, return_tensors=None, **{**kwargs, "do_resize": False})  # done already
+        if data_format == ChannelDimension.LAST:
+            result["pixel_values"] = [np.moveaxis(pixels, 0, -1) for pixels in result["pixel_values"]]
+        return BatchFeature(data=dict(result), tensor_type=return_tensors)

@@ -2,20 +2,38 @@
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from .colours import ColourError, to_srgb
 from .image_checks import FORMATS, check_structure
-from .tiff_tags import orientation
+from .other_formats import UnreadableError, open_other, readable_suffixes
+from .tiff_tags import main_page, orientation, read_pages
 
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", *readable_suffixes(),
+)  # fmt: skip
+# Pictures too, or what cameras make of them, which are not read here.
+OTHER_SUFFIXES = tuple(
+    suffix
+    for suffix in (
+        ".heic", ".heif", ".avif", ".dcm", ".dicom", ".jp2", ".jxl", ".psd", ".svg", ".dng", ".cr2", ".cr3", ".nef",
+        ".arw", ".orf", ".rw2", ".raf",
+    )
+    if suffix not in SUFFIXES
+)  # fmt: skip
 MIN_SIDE = 32  # pixels; below it there is no lesion to see
 MAX_PIXELS = 110_000_000  # a 108-megapixel phone picture passes; the two copies needed of it stay below 1 GB
 MAX_BYTES = 100_000_000  # of a file
 
+_CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB with transparency
+_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes of more than 8 bits, all of them grey
+_BITS = (8, 10, 12, 14)  # of a sensor, in files of 16 bits: a lesion's skin is never as dark as that
+_SEVERAL = "has several frames or pages; save the one to look at as a JPEG or PNG"
 _STRIPE = 4_000_000  # pixels that are converted at a time
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,13 +53,15 @@ class ImageError(ValueError):
 class ReadImage(NamedTuple):
     image: Image.Image  # mode RGB, upright
     warnings: list[str]  # what was changed on the way
+    patient: tuple[float | None, str | None] = (None, None)  # age in years and sex, of a DICOM file
 
 
 def read_image(source, name: str | None = None) -> ReadImage:
     """Read one picture.
 
     Args:
-        source: a path, bytes, a PIL image or an array of shape (H, W), (H, W, 3) or (H, W, 4), uint8.
+        source: a path, bytes, a PIL image or an array of shape (H, W) or (H, W, channels), with 1, 3 or 4 channels,
+            also (channels, H, W): levels from 0 to 255, or floats from 0 to 1.
         name: what to call it in messages; default the file's name.
 
     Raises:
@@ -53,12 +73,12 @@ def read_image(source, name: str | None = None) -> ReadImage:
         if isinstance(source, np.ndarray):
             source = _from_array(source, name)
         if isinstance(source, Image.Image):
-            read = _to_rgb(source, name)
+            read = _to_rgb(source, name, {})
             turned = source.getexif().get(ExifTags.Base.Orientation)
         else:
             read, turned = _decode(_read_bytes(source, name), name)
         # Only now, when the decoded picture is gone: the two together would be twice as large.
-        return read if turned not in _UPRIGHT else ReadImage(read.image.transpose(_UPRIGHT[turned]), read.warnings)
+        return read if turned not in _UPRIGHT else read._replace(image=read.image.transpose(_UPRIGHT[turned]))
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -70,7 +90,8 @@ def read_image(source, name: str | None = None) -> ReadImage:
     except (
         Exception
     ) as error:  # Pillow's decoders raise many types on broken files (OSError, SyntaxError, struct.error, ...)
-        raise ImageError(f"{name}: damaged or cut off ({error}); save or copy it again") from None
+        why = " ".join(str(error).split())[:200]
+        raise ImageError(f"{name}: damaged or cut off ({why}); save or copy it again") from None
 
 
 def _read_bytes(source, name: str) -> bytes:
@@ -99,46 +120,88 @@ def _read_bytes(source, name: str) -> bytes:
 
 def _decode(data: bytes, name: str) -> tuple[ReadImage, int]:
     """The picture as it is stored, and its orientation."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the limit here is MAX_PIXELS, and odd EXIF does not matter
+        try:
+            other = open_other(data, MAX_PIXELS)
+        except UnreadableError as error:
+            raise ImageError(f"{name}: {error}") from None
+        if other is None:
+            return _decode_usual(data, name, {})
+        if isinstance(other.picture, bytes):
+            read, turned = _decode_usual(other.picture, name, other.info)
+        else:
+            read, turned = _to_rgb(other.picture, name, other.info), 1
+        return read._replace(patient=other.patient), turned
+
+
+def _decode_usual(data: bytes, name: str, info: dict) -> tuple[ReadImage, int]:
     try:
         check_structure(data)
     except ValueError as error:
         raise ImageError(f"{name}: refused: {error}; save it again as a plain JPEG or PNG") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the limit here is MAX_PIXELS, and odd EXIF does not matter
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            read = _to_rgb(image, name)
-            if image.format == "TIFF":  # Pillow turns these itself
-                return read, 1
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        if image.format != "TIFF":
+            read = _to_rgb(image, name, info)
             return read, orientation(image.info.get("exif", b""), image.info.get("xmp", b""))
+        page = main_page(*read_pages(data))
+        if page is None:
+            raise ImageError(f"{name}: {_SEVERAL}")
+        image.seek(page)
+        return _to_rgb(image, name, info), 1  # Pillow turns these itself
 
 
-def _to_rgb(image: Image.Image, name: str) -> ReadImage:
+def _to_rgb(image: Image.Image, name: str, info: dict) -> ReadImage:
+    """
+    Args:
+        info: what to know of its colours beside its own.
+    """
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(f"{name}: {width}x{height} is more than {MAX_PIXELS // 10**6} megapixels; make it smaller")
     if min(width, height) < MIN_SIDE:
         raise ImageError(f"{name}: {width}x{height} pixels is too small; at least {MIN_SIDE} on each side are needed")
-    # The second picture of an MPO is a phone's depth or brightness map. Frames are not counted: that can take minutes.
-    if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise ImageError(f"{name}: has several frames or pages; save the one to look at as a JPEG or PNG")
+    # A TIFF's pages were looked at, and the second picture of an MPO is a phone's depth or brightness map. Frames are
+    # not counted: that can take minutes.
+    if getattr(image, "is_animated", False) and image.format not in ("MPO", "TIFF"):
+        raise ImageError(f"{name}: {_SEVERAL}")
+    halved = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
     image.load()
+    if halved and image.mode in ("RGB", "RGBA") and _brightest(image) < 2 ** (max(_BITS) - 8):
+        # Of colours, unlike grey levels, Pillow keeps the upper 8 bits only.
+        raise ImageError(f"{name}: 16 bits a colour, of which a few are used; save it with 8 bits a colour")
     notes: list[str] = []
-    convert: Callable[[Image.Image], Image.Image] = _opaque
-    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-        scale = _grey_scale(max(_pixels(stripe).max(initial=0) for _, stripe in _stripes(image)))
-        convert = lambda stripe: _to_8_bit(stripe, scale)  # noqa: E731
+    deep, grey = image.mode in _DEEP, image.mode in ("L", "LA", "1", *_DEEP)
+    scale = _grey_scale(max(_pixels(stripe).max(initial=0) for _, stripe in _stripes(image))) if deep else 1
+    if deep:
         notes.append("16-bit grey levels were reduced to 8 bits")
-    elif image.mode == "CMYK":
+    mode = "L" if grey else "CMYK" if image.mode == "CMYK" else "RGB"
+    try:
+        convert = to_srgb({**image.info, **info}, mode)
+    except ColourError:
+        convert = None
+        notes.append("its colour profile cannot be used: colours may differ from the original")
+    if mode == "CMYK" and convert is None:
         notes.append("converted from CMYK; colours may differ from the original")
-    elif image.has_transparency_data:
-        convert = _on_white
-        notes.append("transparent parts were filled with white")
-    if image.mode in ("L", "LA", "1") or convert not in (_opaque, _on_white):
-        notes.append("the picture has no colour; the model was trained on colour")
-    rgb = Image.new("RGB", image.size)
+    rgb, covered = Image.new("RGB", image.size), True
     for top, stripe in _stripes(image):
-        rgb.paste(convert(stripe), (0, top))
+        flat = _to_8_bit(stripe, scale) if deep else stripe if stripe.mode == mode else stripe.convert(mode)
+        flat = flat.convert("RGB") if convert is None else convert(flat)
+        if not deep and stripe.has_transparency_data:
+            opacity = stripe.convert("RGBA").getchannel("A")
+            if opacity.getextrema() != (255, 255):
+                flat, covered = Image.composite(flat, Image.new("RGB", flat.size, "white"), opacity), False
+        rgb.paste(flat, (0, top))
+    if not covered:
+        notes.append("transparent parts were filled with white")
+    if grey:
+        notes.append("the picture has no colour; the model was trained on colour")
     return ReadImage(rgb, notes)
+
+
+def _brightest(image: Image.Image) -> int:
+    """The highest level of red, green and blue."""
+    return max(np.asarray(stripe)[..., :3].max() for _, stripe in _stripes(image))
 
 
 def _stripes(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
@@ -148,30 +211,40 @@ def _stripes(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _opaque(stripe: Image.Image) -> Image.Image:
-    return stripe.convert("RGB")
-
-
-def _on_white(stripe: Image.Image) -> Image.Image:
-    rgba = stripe.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-
-
 def _pixels(stripe: Image.Image) -> np.ndarray:
     return np.nan_to_num(np.asarray(stripe).astype(np.float32))
 
 
 def _grey_scale(top: float) -> float:
-    """Grey levels of any range to uint8: up to 1, up to 255 and up to 65535 are taken for what they look like."""
-    return 255 if top <= 1 else 1 if top <= 255 else 255 / max(65535, top)
+    """Grey levels of any range to uint8: they are taken for what their largest looks like."""
+    if top <= 1:
+        return 255
+    return 255 / next((2**bits - 1 for bits in _BITS if top <= 2**bits - 1), max(65535, top))
 
 
 def _to_8_bit(stripe: Image.Image, scale: float) -> Image.Image:
-    return Image.fromarray((_pixels(stripe) * scale).clip(0, 255).round().astype(np.uint8)).convert("RGB")
+    return Image.fromarray((_pixels(stripe) * scale).clip(0, 255).round().astype(np.uint8))
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        got = f"{array.dtype} array of shape {array.shape}"
-        raise ImageError(f"{name}: expected a uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), got a {got}")
-    return Image.fromarray(array)
+    shape = array.shape
+    if array.ndim == 3 and shape[0] in _CHANNELS and shape[2] not in _CHANNELS:
+        array = np.moveaxis(array, 0, -1)
+    levels = _levels(array)
+    if levels is None or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in _CHANNELS):
+        raise ImageError(
+            f"{name}: expected an array of shape (H, W) or (H, W, channels), with 1, 3 or 4 channels, also first; "
+            f"whole numbers from 0 to 255, or others from 0 to 1; got a {array.dtype} array of shape {shape}"
+        )
+    return Image.fromarray(levels[..., 0] if array.ndim == 3 and array.shape[2] == 1 else levels)
+
+
+def _levels(array: np.ndarray) -> np.ndarray | None:
+    """uint8; None where the numbers are no levels of a picture."""
+    if array.dtype == np.uint8 or array.dtype.kind not in "iuf" or array.size == 0:
+        return array if array.dtype == np.uint8 else None
+    low, high = array.min(), array.max()
+    if not 0 <= low <= high <= 255:  # not where one is NaN
+        return None
+    scale = 255 if array.dtype.kind == "f" and high <= 1 else 1
+    return (array.astype(np.float32) * scale).round().astype(np.uint8)

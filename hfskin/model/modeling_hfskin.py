@@ -1,12 +1,13 @@
 """The model: backbone, Soft-Attention, metadata branch, classifier (paper, Figures 5 to 7)."""
 
-from contextvars import ContextVar
+import copy
+import threading
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers import PreTrainedModel, initialization
+from transformers.utils import ModelOutput, can_return_tuple
 
 from .backbones import backbone_spec, create_backbone, early_maps, map_size, pretrained_weights
 from .configuration_hfskin import HfskinConfig
@@ -17,58 +18,127 @@ from .surroundings import surroundings
 
 
 @dataclass
-class HfskinOutput(ModelOutput):
-    """What the model returns.
+class HfskinModelOutput(ModelOutput):
+    """What [`HfskinModel`] returns.
 
     Args:
-        loss (`torch.FloatTensor` of shape `(1,)`, *optional*): plain cross-entropy, where labels were given.
-        logits (`torch.FloatTensor` of shape `(batch_size, 7)`): divided by the checkpoint's temperature, so their
-            softmax is calibrated.
+        last_hidden_state (`torch.FloatTensor` of shape `(batch_size, channels, height, width)`): the backbone's last
+            map.
+        pooler_output (`torch.FloatTensor` of shape `(batch_size, size)`): what the classifier reads of the picture.
+        hidden_states (tuple of `torch.FloatTensor`, *optional*): the backbone's maps of stride 8, of stride 16 and its
+            last one, each of shape `(batch_size, channels, height, width)`; where they were asked for.
         attentions (`torch.FloatTensor` of shape `(batch_size, K, height, width)`, *optional*): Soft-Attention's maps,
-            each of which sums to 1; absent without the block. These and what follows are the first network's, where
-            others answer with it.
-        features (`torch.FloatTensor` of shape `(batch_size, features)`): the backbone's maps of stride 8, of stride 16
-            and its last one, average-pooled, one after the other; `image_model.feature_sizes` says how many of each.
+            each of which sums to 1; absent without the block.
+        features (`torch.FloatTensor` of shape `(batch_size, features)`): the three maps of `hidden_states`,
+            average-pooled, one after the other; the model's `feature_sizes` says how many of each.
+    """
+
+    last_hidden_state: torch.FloatTensor | None = None
+    pooler_output: torch.FloatTensor | None = None
+    hidden_states: tuple[torch.FloatTensor, ...] | None = None
+    attentions: torch.FloatTensor | None = None
+    features: torch.FloatTensor | None = None
+
+
+@dataclass
+class HfskinOutput(ModelOutput):
+    """What [`HfskinForImageClassification`] returns.
+
+    Args:
+        loss (`torch.FloatTensor` of shape `()`, *optional*): where labels were given, the plain loss of the
+            configuration's `problem_type`, by default cross-entropy.
+        logits (`torch.FloatTensor` of shape `(batch_size, num_labels)`): divided by the checkpoint's temperature, so
+            their softmax is calibrated.
+        logits_without_age (`torch.FloatTensor` of shape `(batch_size, num_labels)`, *optional*): the same of the same
+            patients, were their age unknown; absent while training and where nothing is known of a patient.
+        hidden_states, attentions, features: as in [`HfskinModelOutput`]; the first network's, where others answer
+            with it.
         in_distribution_score (`torch.FloatTensor` of shape `(batch_size,)`, *optional*): see [`LesionGate`]; absent
             without a gate.
     """
 
     loss: torch.FloatTensor | None = None
     logits: torch.FloatTensor | None = None
+    logits_without_age: torch.FloatTensor | None = None
+    hidden_states: tuple[torch.FloatTensor, ...] | None = None
     attentions: torch.FloatTensor | None = None
     features: torch.FloatTensor | None = None
     in_distribution_score: torch.FloatTensor | None = None
 
 
-# Of the forward pass that runs in this thread: the pooled earlier maps.
-_early: ContextVar[list[torch.Tensor] | None] = ContextVar("early", default=None)
+class _Kept(threading.local):
+    """Of the forward pass that runs in this thread: the backbone's earlier maps."""
+
+    maps: list[torch.Tensor] | None = None
 
 
-def _keep_pooled(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-    if (kept := _early.get()) is not None:
-        kept.append(output.mean(dim=(2, 3)))
+_kept = _Kept()
 
 
-class HfskinModel(nn.Module):
+def _keep_map(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+    if _kept.maps is not None:
+        _kept.maps.append(output)
+
+
+class HfskinPreTrainedModel(PreTrainedModel):
+    """What both models share: how they are loaded, and what a weight is that a checkpoint lacks."""
+
+    config_class = HfskinConfig
+    base_model_prefix = "image_model"
+    main_input_name = "pixel_values"
+    input_modalities = ("image",)
+    accepts_loss_kwargs = False  # otherwise Trainer hands num_items_in_batch to forward
+    model_tags = ["hfskin", "dermatology", "skin-lesion"]
+    # Of a checkpoint whose calibration is forgotten, and, for the image path alone, what stands behind it.
+    _keys_to_ignore_on_load_unexpected = [r"^gate\."]
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As in transformers, from safetensors alone: a pickled checkpoint can run code."""
+        with surroundings.hub_errors(pretrained_model_name_or_path, kwargs.get("revision")):
+            kwargs["use_safetensors"] = True
+            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+
+    def save_pretrained(self, save_directory, **kwargs) -> None:
+        """As in transformers; whichever class is saved, both can be loaded with the code that goes along."""
+        module = __name__.rpartition(".")[2]
+        classes = {
+            kind._auto_class: f"{module}.{kind.__name__}" for kind in (HfskinModel, HfskinForImageClassification)
+        }
+        self.config.auto_map = (getattr(self.config, "auto_map", None) or {}) | classes
+        super().save_pretrained(save_directory, **kwargs)
+
+    def _initialize_weights(self, module: nn.Module, is_custom_code: bool = False) -> None:
+        # Of a stranger's code transformers passes over what has no weights of its own, such as a HfskinModel.
+        super()._initialize_weights(module, is_custom_code=False)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Draw what comes from no checkpoint as a new model has it; transformers guards what was loaded."""
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, HfskinModel | SoftAttention | LesionGate | Partner):
+            module.reset_parameters()
+
+
+class HfskinModel(HfskinPreTrainedModel):
     """The image path: backbone -> two max-pooled paths, t and f_sa -> concatenation -> ReLU -> pooling -> dropout.
 
     Paper, section 2.2.2 and Figure 4. Max pooling is 2x2 with stride 2 and keeps odd borders, as Keras' "same" does;
     dropout before or after the paper's flatten is the same.
     """
 
+    _auto_class = "AutoModel"  # see HfskinConfig
+    _keys_to_ignore_on_load_unexpected = [r"^(gate|partners|classifier|metadata_branch)\."]
+
     def __init__(self, config: HfskinConfig):
-        super().__init__()
+        super().__init__(config)
         self.channels = backbone_spec(config.backbone).channels[config.backbone_cut]
-        self.backbone = create_backbone(
-            config.backbone,
-            config.backbone_cut,
-            config.drop_path_rate,
-            timm_kwargs=config.backbone_kwargs,
-            image_size=tuple(config.image_size),
-        )
+        self.backbone = self.new_backbone()
         earlier = early_maps(self.backbone)
         for name, _ in earlier:
-            self.backbone.get_submodule(name).register_forward_hook(_keep_pooled)
+            self.backbone.get_submodule(name).register_forward_hook(_keep_map)
         self.feature_sizes = [*(channels for _, channels in earlier), self.channels]
         self.attention = None
         if config.attention_maps:
@@ -76,15 +146,27 @@ class HfskinModel(nn.Module):
         self.max_pool = nn.MaxPool2d(2, ceil_mode=True)
         self.dropout = nn.Dropout(config.dropout)
         self.pooling = config.pooling
+        self.post_init()
 
-    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """(B, 3, H, W) -> pooled (B, D), features (B, F), maps (B, K, h, w) or None."""
-        pooled: list[torch.Tensor] = []
-        token = _early.set(pooled)
+    @can_return_tuple
+    def forward(
+        self,
+        pixel_values: torch.Tensor,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs,
+    ) -> HfskinModelOutput | tuple:
+        """
+        Args:
+            pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`): from [`HfskinImageProcessor`].
+            output_attentions (`bool`, *optional*): default the configuration's, which is true.
+            output_hidden_states (`bool`, *optional*): default the configuration's, which is false.
+        """
+        _kept.maps = hidden_states = []
         try:
-            t = self.backbone.forward_features(pixel_values)
+            t = self.backbone.forward_features(pixel_values.to(self.dtype))
         finally:
-            _early.reset(token)
+            _kept.maps = None
         t = t.contiguous(memory_format=torch.channels_last)  # max pooling on a CPU is then five times as fast
         paths, maps = [self.max_pool(t)], None
         if self.attention is not None:
@@ -92,22 +174,55 @@ class HfskinModel(nn.Module):
             paths.append(self.max_pool(attended))
         x = torch.relu(torch.cat(paths, dim=1))
         x = x.mean(dim=(2, 3)) if self.pooling == "avg" else x.flatten(1)
-        return self.dropout(x), torch.cat([*pooled, t.mean(dim=(2, 3))], dim=1), maps
+        hidden_states.append(t)
+        told = tuple(hidden_states) if _wanted(output_hidden_states, self.config.output_hidden_states) else None
+        return HfskinModelOutput(
+            last_hidden_state=t,
+            pooler_output=self.dropout(x),
+            hidden_states=told,
+            attentions=maps if _wanted(output_attentions, self.config.output_attentions) else None,
+            features=torch.cat([kept.mean(dim=(2, 3)) for kept in hidden_states], dim=1),
+        )
+
+    def reset_parameters(self) -> None:
+        """The backbone as timm draws it."""
+        mine = dict(self.backbone.named_parameters()) | dict(self.backbone.named_buffers())
+        if all(getattr(tensor, "_is_hf_initialized", False) for tensor in mine.values()):
+            return
+        new = self.new_backbone()
+        for name, tensor in [*new.named_parameters(), *new.named_buffers()]:
+            initialization.copy_(mine[name], tensor)
+
+    def new_backbone(self, weights: str | None = None) -> nn.Module:
+        """Another backbone of this architecture; weights as for `create_backbone`."""
+        config = self.config
+        height, width = config.image_size
+        return create_backbone(
+            config.backbone,
+            config.backbone_cut,
+            config.drop_path_rate,
+            weights,
+            config.backbone_kwargs,
+            (height, width),
+        )
 
 
-class HfskinForImageClassification(PreTrainedModel):
+def _without_age(metadata: torch.Tensor) -> torch.Tensor:
+    """As `metadata.without_age`, in what `torch.export` can follow."""
+    return torch.cat([torch.zeros_like(metadata[:, :1]), metadata[:, 1:]], dim=1)
+
+
+def _wanted(asked: bool | None, default: bool) -> bool:
+    return default if asked is None else asked
+
+
+class HfskinForImageClassification(HfskinPreTrainedModel):
     """Skin-lesion classifier of dermatoscopic pictures, optionally with age, sex and site (paper, Figures 5 to 7).
 
     Use `from_pretrained` for a checkpoint and `from_backbone` for a new model on a pretrained backbone.
     """
 
-    config_class = HfskinConfig
-    _auto_class = "AutoModelForImageClassification"  # see HfskinConfig
-    base_model_prefix = "image_model"
-    main_input_name = "pixel_values"
-    input_modalities = ("image",)
-    accepts_loss_kwargs = False  # otherwise Trainer hands num_items_in_batch to forward
-    model_tags = ["hfskin", "dermatology", "skin-lesion"]
+    _auto_class = "AutoModelForImageClassification"
 
     def __init__(self, config: HfskinConfig):
         super().__init__(config)
@@ -120,9 +235,7 @@ class HfskinForImageClassification(PreTrainedModel):
         self.gate = None
         if config.gate:
             self.gate = LesionGate(sum(self.image_model.feature_sizes))
-        self.partners = nn.ModuleList(
-            Partner(HfskinConfig(**{"image_size": config.image_size} | partner)) for partner in config.partners
-        )
+        self.partners = nn.ModuleList(Partner(config.of_partner(partner)) for partner in config.partners)
         self.post_init()
 
     @classmethod
@@ -133,18 +246,8 @@ class HfskinForImageClassification(PreTrainedModel):
         """
         config.backbone_kwargs = pretrained_weights(config.backbone, weights).timm_kwargs
         model = cls(config)
-        args = config.backbone, config.backbone_cut, config.drop_path_rate
-        size = tuple(config.image_size)
-        backbone = create_backbone(*args, weights=weights, image_size=size)
-        model.image_model.backbone.load_state_dict(backbone.state_dict())
+        model.image_model.backbone.load_state_dict(model.image_model.new_backbone(weights).state_dict())
         return model
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
-        """As in transformers, from safetensors alone: a pickled checkpoint can run code."""
-        with surroundings.hub_errors(pretrained_model_name_or_path, kwargs.get("revision")):
-            kwargs["use_safetensors"] = True
-            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
 
     def push_to_hub(self, repo_id: str, **kwargs):
         """Where hfskin is installed, `hfskin.hub.push_model`: processor, metrics and card go along with the model."""
@@ -152,43 +255,62 @@ class HfskinForImageClassification(PreTrainedModel):
             return super().push_to_hub(repo_id, **kwargs)
         return surroundings.push_model(self, repo_id, **kwargs)
 
+    @can_return_tuple
     def forward(
         self,
         pixel_values: torch.Tensor,
         metadata: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
-        return_dict: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         **kwargs,
     ) -> HfskinOutput | tuple:
         """
         Args:
-            pixel_values (`torch.FloatTensor` of shape `(batch_size, 3, height, width)`): from [`HfskinImageProcessor`].
+            pixel_values, output_attentions, output_hidden_states: as in [`HfskinModel`].
             metadata (`torch.FloatTensor` of shape `(batch_size, 19)`, *optional*): from `encode_metadata`; without it
                 every patient counts as unknown.
-            labels (`torch.LongTensor` of shape `(batch_size,)`, *optional*): class indices in the order of `CLASSES`.
+            labels (`torch.LongTensor` of shape `(batch_size,)`, *optional*): class indices, as in the configuration's
+                `id2label`; of another `problem_type` as transformers has them.
         """
-        features, pooled, maps = self.image_model(pixel_values)
-        if self.metadata_branch is not None:
-            if metadata is None:
-                metadata = torch.from_numpy(encode_metadata()).to(features).expand(len(features), -1)
-            features = torch.cat([features, self.metadata_branch(metadata.to(features.dtype))], dim=1)
-        logits = self.classifier(features)
-        if self.partners:
-            together = [logits, *(partner(pixel_values, metadata) for partner in self.partners)]
-            logits = torch.stack(together).mean(dim=0)
-        logits = logits / self.config.temperature
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
-        score = None if self.gate is None or self.training else self.gate(pooled)
-        output = HfskinOutput(loss=loss, logits=logits, attentions=maps, features=pooled, in_distribution_score=score)
-        return output if return_dict is not False else output.to_tuple()
+        image = self.image_model(pixel_values, output_attentions, output_hidden_states, return_dict=True)
+        patients = [metadata] if metadata is None or self.training else [metadata, _without_age(metadata)]
+        answers = self.classify(pixel_values, image.pooler_output, patients)
+        logits, *ageless = (answer / self.config.temperature for answer in answers)
+        # The loss writes what it takes the problem for into the configuration that it is given.
+        loss = None if labels is None else self.loss_function(labels, logits, copy.copy(self.config))
+        return HfskinOutput(
+            loss=loss,
+            logits=logits,
+            logits_without_age=ageless[0] if ageless else None,
+            hidden_states=image.hidden_states,
+            attentions=image.attentions,
+            features=image.features,
+            in_distribution_score=None if self.gate is None or self.training else self.gate(image.features),
+        )
 
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        """Initialise the head alone: the backbone's weights come from timm or a checkpoint."""
-        head = (self.classifier, *(self.metadata_branch or ()))
-        if isinstance(module, nn.Linear) and any(module is part for part in head):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            nn.init.zeros_(module.bias)
+    def classify(
+        self, pixel_values: torch.Tensor, features: torch.Tensor, patients: list[torch.Tensor | None]
+    ) -> list[torch.Tensor]:
+        """What all networks say of a picture for each of several patients: the mean of their logits (B, num_labels).
+
+        Args:
+            pixel_values: (B, 3, H, W), for the partners.
+            features: this network's `pooler_output`.
+            patients: metadata (B, 19) each; of None nothing is known.
+        """
+        answers = [self._head(features, patient) for patient in patients]
+        if not self.partners:
+            return answers
+        others = (partner(pixel_values, patients) for partner in self.partners)
+        return [torch.stack(together).mean(dim=0) for together in zip(answers, *others, strict=True)]
+
+    def _head(self, features: torch.Tensor, patient: torch.Tensor | None) -> torch.Tensor:
+        if self.metadata_branch is not None:
+            if patient is None:
+                patient = torch.from_numpy(encode_metadata()).to(features).expand(features.shape[0], -1)
+            features = torch.cat([features, self.metadata_branch(patient.to(features.dtype))], dim=1)
+        return self.classifier(features)
 
     def networks(self) -> list["HfskinForImageClassification"]:
         """This network and its partners'."""
@@ -214,12 +336,21 @@ class Partner(nn.Module):
     def __init__(self, config: HfskinConfig):
         super().__init__()
         self.network = HfskinForImageClassification(config)
-        self.register_buffer("scale", torch.ones(3, 1, 1))
-        self.register_buffer("shift", torch.zeros(3, 1, 1))
+        self.register_buffer("scale", torch.empty(3, 1, 1))
+        self.register_buffer("shift", torch.empty(3, 1, 1))
+        self.reset_parameters()
 
-    def forward(self, pixel_values: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
-        """(B, 3, H, W) and (B, 19) as the model's -> its own logits (B, 7)."""
-        pixel_values, size = pixel_values * self.scale + self.shift, tuple(self.network.config.image_size)
+    def forward(self, pixel_values: torch.Tensor, patients: list[torch.Tensor | None]) -> list[torch.Tensor]:
+        """The model's pixels (B, 3, H, W) -> its own logits (B, num_labels) for each patient, see
+        [`HfskinForImageClassification.classify`]."""
+        pixel_values = pixel_values.to(self.scale) * self.scale + self.shift
+        size = tuple(self.network.config.image_size)
         if tuple(pixel_values.shape[2:]) != size:
             pixel_values = nn.functional.interpolate(pixel_values, size=size, mode="bilinear", antialias=True)
-        return self.network(pixel_values, metadata).logits
+        features = self.network.image_model(pixel_values, return_dict=True).pooler_output
+        return self.network.classify(pixel_values, features, patients)
+
+    def reset_parameters(self) -> None:
+        """The model's own pixels."""
+        nn.init.ones_(self.scale)
+        nn.init.zeros_(self.shift)

@@ -79,8 +79,17 @@ class Preprocessing:
         do_rescale=True,
         do_normalize=True,
         colour_reference=None,
+        do_resize=True,
     ) -> "Preprocessing":
-        """From what preprocessor_config.json and the image processor call it."""
+        """From what preprocessor_config.json and the image processor call it.
+
+        Raises:
+            ValueError: `do_resize` is off, or `size` is no height and width: the network has one size.
+        """
+        if not do_resize:
+            raise ValueError("do_resize is off, and the network reads one size: switch it on to answer pictures")
+        if not (size["height"] and size["width"]):
+            raise ValueError(f"size is {dict(size)}, and the network reads one size: give a height and a width")
         mean, std = (image_mean, image_std) if do_normalize else ((0.0,), (1.0,))
         factor = float(rescale_factor) if do_rescale else 1.0
         reference = None if colour_reference is None else tuple(colour_reference)

@@ -21,7 +21,14 @@ class SoftAttention(nn.Module):
     def __init__(self, channels: int, maps: int = 16, gamma: float = 0.01):
         super().__init__()
         self.conv = nn.Conv2d(channels, maps, kernel_size=3, padding=1, bias=False)
-        self.gamma = nn.Parameter(torch.full((1,), float(gamma)))
+        self.start = float(gamma)
+        self.gamma = nn.Parameter(torch.empty(1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """As before any training."""
+        self.conv.reset_parameters()  # weaker than what suits a backbone: the maps start nearly even
+        nn.init.constant_(self.gamma, self.start)
 
     def forward(self, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """t of shape (B, C, H, W) -> f_sa (B, C, H, W) and the maps (B, K, H, W), each of which sums to 1."""

@@ -9,8 +9,9 @@ MAX_PAGES = 100  # directories of a TIFF file that follow each other
 MAX_TAGS = 1_000  # of a directory
 MAX_VALUES = 200_000  # of a tag whose values become Python's numbers; the curve of 3 channels of 16 bits fits
 
-ORIENTATION = 274
-_DIRECTORIES = (34665, 34853, 40965)  # EXIF, GPS, interoperability: they hang below the first directory
+WIDTH, HEIGHT, ORIENTATION = 256, 257, 274
+_NEW_KIND, _OLD_KIND = 254, 255  # of a page
+_EXIF, _GPS, _INTEROPERABILITY = _DIRECTORIES = (34665, 34853, 40965)  # they hang below the first directory
 _SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}  # bytes, by TIFF type; others have 1
 BYTE_ORDERS = {b"II*\0": "<", b"II\0*": "<", b"MM\0*": ">", b"MM*\0": ">"}  # Pillow takes swapped ones too
 BIG_TIFF = (b"II+\0", b"MM\0+")
@@ -50,6 +51,36 @@ def orientation(exif: bytes, xmp: bytes | str = b"") -> int:
         found = _XMP_ORIENTATION.search(xmp.encode() if isinstance(xmp, str) else xmp)
         value = int(found[1]) if found else 1
     return value if 1 <= value <= 8 else 1
+
+
+def interoperability(exif: bytes) -> bytes:
+    """EXIF's name for what a camera's pictures have in common: b"R98" means sRGB, b"R03" Adobe RGB; b"" for none."""
+    try:
+        order, (tags, *_) = read_pages(block := exif.removeprefix(b"Exif\0\0"))
+        for key in (_EXIF, _INTEROPERABILITY):
+            tags, _ = _read_directory(block, order, number(tags, key, order)) if key in tags else ({}, 0)
+    except (ValueError, struct.error):
+        return b""
+    return tags[1].field.rstrip(b"\0") if 1 in tags else b""
+
+
+def main_page(order: str, pages: list[Directory]) -> int | None:
+    """Which of a TIFF file's pages is the picture, where the others are small copies or masks of it; None for several.
+
+    Scanners and microscopes put a thumbnail before or behind the picture, not all of them with a word of what it is.
+    """
+    sizes = [(number(tags, WIDTH, order), number(tags, HEIGHT, order)) for tags in pages]
+    whole = [i for i, tags in enumerate(pages) if not number(tags, _NEW_KIND, order) & 5]  # 1: a copy, 4: a mask
+    whole = [i for i in whole if number(pages[i], _OLD_KIND, order) != 2] or list(range(len(pages)))
+    main = max(whole, key=lambda i: sizes[i][0] * sizes[i][1])
+    copies = all(_is_copy(sizes[i], sizes[main]) for i in whole if i != main)
+    return main if copies else None
+
+
+def _is_copy(small: tuple[int, int], large: tuple[int, int]) -> bool:
+    """Whether a page has the shape of another one and at most half its width."""
+    width, height = (large[0] * small[1], small[0] * large[1])
+    return 2 * small[0] <= large[0] and abs(width - height) <= large[0] + large[1]  # a pixel's rounding
 
 
 def check_tags(data: bytes) -> None:

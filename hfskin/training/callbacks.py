@@ -18,7 +18,7 @@ class UpdateAverage(TrainerCallback):
         self.average.update(model, step=state.global_step)
 
 
-class StopInTime(TrainerCallback):
+class TimeLimit(TrainerCallback):
     """Ends training after the step in which the time runs out; Trainer saves a checkpoint from which the run goes on.
 
     `stopped` tells whether it did. Of several processes the first one's clock counts.

@@ -13,7 +13,7 @@ from ..model.configuration_hfskin import HfskinConfig
 from .config import TrainConfig
 
 
-def run_identity(table: pd.DataFrame, config: TrainConfig) -> dict:
+def run_fingerprint(table: pd.DataFrame, config: TrainConfig) -> dict:
     """The facts of a run that do not change while it goes on, as JSON holds them.
 
     Weights, the checkpoint that it goes on from and teachers are told by name, the split by a hash of its ids.
@@ -21,17 +21,15 @@ def run_identity(table: pd.DataFrame, config: TrainConfig) -> dict:
     Raises:
         OSError: `config.start` is not a checkpoint.
     """
-    backbone, image_size, origin = config.backbone, config.image_size, config.weights
-    if config.start is not None:
-        start = HfskinConfig.from_pretrained(config.start)
-        backbone, image_size, origin = start.backbone, start.image_size, config.start
+    start = config if config.start is None else HfskinConfig.from_pretrained(config.start)
+    origin = config.start or config.weights
     seen = table[table["split"].isin(["train", "val"])]
     train_ids = seen.loc[seen["split"] == "train", "image_id"]
     return {
-        "backbone": backbone,
+        "backbone": start.backbone,
         "backbone_weights": Path(origin).name if origin else None,
         "teachers": [folder.name for folder in config.teachers],
-        "image_size": list(image_size),
+        "image_size": list(start.image_size),
         "recipe": dataclasses.asdict(config.recipe),
         "seed": config.seed,
         "n_train": len(train_ids),

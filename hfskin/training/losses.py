@@ -15,11 +15,11 @@ def class_weights(counts: Sequence[int], power: float = 1.0) -> torch.Tensor:
     Raises:
         ValueError: a class without samples.
     """
-    counts = torch.as_tensor(counts, dtype=torch.float64)
-    if (counts == 0).any():
-        raise ValueError(f"class {int((counts == 0).nonzero()[0])} has no training pictures, so it has no weight")
-    weights = (counts.sum() / (len(counts) * counts)) ** power
-    return (weights * counts.sum() / (weights * counts).sum()).float()
+    n = torch.as_tensor(counts, dtype=torch.float64)
+    if (n == 0).any():
+        raise ValueError(f"class {int((n == 0).nonzero()[0])} has no training pictures, so it has no weight")
+    weights = (n.sum() / (len(n) * n)) ** power
+    return (weights * n.sum() / (weights * n).sum()).float()
 
 
 class WeightedCrossEntropy:

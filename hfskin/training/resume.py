@@ -45,9 +45,9 @@ def last_complete_checkpoint(folder: Path) -> str | None:
     return None
 
 
-def patience_is_spent(checkpoint: str | None, patience: int) -> bool:
+def patience_is_spent(checkpoint: str, patience: int) -> bool:
     """Whether early stopping had ended the run when this checkpoint was written."""
-    if checkpoint is None or not patience:
+    if not patience:
         return False
     state = TrainerState.load_from_json(str(Path(checkpoint) / STATE_FILE))
     stopping = state.stateful_callbacks.get("EarlyStoppingCallback", {})

@@ -26,10 +26,10 @@ from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.labels import CLASSES
 from ..model.modeling_hfskin import HfskinForImageClassification
-from .callbacks import StopInTime
+from .callbacks import TimeLimit
 from .config import TrainConfig
 from .distillation import Teachers
-from .fingerprint import refuse_another_run, run_identity
+from .fingerprint import refuse_another_run, run_fingerprint
 from .losses import WeightedCrossEntropy, class_weights
 from .recipes import Recipe
 from .resume import STATE_FILE, last_complete_checkpoint, patience_is_spent, save_errors
@@ -62,7 +62,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
             model without Soft-Attention; small pictures first for a head that takes one size.
     """
     recipe, seed = config.recipe, config.seed
-    identity = run_identity(table, config)
+    identity = run_fingerprint(table, config)
     refuse_another_run(output, identity)
     output.mkdir(parents=True, exist_ok=True)
     set_seed(seed)
@@ -103,7 +103,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
     trainer.add_callback(TellEpoch(train_set))
     if recipe.early_stopping:
         trainer.add_callback(EarlyStoppingCallback(recipe.early_stopping))
-    limit = None if max_minutes is None else StopInTime(max_minutes)
+    limit = None if max_minutes is None else TimeLimit(max_minutes)
     if limit:
         trainer.add_callback(limit)
     started = time.time()
@@ -113,7 +113,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
     if trainer.is_world_process_zero():
         with save_errors(output):
             write_split(table, output)
-    if patience_is_spent(checkpoint, recipe.early_stopping):
+    if checkpoint is not None and patience_is_spent(checkpoint, recipe.early_stopping):
         trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE_FILE))
     else:
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -138,6 +138,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
 
 def _processor_and_model(config: TrainConfig) -> tuple[HfskinImageProcessor, HfskinForImageClassification]:
     if config.start is None:
+        assert config.backbone is not None  # see TrainConfig
         given = config.backbone, config.weights, config.image_size
         return create_processor(*given), create_model(config.recipe, *given)
     model = continued_model(config.recipe, config.start)

@@ -22,11 +22,11 @@ def class_quotas(counts: Sequence[int], power: float) -> np.ndarray:
         counts: pictures of each class, at least one.
         power: 0 to 1.
     """
-    counts = np.asarray(counts)
-    shares = counts ** (1.0 - power)
-    exact = counts.sum() * shares / shares.sum()
+    n = np.asarray(counts)
+    shares = n ** (1.0 - power)
+    exact = n.sum() * shares / shares.sum()
     quotas = np.floor(exact).astype(int)
-    largest_remainders = np.argsort(quotas - exact, kind="stable")[: counts.sum() - quotas.sum()]
+    largest_remainders = np.argsort(quotas - exact, kind="stable")[: n.sum() - quotas.sum()]
     quotas[largest_remainders] += 1
     return quotas
 
@@ -43,8 +43,8 @@ class ClassSampling:
     """
 
     def __init__(self, labels: Sequence[int], power: float, seed: int):
-        labels = np.asarray(labels)
-        self.members = [np.flatnonzero(labels == c) for c in range(labels.max() + 1)]
+        classes = np.asarray(labels)
+        self.members = [np.flatnonzero(classes == c) for c in range(classes.max() + 1)]
         self.quotas = class_quotas([len(m) for m in self.members], power)
         self.seed, self._epoch, self._order = seed, -1, np.empty(0, dtype=int)
 

@@ -179,9 +179,10 @@ PIPELINE = {
         "das Bild wirkt unscharf: Einzelheiten fehlen; nehmen Sie es noch einmal auf: ruhig halten, die Linse putzen, "
         "auf die Schärfe warten"
     ),
-    "at ages below 45, fewer malignant lesions are called suspicious where the age is given: ask again without it": (
-        "unter 45 Jahren werden weniger bösartige Hautveränderungen verdächtig genannt, wenn das Alter angegeben ist: "
-        "fragen Sie noch einmal ohne"
+    "below 45 years the answer without the age counts where it is more cautious, as here: with the age, too many "
+    "malignant lesions of the young would be missed": (
+        "unter 45 Jahren zählt die Antwort ohne das Alter, wo sie vorsichtiger ist, wie hier: Mit dem Alter würden zu "
+        "viele bösartige Hautveränderungen der Jüngeren übersehen"
     ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "Haare oder ein Lineal scheinen durch das Bild zu gehen: Sie können Einzelheiten verdecken"

@@ -184,7 +184,8 @@ PIPELINE = {
         "the picture is small ({size} pixels): details are missing",
         "the picture looks blurred: details are missing; take it again: hold still, clean the lens, and wait for the "
         "focus",
-        "at ages below 45, fewer malignant lesions are called suspicious where the age is given: ask again without it",
+        "below 45 years the answer without the age counts where it is more cautious, as here: with the age, too many "
+        "malignant lesions of the young would be missed",
         "hairs or a ruler seem to cross the picture: they may hide details",
         "16-bit grey levels were reduced to 8 bits",
         "converted from CMYK; colours may differ from the original",

@@ -177,9 +177,10 @@ PIPELINE = {
     "focus": (
         "la imagen parece borrosa: faltan detalles; tómela otra vez: no se mueva, limpie la lente y espere el enfoque"
     ),
-    "at ages below 45, fewer malignant lesions are called suspicious where the age is given: ask again without it": (
-        "por debajo de los 45 años se llaman sospechosas menos lesiones malignas si se da la edad: pregunte otra vez "
-        "sin ella"
+    "below 45 years the answer without the age counts where it is more cautious, as here: with the age, too many "
+    "malignant lesions of the young would be missed": (
+        "por debajo de los 45 años cuenta la respuesta sin la edad donde es más prudente, como aquí: con la edad se "
+        "pasarían por alto demasiadas lesiones malignas de los jóvenes"
     ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "parece que pelos o una regla cruzan la imagen: pueden ocultar detalles"

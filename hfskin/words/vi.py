@@ -163,8 +163,10 @@ PIPELINE = {
     "the picture is small ({size} pixels): details are missing": "ảnh nhỏ ({size} điểm ảnh): thiếu chi tiết",
     "the picture looks blurred: details are missing; take it again: hold still, clean the lens, and wait for the "
     "focus": "ảnh có vẻ mờ: thiếu chi tiết; hãy chụp lại: giữ yên, lau ống kính và chờ lấy nét",
-    "at ages below 45, fewer malignant lesions are called suspicious where the age is given: ask again without it": (
-        "dưới 45 tuổi, nếu cho biết tuổi thì ít tổn thương ác tính bị gọi là đáng ngờ hơn: hãy hỏi lại không có tuổi"
+    "below 45 years the answer without the age counts where it is more cautious, as here: with the age, too many "
+    "malignant lesions of the young would be missed": (
+        "dưới 45 tuổi, câu trả lời không dùng tuổi được tính khi thận trọng hơn, như ở đây: nếu dùng tuổi sẽ bỏ sót quá "
+        "nhiều tổn thương ác tính của người trẻ"
     ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "có vẻ có lông hoặc thước cắt ngang ảnh: chúng có thể che chi tiết"

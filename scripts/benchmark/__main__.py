@@ -20,6 +20,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from ..runner import write_results
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "benchmark.json"
 PAGE = ROOT / "docs" / "benchmark.md"
@@ -93,7 +95,7 @@ def measure(args: argparse.Namespace) -> None:
         for key in path:
             place = place.setdefault(key, {})
         place[last] = value
-        write(report, args.output)
+        write_results(args.output, report)
 
     compiled = set(filter(None, args.compile.split(",")))
     mobile = [row for row in prepared if not is_big(row)]
@@ -119,7 +121,7 @@ def measure_again(args: argparse.Namespace) -> None:
     report.setdefault("measured_again", {})[args.only] = {"command": command(args), "machine": machine(args)}
     place = report["networks"] if args.only in report["networks"] else report
     place[args.only] = PIECES[args.only](args)
-    write(report, args.output)
+    write_results(args.output, report)
 
 
 def architectures(args: argparse.Namespace):
@@ -313,13 +315,6 @@ def command(args: argparse.Namespace) -> str:
     words += ["--keras-python PYTHON"] if args.keras_python else []
     words += [f"--{name} {value}" for name in ("backbones", "compile", "only") if (value := getattr(args, name))]
     return " ".join([*words, f"--device {args.device} --rounds {args.rounds} --threads {args.threads}"])
-
-
-def write(report: dict, path: Path) -> None:
-    from hfskin.evaluation.report import write_metrics
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_metrics(report, path)
 
 
 def render_page(results: Path, page: Path) -> None:

@@ -13,8 +13,6 @@ DIR/fold<k>, however they were trained, into a table of the page. Needs neither 
 """
 
 import json
-import math
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +23,7 @@ import typer
 from hfskin.hub.card import number
 
 from ..markdown import markdown_table
+from ..runner import Job, TimeLimit, run_jobs, write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "cross_validation"
@@ -71,14 +70,12 @@ def main(
         how["epochs"] = tuple(map(int, epochs.split(",")))
         run_folds(data, copies, masks, how, folds, minutes, output, runs)
     if (output / "metrics.json").is_file():
-        page.write_text(render_page(*read_results(output)), encoding="utf-8")
-        typer.echo(f"wrote {page}")
+        write_page(page, render_page(*read_results(output)), typer.echo)
 
 
 def run_folds(data, copies, masks, how: dict, folds: str, minutes: float | None, output: Path, runs: Path) -> None:
     """`how`: the rest of [`Stages`]."""
     from hfskin.data.ham10000 import find_images, find_masks, load_ham10000
-    from hfskin.evaluation.report import write_metrics
 
     from ..published.stages import Stages, train_in_stages
     from .report import fold_split, summarise_folds
@@ -86,35 +83,36 @@ def run_folds(data, copies, masks, how: dict, folds: str, minutes: float | None,
     others = find_images([copies]) if copies else None
     stages = Stages(**how, copies=others, masks=find_masks(masks) if masks else None)
     table = load_ham10000(data)
-    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    limit = TimeLimit(minutes)
     output.mkdir(parents=True, exist_ok=True)
-    for fold in map(int, folds.split(",")):
-        if answers_of(output, fold).is_file():
-            continue
-        split = fold_split(table, fold)
-        checkpoint = train_in_stages(split, runs / f"fold{fold}", stages, fold, deadline)
-        if checkpoint is None:
-            typer.echo(f"fold {fold}: cut off by the time limit; the same command goes on")
-        else:
-            answer_fold(checkpoint, split, fold, others, output)
+
+    def job(fold: int) -> Job:
+        def work() -> bool:
+            split = fold_split(table, fold)
+            checkpoint = train_in_stages(split, runs / f"fold{fold}", stages, fold, limit)
+            if checkpoint is not None:
+                answer_fold(checkpoint, split, fold, others, output)
+            return checkpoint is not None
+
+        return Job(f"fold {fold}", answers_of(output, fold).is_file, work)
+
+    run_jobs(map(job, map(int, folds.split(","))), limit, typer.echo)
     if files := sorted(output.glob("fold*.csv.gz")):
         report = summarise_folds(table, pd.concat([pd.read_csv(file) for file in files]))
         report["training"] = [json.loads(path.read_text()) for path in sorted(output.glob("fold*.json"))]
-        write_metrics(report, output / "metrics.json")
+        write_results(output / "metrics.json", report)
 
 
 def answer_fold(checkpoint: Path, split: pd.DataFrame, fold: int, copies: dict | None, output: Path) -> None:
     """Calibrate, and write what the model says to its fold's test part."""
     from hfskin.calibration.calibrate import calibrate_checkpoint
-    from hfskin.checkpoints.layout import TRAINING_FILE
+    from hfskin.checkpoints.history import read_training
 
     from .report import predict_fold
 
     calibrate_checkpoint(checkpoint, split)
-    facts = json.loads((checkpoint / TRAINING_FILE).read_text())
-    (output / f"fold{fold}.json").write_text(
-        json.dumps({k: facts[k] for k in facts if k != "history"}, indent=1) + "\n"
-    )
+    facts = read_training(checkpoint)
+    write_results(output / f"fold{fold}.json", {k: facts[k] for k in facts if k != "history"})
     predict_fold(checkpoint, split, fold, copies).to_csv(answers_of(output, fold), index=False)
 
 
@@ -124,7 +122,7 @@ def record_runs(folder: Path, output: Path) -> None:
     if not runs:
         raise typer.BadParameter(f"{folder} holds no run; they are looked for as fold<k>/training.json")
     tried = read_tried(output) | {folder.name: [run | {"history": run["history"][-1:]} for run in runs]}
-    (output / TRIED).write_text(json.dumps(tried, indent=1) + "\n")
+    write_results(output / TRIED, tried)
 
 
 def read_tried(output: Path) -> dict[str, list]:

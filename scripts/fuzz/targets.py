@@ -18,6 +18,7 @@ from hfskin.checkpoints.hub import HubError
 from hfskin.data.ham10000 import DataError, read_table
 from hfskin.demo.uploads import Upload
 from hfskin.inference.batch.items import MetadataTableError, read_patients
+from hfskin.model.colours import matrix_profile
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.model.metadata import MetadataError, encode_metadata, missing_fields
 from tests.hostile_files import PICTURES, UPLOADS, zip_of
@@ -354,7 +355,42 @@ def picture_seeds() -> dict[str, list[bytes]]:
     for options in ({}, {"lossless": True}, {"exif": exif, "xmp": xmp}, moving):
         add("WEBP", lesion, **options)
         add("WEBP", clear, **options)
+    profile = {"icc_profile": matrix_profile((0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06), 2.2)}
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP"):
+        add(kind, lesion, **profile)
+    add("PNG", lesion.convert("L"), **profile)
+    seeds |= {"HEIC": [heic(lesion)], "DICOM": [dicom(lesion, packed) for packed in (False, True)]}
     return seeds
+
+
+def heic(image: Image.Image) -> bytes:
+    """As of a phone."""
+    import pillow_heif
+
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer)
+    return buffer.getvalue()
+
+
+def dicom(image: Image.Image, packed: bool) -> bytes:
+    """As of a dermatoscope."""
+    import pydicom
+    from pydicom.encaps import encapsulate
+
+    meta = pydicom.dataset.FileMetaDataset()
+    meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.50" if packed else "1.2.840.10008.1.2.1"
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.3"
+    file = pydicom.dataset.FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
+    file.Columns, file.Rows, file.SamplesPerPixel, file.PlanarConfiguration = *image.size, 3, 0
+    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 8, 8, 7, 0
+    file.PhotometricInterpretation = "YBR_FULL_422" if packed else "RGB"
+    file.Modality, file.PatientAge, file.PatientSex = "DMS", "055Y", "M"
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG")
+    file.PixelData = encapsulate([buffer.getvalue()]) if packed else image.tobytes()
+    whole = io.BytesIO()
+    pydicom.dcmwrite(whole, file, enforce_file_format=True)
+    return whole.getvalue()
 
 
 def lab(image: Image.Image) -> Image.Image:

@@ -11,11 +11,13 @@ off goes on, and after `--minutes` the script stops with a checkpoint.
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
-import time
 from pathlib import Path
+
+from hfskin.checkpoints.layout import METRICS_FILE, TRAINING_FILE
+
+from ..runner import Job, TimeLimit, is_trained, run_jobs, write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "paper"
@@ -66,7 +68,7 @@ def run_all(args: argparse.Namespace) -> None:
     from hfskin.data.splits import make_split
     from hfskin.training.recipes import CONDITIONS
 
-    deadline = None if args.minutes is None else time.monotonic() + 60 * args.minutes
+    limit = TimeLimit(args.minutes)
     check_device(args.device)
     backbones, conditions = wanted_backbones(args), args.conditions.split(",")
     if unknown := set(conditions) - set(CONDITIONS):
@@ -74,24 +76,15 @@ def run_all(args: argparse.Namespace) -> None:
     table = make_split(load_ham10000(args.data), "paper", args.seed)
     with Image.open(table["path"].iloc[0]) as picture:
         picture_size = picture.size
-    for backbone in backbones:
-        for condition in conditions:
-            remaining = None if deadline is None else (deadline - time.monotonic()) / 60
-            if remaining is not None and remaining <= 0:
-                print("time is up; the same command goes on from here")
-                return
-            run_one(args, table, picture_size, backbone, condition, remaining)
+    jobs = (job(args, table, picture_size, b, condition, limit) for b in backbones for condition in conditions)
+    run_jobs(jobs, limit)
 
 
-def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition: str, minutes: float | None) -> None:
-    """Train (or go on training), evaluate and write the results of one run, if they are not there yet."""
-    from hfskin.checkpoints.history import is_finished
-    from hfskin.checkpoints.layout import TRAINING_FILE
-    from hfskin.evaluation.report import evaluate, write_metrics
+def job(args, table, picture_size: tuple[int, int], backbone: str, condition: str, limit: TimeLimit) -> Job:
+    """Train (or go on training), evaluate and write the results of one run."""
     from hfskin.model.backbones import backbone_spec
     from hfskin.training.config import TrainConfig
     from hfskin.training.recipes import CONDITIONS, RECIPES
-    from hfskin.training.run import train
 
     side = backbone_spec(backbone).input_size
     height, width = args.image_size or (side, side)
@@ -100,48 +93,53 @@ def run_one(args, table, picture_size: tuple[int, int], backbone: str, condition
         recipe = dataclasses.replace(recipe, epochs=args.epochs)
     name = f"{backbone}-{condition}-{args.recipe}-{height}x{width}-{recipe.epochs}epochs-seed{args.seed}"
     results, checkpoint = args.output / name, args.runs / name
-    if (results / "metrics.json").is_file():
-        print(f"{name}: done before")
-        return
-    if not is_finished(checkpoint):
-        weights = find_weights(backbone, args.weights_dir)
+    weights = find_weights(backbone, args.weights_dir)
+    given = None if args.start else backbone, weights, (height, width)
+    config = TrainConfig(recipe, *given, seed=args.seed, start=args.start)
+
+    def work() -> bool:
         print(f"{name}: training from {weights or 'random weights'}")
-        given = None if args.start else backbone, weights, (height, width)
-        train(table, checkpoint, TrainConfig(recipe, *given, seed=args.seed, start=args.start), minutes)
-    if not is_finished(checkpoint):
-        print(f"{name}: cut off by the time limit")
-        return
-    facts = json.loads((checkpoint / TRAINING_FILE).read_text())
+        if not is_trained(table, checkpoint, config, limit):
+            return False
+        measure(args, table, picture_size, condition, config, checkpoint, results)
+        return True
+
+    return Job(name, (results / METRICS_FILE).is_file, work)
+
+
+def measure(args, table, picture_size, condition: str, config, checkpoint: Path, results: Path) -> None:
+    """Measure a run that is trained, and keep what the tables need of it."""
+    from hfskin.checkpoints.history import read_training
+    from hfskin.evaluation.report import evaluate
+
+    (height, width), epochs, backbone = config.image_size, config.recipe.epochs, results.name.split("-")[0]
+    facts = read_training(checkpoint)
     facts |= {"condition": condition, "recipe_name": args.recipe, "picture_size": list(picture_size)}
     if facts.get("before"):
         del facts["before"]["command"]  # it stands in the results of that run
     facts["command"] = (
         f"python -m scripts.paper --data DIR --backbones {backbone} --conditions {condition} "
-        f"--recipe {args.recipe} --epochs {recipe.epochs} --image-size {height} {width} --seed {args.seed}"
+        f"--recipe {args.recipe} --epochs {epochs} --image-size {height} {width} --seed {args.seed}"
         + (f" --from {args.runs.name}/{args.start.name}" if args.start else "")
     )
     report = evaluate(checkpoint, table, split="paper", part="val")
     report["training"] = {key: value for key, value in facts.items() if key != "history"}
     for result in report["results"].values():
         del result["roc"]  # curves are half of the file, and no table shows them
-    results.mkdir(parents=True, exist_ok=True)
-    (results / TRAINING_FILE).write_text(json.dumps(facts, indent=1) + "\n")
-    write_metrics(report, results / "metrics.json")
+    write_results(results / TRAINING_FILE, facts)
+    write_results(results / METRICS_FILE, report)
     metrics = report["results"]["with_metadata"]["metrics"]
     accuracy, recall = metrics["accuracy"]["value"], metrics["bma"]["value"]
-    print(f"{name}: accuracy {accuracy:.3f}, mean recall {recall:.3f} on a split that leaks")
+    print(f"{results.name}: accuracy {accuracy:.3f}, mean recall {recall:.3f} on a split that leaks")
 
 
 def write_timing(args: argparse.Namespace) -> None:
     """Measure and write timing.json."""
-    from hfskin.evaluation.report import write_metrics
-
     from .timing import time_backbones
 
     device = check_device(args.device)
     timing = time_backbones(wanted_backbones(args), device)
-    args.output.mkdir(parents=True, exist_ok=True)
-    write_metrics(timing, args.output / "timing.json")
+    write_results(args.output / "timing.json", timing)
     print(f"wrote {args.output / 'timing.json'}")
 
 
@@ -149,9 +147,7 @@ def render_page(results: Path, page: Path) -> None:
     """Write the tables of the results in `results` to `page`."""
     from .tables import load_runs, load_timing, render
 
-    page.parent.mkdir(exist_ok=True)
-    page.write_text(render(load_runs(results), load_timing(results)), encoding="utf-8")
-    print(f"wrote {page}")
+    write_page(page, render(load_runs(results), load_timing(results)))
 
 
 def check_device(wanted: str | None) -> str:

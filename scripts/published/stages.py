@@ -6,8 +6,6 @@ the end.
 These are today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
 """
 
-import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +14,12 @@ import pandas as pd
 
 from hfskin.checkpoints.history import is_finished
 from hfskin.training.config import TrainConfig
-from hfskin.training.fingerprint import differences, run_identity
 from hfskin.training.merging import average_checkpoints, ensemble_checkpoints
 from hfskin.training.recipes import CONTINUE, FINE_TUNE, MODERN, PARTNER, TEACH, Recipe
-from hfskin.training.run import train
 
+from ..runner import TimeLimit, is_trained
+
+NO_LIMIT = TimeLimit()
 PARTNER_BACKBONE = "mobilenet_v3_small"
 
 
@@ -45,7 +44,7 @@ class Stages:
 
 
 def train_in_stages(
-    split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0, deadline: float = math.inf
+    split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0, limit: TimeLimit = NO_LIMIT
 ) -> Path | None:
     """Train on a split by the recipes `modern`, `continue`, `teach` and `fine-tune`, and join what comes of it with a
     network of the recipe `partner`. What was done in `runs` stays.
@@ -53,7 +52,7 @@ def train_in_stages(
     Args:
         split: from `make_split` or `fold_split`.
         runs: a folder for the runs of this split alone.
-        deadline: of `time.monotonic`; a run that is not done by then is left with a checkpoint to resume from.
+        limit: a run that is not done by then is left with a checkpoint to resume from.
 
     Returns:
         The checkpoint, not yet calibrated; None where the time was too short.
@@ -64,15 +63,7 @@ def train_in_stages(
 
     def finished(run: Path, recipe: Recipe, **how) -> bool:
         config = TrainConfig(recipe, image_size=stages.image_size, copies=stages.copies, **how)
-        if is_finished(run):
-            if found := differences(run, run_identity(split, config)):
-                raise ValueError(f"{run} was trained in another way: {found}; give another folder for the runs or "
-                                 f"delete {runs}")  # fmt: skip
-            return True
-        if time.monotonic() >= deadline:
-            return False
-        train(split, run, config, None if deadline == math.inf else (deadline - time.monotonic()) / 60)
-        return is_finished(run)
+        return is_trained(split, run, config, limit)
 
     first, *more = stages.epochs
     model = runs / "first"

@@ -51,6 +51,7 @@ class Stage:
     last_strength: float = 0.4  # and in the end: pictures nearly as they are
     eased_from: float = 0.375  # share of the stage from which it goes from one to the other
     window_dropout: float = 0.0  # see PatchGrid
+    ema_decay: float = 0.998  # of the averaged weights
 
     def strength_at(self, progress: float) -> float:
         """Of the augmentation, after this share of the stage."""
@@ -74,7 +75,6 @@ class Member:
     melanoma_weight: float = 1.5
     label_smoothing: float = 0.05
     metadata_dropout: float = 0.4
-    ema_decay: float = 0.998
     warmup: float = 0.06  # share of a stage's steps
 
 
@@ -85,7 +85,9 @@ MEMBERS = {
         "vit_small_patch14_dinov2_saliency.safetensors",
         stages=(
             Stage((168, 224), epochs=8, learning_rate=5e-4, window_dropout=0.5),
-            Stage((224, 308), 3, learning_rate=2e-4, strength=0.4, last_strength=0.2, window_dropout=0.5),
+            Stage(
+                (196, 252), 3, learning_rate=3e-4, strength=0.4, last_strength=0.2, window_dropout=0.5, ema_decay=0.995
+            ),
         ),
         layer_decay=0.75,
     ),
@@ -181,7 +183,7 @@ class Trainer:
                 torch.manual_seed(seed_of(self.seed, number, at))
                 _set_rates(optimizer, progress, self.member.warmup)
                 losses.append(self._step(model, stage, rows, optimizer, stage.strength_at(progress)))
-                _update(average, model, min(self.member.ema_decay, (1 + at) / (10 + at)))
+                _update(average, model, min(stage.ema_decay, (1 + at) / (10 + at)))
                 if at == 20:
                     self._log(f"stage {number}: {20 * len(rows) / (time.monotonic() - started):.1f} pictures a second")
             scores = self.validate(average, stage)

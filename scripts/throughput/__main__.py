@@ -17,7 +17,6 @@ from typing import Annotated
 
 import typer
 
-from hfskin.checkpoints.save import write_whole
 from hfskin.inference.backend import load
 from hfskin.inference.base import stack
 from hfskin.inference.batch.formats import FORMATS
@@ -25,6 +24,8 @@ from hfskin.inference.batch.items import Item, find_pictures, predict_items
 from hfskin.inference.batch.row_file import RowFile
 from hfskin.inference.quality import has_lines, is_blurred, small_grey
 from hfskin.model.image_reading import read_image
+
+from ..runner import write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "tests" / "data" / "images"
@@ -43,8 +44,8 @@ def main(
     """Measure, write the figures, render the page."""
     if not render:
         RESULTS.parent.mkdir(exist_ok=True)
-        write_whole(RESULTS, json.dumps(measure(files), indent=1) + "\n")
-    write_whole(PAGE, page(json.loads(RESULTS.read_text())))
+        write_results(RESULTS, measure(files))
+    write_page(PAGE, page(json.loads(RESULTS.read_text())))
 
 
 def measure(files: int) -> dict:

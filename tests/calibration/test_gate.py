@@ -30,6 +30,9 @@ def model():
     )
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def features():
     """Lesions and other things, (300, 40) and (60, 40), apart in a few of the features; one feature is always 0."""

@@ -21,6 +21,8 @@ from hfskin.training.recipes import PAPER
 from hfskin.training.resume import SaveError, last_complete_checkpoint
 from hfskin.training.run import train
 
+pytestmark = pytest.mark.slow
+
 RECIPE = dataclasses.replace(PAPER, epochs=2, batch_size=8, metadata_hidden=16, pooling="avg")
 
 

@@ -15,6 +15,8 @@ from hfskin.cli import app
 from hfskin.hub.card import write_card
 from hfskin.hub.push import stage_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def evaluate(checkpoint, model=None):
     command = ["evaluate", "--data", DATA, "--split", "all", "--model", model or checkpoint]

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hub_fixtures import PICTURE, local_logits, logits, message_of
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["hub_fixtures"]
 
 

@@ -26,6 +26,8 @@ from hfskin.inference.onnx import OnnxError, OnnxPipeline
 from hfskin.inference.onnx_graph import GraphError, check_graph
 from hfskin.model import configuration_hfskin
 
+pytestmark = pytest.mark.slow
+
 ONE_LINE = r"\A[^\n]{1,600}\Z"
 NEEDED = ("config.json", "model.safetensors", "preprocessor_config.json", "model.onnx")
 

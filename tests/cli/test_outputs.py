@@ -20,6 +20,8 @@ from hfskin.inference.batch.formats import FORMATS
 from hfskin.inference.batch.items import Row
 from hfskin.inference.batch.row_file import RowFile
 
+pytestmark = pytest.mark.slow
+
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from hub_fixtures import DATA, message_of
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["hub_fixtures"]
 
 COPIES = 3  # a split by lesion wants ten lesions a class; tests/data holds four

@@ -32,6 +32,8 @@ from hfskin.inference.batch.items import Row
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
 from hfskin.words import en as text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pipeline(page_checkpoint):

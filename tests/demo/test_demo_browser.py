@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from demo_fixtures import DESK, LESIONS, PHONE, ROOT, random_checkpoint, upload, wait_answer
+from PIL import Image
 
 import hfskin
 from hfskin.demo.example_lesions import load_examples
 from hfskin.inference.answer.verdict import percent, verdict
+from hfskin.model.colours import matrix_profile
 from hfskin.model.labels import DIAGNOSES
 from hfskin.words import en as text
 
@@ -425,3 +427,16 @@ def test_another_sites_page_neither_frames_this_one_nor_hears_from_it(browser, p
     assert page.evaluate(ask, f"{page_url}config") == "refused"
     assert page.frames[1].url.startswith("chrome-error:")
     context.close()
+
+
+def test_a_phones_picture_arrives_as_the_phone_made_it(visit, temporary_files, tmp_path):
+    """The browser neither converts its colours nor loses its profile, so that they are converted here, once."""
+    phones = tmp_path / "phone.jpg"
+    display_p3 = matrix_profile((0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06), 2.2)
+    with Image.open(LESIONS[5]) as lesion:
+        lesion.save(phones, icc_profile=display_p3, quality=95)
+    page = visit()
+    upload(page, phones)
+    wait_answer(page)
+    (arrived,) = temporary_files.rglob("phone.jpg")
+    assert arrived.read_bytes() == phones.read_bytes()

@@ -28,6 +28,8 @@ from hfskin.demo.ui import build_page, launch_options
 from hfskin.demo.upload_folder import NotUploadedError, UploadFolder
 from hfskin.words import en as text
 
+pytestmark = pytest.mark.slow
+
 LESION = LESIONS[0].read_bytes()
 META = {"_type": "gradio.FileData"}
 

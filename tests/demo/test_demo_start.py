@@ -14,6 +14,8 @@ from hfskin.demo import upload_folder
 from hfskin.demo.upload_folder import UploadFolder
 from hfskin.words import en as text
 
+pytestmark = pytest.mark.slow
+
 APP, DEMO = ["app.py"], ["-m", "hfskin.cli", "demo"]
 
 

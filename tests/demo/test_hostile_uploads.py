@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hostile_files import UPLOADS, gif_with, zip_of
+from hostile_files import UPLOADS, deflated, gif_with, zip_of, zip_of_one
 from paths import DATA
 
 from hfskin.demo import uploads
@@ -18,6 +18,8 @@ from hfskin.inference.backend import load
 from hfskin.inference.batch.items import MetadataTableError, predict_items
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.words import en as text
+
+pytestmark = pytest.mark.slow
 
 LESIONS = sorted((DATA / "images").glob("*.jpg"))
 
@@ -59,10 +61,8 @@ def test_a_zip_file_is_opened_once(tmp_path, monkeypatch):
 
 
 def test_what_zip_files_unpack_to_is_added_up(tmp_path):
-    write, _ = UPLOADS["zeros.zip"]
-    paths = [tmp_path / "a.zip", tmp_path / "b.zip"]
-    for path in paths:
-        write(path, 2)
+    zeros = bytes(uploads.MAX_FILE)
+    paths = [zip_of_one(tmp_path / name, 2, deflated(zeros), zeros) for name in ("a.zip", "b.zip")]
     upload = uploads.Upload(paths, {})
     assert upload.total == uploads.MAX_UNPACKED // uploads.MAX_FILE
     why = text.ZIP_SUM.format(megabytes=100)

@@ -8,6 +8,8 @@ from PIL import Image
 from hfskin.data.ham10000 import DataError
 from hfskin.evaluation.localisation import centred_blob, read_mask, score_map, summarise_localisation
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def with_masks(table):

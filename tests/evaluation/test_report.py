@@ -19,6 +19,8 @@ from hfskin.evaluation.report import evaluate, write_metrics
 from hfskin.inference.batch.predictions import gate_scores, predict_table
 from hfskin.model.labels import CLASSES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def split(table):

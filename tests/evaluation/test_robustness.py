@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hfskin.data.robustness import TRANSFORMS
 from hfskin.data.splits import make_split
 from hfskin.evaluation.report import evaluate
-from hfskin.evaluation.robustness import TRANSFORMS, predict_copies, summarise_robustness
+from hfskin.evaluation.robustness import predict_copies, summarise_robustness
 from hfskin.inference.batch.predictions import predict_table
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

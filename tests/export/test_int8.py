@@ -16,6 +16,8 @@ from scripts.benchmark.int8 import measure_int8
 from scripts.benchmark.page import render
 from scripts.benchmark.ratios import int8_is_worth_it
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def quantised(data_folder, tmp_path_factory):

@@ -23,6 +23,8 @@ from hfskin.inference.attention import attention_map
 from hfskin.inference.base import network_names
 from hfskin.inference.onnx import OnnxError, OnnxPipeline
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("torch", "torchvision", "timm", "transformers")
 PATIENTS = ({}, {"age": 55, "sex": "male", "localization": "back"})
 

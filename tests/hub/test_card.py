@@ -146,7 +146,7 @@ def test_it_says_what_the_issue_asks_for(metrics, config):
         "| Expected calibration error | 0.060 (0.010 to 0.110) | 0.055 (0.005 to 0.105) |",
         "mel 0.190 for 0.110",
         "(efficientnet_lite0, 8 epochs), in 5 of five folds",
-        "and is off unless asked for (`hfskin predict --mirrored`): BMA 0.730",
+        "and is off unless asked for (`hfskin predict --tta`): BMA 0.730",
         "From other files of 5,984 of the pictures, of another resolution: BMA 0.720",
         "0.730 ± 0.014",
         "| Melanoma sensitivity, most probable class | 0.730 (0.680 to 0.780) |",

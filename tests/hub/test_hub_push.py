@@ -8,6 +8,8 @@ import pytest
 from hub_fixtures import DATA, MODEL_CODE, local_logits, logits, message_of, push_tiny
 from hub_server import READER
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["hub_fixtures"]
 
 CODE = {path.name for path in MODEL_CODE.glob("*.py")} - {"__init__.py"}

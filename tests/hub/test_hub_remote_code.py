@@ -1,7 +1,10 @@
 """Where hfskin is not installed: the code that a push brings along serves, with trust_remote_code."""
 
 import numpy as np
+import pytest
 from hub_fixtures import PICTURE, local_logits, logits
+
+pytestmark = pytest.mark.slow
 
 pytest_plugins = ["hub_fixtures"]
 

@@ -16,6 +16,8 @@ from hub_fixtures import PICTURE
 from hub_server import WRITER
 from paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["hub_fixtures"]
 
 

@@ -19,6 +19,7 @@ import scripts.throughput.__main__ as throughput
 from hfskin.cli import app
 from hfskin.inference import backend
 from hfskin.inference.base import BATCH_SIZE
+from hfskin.inference.batch import items
 from hfskin.inference.batch.formats import FORMATS
 from hfskin.inference.batch.items import (
     Item,
@@ -31,6 +32,8 @@ from hfskin.inference.batch.items import (
 )
 from hfskin.inference.batch.row_file import OutputError, RowFile, read_records
 from hfskin.model.image_reading import ImageError, read_image
+
+pytestmark = pytest.mark.slow
 
 LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
 READABLE = sorted(set(FORMATS) - {"table"})  # the formats that can be read back
@@ -271,3 +274,20 @@ def test_a_folder_that_cannot_be_read_has_a_row(lesion_path):
             if root:
                 os.seteuid(0)
             closed.chmod(0o755)
+
+
+def test_pictures_by_any_of_their_names_are_found_and_the_others_counted(lesion_path, tmp_path, monkeypatch):
+    for name in ("a.JFIF", "b.jpe", "c.mpo", "d.jpg"):
+        (tmp_path / name).write_bytes(lesion_path.read_bytes())
+    for name in ("x.avif", "y.avif", "z.NEF", "notes.txt"):
+        (tmp_path / name).touch()
+    notes: list[str] = []
+    assert [name for name, _ in find_pictures([tmp_path], notes)] == ["a.JFIF", "b.jpe", "c.mpo", "d.jpg"]
+    assert notes == ["left out 2 .avif, 1 .nef, which cannot be read here: save them as JPEG or PNG"]
+    for path in tmp_path.iterdir():
+        path.unlink()
+    (tmp_path / "x.HEIC").touch()
+    monkeypatch.setattr(items, "SUFFIXES", (".jpg",))
+    monkeypatch.setattr(items, "OTHER_SUFFIXES", (".heic",))
+    with pytest.raises(FileNotFoundError, match=r"no pictures in this folder; left out 1 \.heic, .* pillow-heif"):
+        find_pictures([tmp_path])

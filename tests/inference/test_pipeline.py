@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from copy import copy
 
 import numpy as np
 import pytest
@@ -14,9 +15,9 @@ from hfskin.cli import app
 from hfskin.inference.batch.formats import FORMATS
 from hfskin.inference.batch.items import Row
 from hfskin.inference.batch.predictions import predict_table
-from hfskin.inference.prediction import REFUSAL, REFUSED_BLURRED, UNUSUAL
-from hfskin.inference.prepare import YOUNG_NOTE
+from hfskin.inference.prediction import AGELESS, REFUSAL, REFUSED_BLURRED, UNUSUAL
 from hfskin.model.labels import CLASSES
+from hfskin.model.metadata import YOUNG
 
 ANSWER = "label", "prediction_set", "malignant_probability", "suspicious"
 
@@ -81,9 +82,24 @@ def test_unknown_metadata_and_small_pictures_are_warned_of(tiny, lesion_path):
     assert "small (64x48 pixels)" in warnings
 
 
-def test_an_age_by_which_malignant_lesions_are_missed_is_warned_of(tiny, lesion_path):
-    assert YOUNG_NOTE in tiny(lesion_path, age=44).warnings
-    assert not {YOUNG_NOTE} & {*tiny(lesion_path, age="45").warnings, *tiny(lesion_path).warnings}
+@pytest.mark.parametrize("tta", [False, True])
+def test_of_the_young_the_more_cautious_answer_counts(tiny, lesion_path, tta):
+    pipeline = copy(tiny)
+    pipeline.tta = tta
+    alone = pipeline(lesion_path, sex="male", localization="back")
+    told = {age: pipeline(lesion_path, age, "male", "back") for age in (1, 44, 45, 90)}
+    branch = tiny.model.metadata_branch[0].weight
+    branch.data[:, 0] *= -1  # what made an age harmless makes it suspicious, and the other way round
+    try:
+        turned = {age: pipeline(lesion_path, age, "male", "back") for age in told}
+    finally:
+        branch.data[:, 0] *= -1
+    for answers in (told, turned):
+        for age, answer in answers.items():
+            same = answer.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+            assert (AGELESS in answer.warnings) == (same and age < YOUNG)
+            assert answer.malignant_probability >= alone.malignant_probability - 1e-6 or age >= YOUNG
+    assert len({AGELESS in answers[1].warnings for answers in (told, turned)}) == 2
 
 
 def test_a_refused_picture_gets_no_label(tiny_checkpoint, lesion_path):

@@ -22,6 +22,8 @@ from hfskin.model.backbones import (
 )
 from hfskin.model.nasnet_mobile import _AveragePool
 
+pytestmark = pytest.mark.slow
+
 # Where the paper cuts (Tables A1 and A2): channels, height and width at the natural input size.
 PAPER_MAPS = {
     "resnet50": (1024, 14, 14),

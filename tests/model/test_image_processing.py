@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor
 
-from hfskin import HfskinImageProcessor
+from hfskin import HfskinImageProcessor, ImageError
 from hfskin.model.preprocessing import center_box
 
 
@@ -73,3 +73,57 @@ def test_another_lamp_changes_nothing_where_colours_are_balanced(lesion_path):
 def test_a_black_picture_stays_black_where_colours_are_balanced():
     processor = HfskinImageProcessor(colour_reference=[0.7, 0.55, 0.55])
     assert processor.process_image(Image.new("RGB", (200, 150))).max() == 0
+
+
+def pixels(processor, image, **kwargs) -> np.ndarray:
+    return processor(image, return_tensors="np", **kwargs)["pixel_values"]
+
+
+def test_it_does_what_it_is_called_with(lesion_path, tmp_path):
+    processor = HfskinImageProcessor()
+    larger = HfskinImageProcessor(size={"height": 96, "width": 200}, resample=Image.Resampling.NEAREST)
+    called = pixels(processor, lesion_path, size={"height": 96, "width": 200}, resample=Image.Resampling.NEAREST)
+    np.testing.assert_array_equal(called, pixels(larger, lesion_path))
+    assert called.shape == (1, 3, 96, 200)
+    assert pixels(processor, lesion_path, size=64).shape == (1, 3, 64, 64)
+    as_it_is = pixels(processor, lesion_path, do_resize=False, do_rescale=False, do_normalize=False)[0]
+    np.testing.assert_array_equal(as_it_is, np.moveaxis(np.asarray(Image.open(lesion_path)), -1, 0))
+    last = pixels(processor, lesion_path, data_format="channels_last")
+    np.testing.assert_array_equal(np.moveaxis(last, -1, 1), pixels(processor, lesion_path))
+    assert pixels(processor, lesion_path, do_center_crop=True, crop_size=100).shape == (1, 3, 100, 100)
+    processor.save_pretrained(tmp_path)
+    loaded = HfskinImageProcessor.from_pretrained(tmp_path, size={"height": 96, "width": 200}, resample=0)
+    np.testing.assert_array_equal(called, pixels(loaded, lesion_path))
+    unresized = HfskinImageProcessor.from_pretrained(tmp_path, do_resize=False)
+    assert pixels(unresized, lesion_path).shape == (1, 3, *np.asarray(Image.open(lesion_path)).shape[:2])
+    with pytest.raises(ValueError, match="do_resize is off"):
+        _ = unresized.preprocessing
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [({"size": {"shortest_edge": 100}}, "give a height and a width"), ({"do_convert_rgb": False}, "RGB alone")],
+)
+def test_what_it_cannot_do_is_refused(lesion_path, asked, message):
+    with pytest.raises(ValueError, match=message):
+        pixels(HfskinImageProcessor(), lesion_path, **asked)
+
+
+def test_numbers_of_every_kind_are_the_same_picture(lesion_path):
+    processor = HfskinImageProcessor()
+    levels = np.asarray(Image.open(lesion_path))
+    expected = pixels(processor, lesion_path)
+    share = torch.from_numpy(levels / np.float32(255)).permute(2, 0, 1)
+    for same in (levels / 255, levels.astype(np.int64), levels.astype(np.float32), share, share.half(), [share]):
+        np.testing.assert_allclose(pixels(processor, same), expected, atol=0.01)
+    np.testing.assert_allclose(pixels(processor, share, do_rescale=False), expected, atol=0.01)
+    grey = levels[..., 1]
+    expected = pixels(processor, grey)
+    for same in (grey[..., None], grey[None], torch.from_numpy(grey.copy())[None], np.stack([grey] * 3)):
+        np.testing.assert_array_equal(pixels(processor, same), expected)
+
+
+@pytest.mark.parametrize("wrong", [np.full((64, 64, 3), -1.0), np.full((64, 64, 3), 300), np.full((64, 64), np.nan)])
+def test_numbers_that_are_no_picture_are_refused(wrong):
+    with pytest.raises(ImageError, match="from 0 to 1"):
+        pixels(HfskinImageProcessor(), wrong)

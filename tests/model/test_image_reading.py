@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+from hostile_files import png_chunk
 from PIL import Image
 
 from hfskin.model.image_reading import ImageError, read_image
@@ -23,7 +24,7 @@ def encoded(image: Image.Image, format: str, **options) -> bytes:
 def test_path_bytes_pil_and_array_agree(lesion_path, lesion):
     expected = np.asarray(lesion)
     for source in (lesion_path, str(lesion_path), lesion_path.read_bytes(), lesion, expected):
-        image, notes = read_image(source)
+        image, notes, _ = read_image(source)
         assert image.mode == "RGB"
         np.testing.assert_array_equal(np.asarray(image), expected)
         assert notes == []
@@ -37,7 +38,7 @@ def test_exif_rotation_is_undone(lesion):
 
 
 def test_cmyk_is_converted_and_said(lesion):
-    image, notes = read_image(encoded(lesion.convert("CMYK"), "JPEG", quality=95))
+    image, notes, _ = read_image(encoded(lesion.convert("CMYK"), "JPEG", quality=95))
     assert image.mode == "RGB"
     assert any("CMYK" in note for note in notes)
     assert np.abs(np.asarray(image, float) - np.asarray(lesion)).mean() < 12
@@ -45,7 +46,7 @@ def test_cmyk_is_converted_and_said(lesion):
 
 def test_16_bit_png_keeps_its_grey_levels(lesion):
     grey = np.asarray(lesion.convert("L"))
-    image, notes = read_image(encoded(Image.fromarray(grey.astype(np.uint16) * 257), "PNG"))
+    image, notes, _ = read_image(encoded(Image.fromarray(grey.astype(np.uint16) * 257), "PNG"))
     assert any("16-bit" in note for note in notes)
     assert np.abs(np.asarray(image)[..., 0].astype(int) - grey).max() <= 1
 
@@ -53,9 +54,56 @@ def test_16_bit_png_keeps_its_grey_levels(lesion):
 def test_transparency_becomes_white(lesion):
     clear = lesion.copy()
     clear.putalpha(0)
-    image, notes = read_image(encoded(clear, "PNG"))
+    image, notes, _ = read_image(encoded(clear, "PNG"))
     assert (np.asarray(image) == 255).all()
     assert any("transparent" in note for note in notes)
+
+
+def test_an_opaque_picture_is_not_filled_with_white(lesion):
+    opaque = lesion.copy()
+    opaque.putalpha(255)
+    image, notes, _ = read_image(encoded(opaque, "PNG"))
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(lesion))
+    assert notes == []
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_a_sensors_bits_in_a_16_bit_file_are_scaled(lesion, bits):
+    grey = np.asarray(lesion.convert("L"))
+    levels = (grey / 255 * (2**bits - 1)).astype(np.uint16)
+    for kind in ("PNG", "TIFF"):
+        image = read_image(encoded(Image.fromarray(levels), kind)).image
+        assert np.abs(np.asarray(image)[..., 0].astype(int) - grey).max() <= 1
+
+
+def test_a_sensors_bits_in_a_16_bit_colour_file_are_not_taken_for_night(lesion):
+    def png(bits: int) -> bytes:
+        """Which Pillow cannot write."""
+        levels = (np.asarray(lesion) / 255 * (2**bits - 1)).astype(">u2")
+        rows = b"".join(b"\0" + row.tobytes() for row in levels)
+        header = struct.pack(">IIBBBBB", lesion.width, lesion.height, 16, 2, 0, 0, 0)
+        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+        return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+    assert np.abs(np.asarray(read_image(png(16)).image).astype(int) - np.asarray(lesion)).max() <= 1
+    for bits in (10, 12, 14):
+        with pytest.raises(ImageError, match="save it with 8 bits a colour"):
+            read_image(png(bits))
+
+
+def test_a_tiff_with_a_thumbnail_is_one_picture(lesion):
+    small = lesion.resize((lesion.width // 4, lesion.height // 4))
+    for first, second in ((lesion, small), (small, lesion)):
+        image, notes, _ = read_image(encoded(first, "TIFF", save_all=True, append_images=[second]))
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(lesion))
+        assert notes == []
+    marked = lesion.transpose(Image.Transpose.ROTATE_90)  # of any shape, where it says that it is a copy
+    marked.encoderinfo = {"tiffinfo": {254: 1}}
+    pages = encoded(lesion, "TIFF", save_all=True, append_images=[marked])
+    assert read_image(pages).image.size == lesion.size
+    for other in (lesion, lesion.crop((0, 0, 40, 70))):
+        with pytest.raises(ImageError, match="several frames or pages"):
+            read_image(encoded(lesion, "TIFF", save_all=True, append_images=[other]))
 
 
 def test_palette_and_grey_pictures_are_read(lesion):
@@ -64,11 +112,8 @@ def test_palette_and_grey_pictures_are_read(lesion):
 
 
 def _png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"\0" * 100)) + png_chunk(b"IEND")
 
 
 def test_each_bad_file_gets_a_message_that_names_it(tmp_path, lesion):
@@ -92,6 +137,6 @@ def test_each_bad_file_gets_a_message_that_names_it(tmp_path, lesion):
     with pytest.raises(ImageError, match="cannot be opened"):
         read_image(tmp_path)
     with pytest.raises(ImageError, match="float64 array"):
-        read_image(np.zeros((50, 50, 3)))
+        read_image(np.full((50, 50, 3), -1.0))
     with pytest.raises(ImageError, match="a dict is not a path"):
         read_image({})

@@ -13,6 +13,8 @@ from scripts.benchmark.page import render
 from scripts.benchmark.ratios import missed, ratio
 from scripts.paper.timing import alternate
 
+pytestmark = pytest.mark.slow
+
 RESULTS = ROOT / "results" / "benchmark.json"
 PAGE = ROOT / "docs" / "benchmark.md"
 

@@ -18,6 +18,8 @@ from scripts.paper.complexity import (
     table3,
 )
 
+pytestmark = pytest.mark.slow
+
 # The totals that Keras' `summary()` prints at 1000 classes.
 KERAS_PARAMETERS = {
     "resnet50": 25_636_712,

@@ -1,6 +1,5 @@
 import importlib.util
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,9 @@ from hfskin.training.resume import last_complete_checkpoint
 from hfskin.training.trainer import EMA_FILE
 from scripts.folds.report import FOLDS, describe_training, fold_split, predict_fold, put_into, summarise_folds
 from scripts.published.stages import Stages, train_in_stages
+from scripts.runner import TimeLimit
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +124,7 @@ def test_the_training_goes_on_in_rounds_and_where_it_was_cut_off(many, tmp_path)
     stages = Stages("mobilenet_v3_small", str(weights), (32, 48), (1, 1), masks=masks, partner_weights=str(weights))
     split, runs = fold_split(many, 0), tmp_path / "runs"
     for seconds in (-1, 0.1):
-        assert train_in_stages(split, runs, stages, deadline=time.monotonic() + seconds) is None
+        assert train_in_stages(split, runs, stages, limit=TimeLimit(seconds / 60)) is None
     checkpoint = train_in_stages(split, runs, stages)
     assert checkpoint == runs / "joined"
     mean = runs / "round3-mean"

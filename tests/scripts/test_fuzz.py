@@ -13,6 +13,8 @@ from hfskin.inference.batch.items import MetadataTableError, read_patients
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.model.metadata import METADATA_SIZE, MetadataError, encode_metadata
 
+pytestmark = pytest.mark.slow
+
 ANYTHING = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.complex_numbers(),
     st.just(10**5000), st.sampled_from(["male", "F", "back", "12"]), st.lists(st.integers(), max_size=3),

@@ -17,6 +17,9 @@ from hfskin.training.recipes import CONDITIONS, PAPER
 from scripts.paper import timing
 from scripts.paper.numbers import TABLE4, TABLE5, TABLE6, TABLE7, TABLE8, TABLE9
 from scripts.paper.tables import NOT_RUN, load_runs, load_timing, loss_weights, render
+from scripts.runner import TimeLimit, run_jobs
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +41,22 @@ def results(script, table, tmp_path_factory) -> Path:
     others = [split.assign(split="train", image_id=split["image_id"] + f"-{i}") for i in range(3)]
     split = pd.concat([split, *others], ignore_index=True)  # leaks lesions, as the paper's does
     arguments = args, split, (200, 150), "mobilenet_v3_small"
-    script.run_one(*arguments, "metadata", 0.0)
+
+    def run(condition: str, minutes: float | None = None) -> None:
+        limit = TimeLimit(minutes)
+        run_jobs([script.job(*arguments, condition, limit)], limit)
+
+    run("metadata", 0.002)  # it ends after the first step
     (cut_off,) = (folder / "runs").iterdir()
     facts = json.loads((cut_off / "training.json").read_text())
     assert (facts["finished"], facts["history"]) == (False, [])
     assert not (folder / "results").exists()
-    script.run_one(*arguments, "metadata", None)
+    run("metadata")
     (metrics,) = (folder / "results").glob("*/metrics.json")
     written = metrics.stat().st_mtime_ns
-    script.run_one(*arguments, "metadata", None)
+    run("metadata")
     assert metrics.stat().st_mtime_ns == written
-    script.run_one(*arguments, "augmented", None)
+    run("augmented")
     return folder / "results"
 
 

@@ -1,6 +1,5 @@
 """Which runs `train_in_stages` takes as done; tests/test_cross_validation.py trains all the rounds."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,9 @@ from hfskin.training.config import TrainConfig
 from hfskin.training.recipes import MODERN
 from hfskin.training.run import train
 from scripts.published.stages import Stages, train_in_stages
+from scripts.runner import TimeLimit
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def train_first(split: pd.DataFrame, runs: Path, stages: Stages, minutes: float 
 
 def go_on(split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0) -> None:
     """What is not done stays so: the time is over."""
-    assert train_in_stages(split, runs, stages, seed, deadline=time.monotonic() - 1) is None
+    assert train_in_stages(split, runs, stages, seed, TimeLimit(-1)) is None
 
 
 def test_a_finished_run_counts_for_the_same_training_alone(split, stages, tmp_path):

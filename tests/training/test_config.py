@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, fields, replace
 import pytest
 
 from hfskin.training.config import TrainConfig
-from hfskin.training.fingerprint import run_identity
+from hfskin.training.fingerprint import run_fingerprint
 from hfskin.training.recipes import MODERN, PAPER, Recipe
 from hfskin.training.run import _processor_and_model, training_arguments
 
@@ -60,5 +60,5 @@ def test_a_config_is_checked_and_frozen(tiny_checkpoint):
 
 def test_whatever_a_recipe_says_makes_another_run(table):
     split = table.assign(split="train")
-    told = run_identity(split, TrainConfig(MODERN, "vgg16"))["recipe"]
+    told = run_fingerprint(split, TrainConfig(MODERN, "vgg16"))["recipe"]
     assert told.keys() == {field.name for field in fields(Recipe)}

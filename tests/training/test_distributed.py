@@ -24,6 +24,8 @@ from hfskin.training.config import TrainConfig
 from hfskin.training.recipes import MODERN, PAPER
 from hfskin.training.run import create_model, train
 
+pytestmark = pytest.mark.slow
+
 # Without BatchNorm, dropout and augmentation, two processes must compute what one does.
 PLAIN = dataclasses.replace(PAPER, epochs=2, batch_size=8, metadata_hidden=16, pooling="avg", dropout=0.0)
 # With everything; each process has the BatchNorm statistics of its own pictures, so the weights differ from one's.

@@ -10,6 +10,8 @@ from hfskin.training.merging import ensemble_checkpoints
 from hfskin.training.recipes import FINE_TUNE
 from hfskin.training.run import continued_model
 
+pytestmark = pytest.mark.slow
+
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 
 

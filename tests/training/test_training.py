@@ -40,6 +40,8 @@ from hfskin.training.resume import last_complete_checkpoint
 from hfskin.training.run import loss_weights, train
 from hfskin.training.sampling import ClassSampling, ReproducibleDraws, class_quotas
 
+pytestmark = pytest.mark.slow
+
 LONG = pytest.mark.skipif("HFSKIN_LONG" not in os.environ, reason="the long form; HFSKIN_LONG=1 runs it")
 # HAM10000's pictures a class, in the order of CLASSES (paper, Table 2).
 HAM10000_COUNTS = [327, 514, 1099, 115, 1113, 6705, 142]

@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from ...model.image_reading import ImageError
+from ...model.image_reading import OTHER_SUFFIXES, SUFFIXES, ImageError
 from ...model.metadata import understood
+from ...model.other_formats import DICOM_SUFFIXES, HEIC_SUFFIXES
 from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 STDIN = "-"  # where a path stands: the picture comes from there
 # The names of HAM10000 and of the ISIC archive.
 _COLUMNS = {
@@ -29,6 +29,12 @@ _COLUMNS = {
 
 class MetadataTableError(ValueError):
     """A metadata table that cannot be used; the message names the file and what to do."""
+
+
+_ADVICE = {
+    **dict.fromkeys(HEIC_SUFFIXES, "for HEIC, pip install pillow-heif"),
+    **dict.fromkeys(DICOM_SUFFIXES, "for DICOM, pip install pydicom"),
+}
 
 
 @dataclass(frozen=True)
@@ -49,16 +55,19 @@ class Row:
     error: str | None = None
 
 
-def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
+def find_pictures(paths: Iterable[Path], notes: list[str] | None = None) -> list[tuple[str, str]]:
     """Name and path of the files among `paths` and of the pictures below its folders, which are named relative to them.
 
     Plain strings, since a million of them must be held. A folder that cannot be read stands among them, for it may hold
     pictures: its row says why.
 
+    Args:
+        notes: gets a line where folders hold pictures of kinds that are not read.
+
     Raises:
         FileNotFoundError: a folder without pictures. (A file that is missing is reported in its row.)
     """
-    found = []
+    found, others = [], Counter[str]()
     for path in paths:
         if str(path) == STDIN:
             found.append(("stdin", STDIN))
@@ -66,25 +75,40 @@ def find_pictures(paths: Iterable[Path]) -> list[tuple[str, str]]:
         if not path.is_dir():
             found.append((_printable(path.name), str(path)))
             continue
-        below = _look_below(path)
+        below = _look_below(path, others)
         if not below:
-            raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(IMAGE_SUFFIXES)})")
+            left = f"; {_left_out(others)}" if others else f" ({', '.join(SUFFIXES)})"
+            raise FileNotFoundError(f"{path}: no pictures in this folder{left}")
         for file in below:
             start = path.parent if file == str(path) else path
             found.append((_printable(Path(file).relative_to(start).as_posix()), file))
+    if others and notes is not None:
+        notes.append(_left_out(others))
     return found
 
 
-def _look_below(path: Path) -> list[str]:
-    """The pictures below a folder, in order, and then what of its folders cannot be read."""
-    unreadable: list[str] = []
-    found = sorted(
-        os.path.join(folder, file)
-        for folder, _, files in os.walk(path, onerror=lambda error: unreadable.append(error.filename))
-        for file in files
-        if file.lower().endswith(IMAGE_SUFFIXES)
-    )
-    return found + unreadable
+def _look_below(path: Path, others: Counter[str]) -> list[str]:
+    """The pictures below a folder, in order, and then what of its folders cannot be read.
+
+    Args:
+        others: gets the numbers of pictures that are not read, by suffix.
+    """
+    found, unreadable = [], []
+    for folder, _, files in os.walk(path, onerror=lambda error: unreadable.append(error.filename)):
+        for file in files:
+            name = file.lower()
+            if name.endswith(SUFFIXES):
+                found.append(os.path.join(folder, file))
+            elif name.endswith(OTHER_SUFFIXES):
+                others[os.path.splitext(name)[1]] += 1
+    return sorted(found) + unreadable
+
+
+def _left_out(others: Counter[str]) -> str:
+    """How many pictures are not read, and what helps."""
+    kinds = ", ".join(f"{number} {suffix}" for suffix, number in sorted(others.items()))
+    helps = dict.fromkeys(_ADVICE.get(suffix, "save them as JPEG or PNG") for suffix in sorted(others))
+    return f"left out {kinds}, which cannot be read here: {', '.join(helps)}"
 
 
 def read_patients(path: Path) -> dict[str, Patient]:

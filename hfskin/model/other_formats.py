@@ -1,0 +1,131 @@
+"""Pictures that need a library beside Pillow, which may be missing: HEIC of phones, DICOM of hospitals."""
+
+import importlib
+import importlib.util
+import io
+import re
+from typing import NamedTuple
+
+from PIL import Image
+
+HEIC_SUFFIXES, DICOM_SUFFIXES = (".heic", ".heif"), (".dcm", ".dicom")
+
+MAX_HEADER = 10**6  # bytes of a DICOM file before its pixels
+
+_HEIC = re.compile(rb"....ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)", re.DOTALL)
+_NO_HEIC = (
+    "a HEIC picture of a phone; save it as a JPEG, let the phone take JPEGs (iPhone: Settings, Camera, Formats, Most "
+    "Compatible), or install pillow-heif"
+)
+_NO_DICOM = "a DICOM file; save the picture as a JPEG or PNG, or install pydicom"
+_VISIBLE_LIGHT = {"", "DMS", "ES", "GM", "OP", "OT", "XC"}  # modalities
+_INFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax of a file that is packed as a whole, without a limit
+_JPEG = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}
+_RUNS = "1.2.840.10008.1.2.5"
+_AGE = re.compile(r"(\d{1,3})([DWMY])")
+_PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}
+
+
+class UnreadableError(ValueError):
+    """A picture that cannot be used; the message says what to do."""
+
+
+class Opened(NamedTuple):
+    """What a file holds beside its name.
+
+    Attributes:
+        picture: a PIL image whose size may be looked at before it is decoded, or the bytes of a JPEG.
+        info: what to know of its colours, as in a PIL image.
+        patient: age in years and sex, None where they are not known.
+    """
+
+    picture: Image.Image | bytes
+    info: dict
+    patient: tuple[float | None, str | None] = (None, None)
+
+
+def readable_suffixes() -> tuple[str, ...]:
+    """The suffixes of these formats, as far as their libraries are installed."""
+    found = HEIC_SUFFIXES if importlib.util.find_spec("pillow_heif") else ()
+    return (*found, *(DICOM_SUFFIXES if importlib.util.find_spec("pydicom") else ()))
+
+
+def open_other(data: bytes, most: int) -> Opened | None:
+    """None where the bytes are of neither format.
+
+    Args:
+        most: pixels that are read.
+
+    Raises:
+        UnreadableError: it cannot be used, or its library is missing.
+        Exception: of the libraries, on broken files.
+    """
+    if _HEIC.match(data):
+        return _open_heic(data, most)
+    return _open_dicom(data, most) if data[128:132] == b"DICM" else None
+
+
+def _library(name: str, advice: str):
+    """A library that need not be there, imported when it is needed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise UnreadableError(advice) from None
+
+
+def _open_heic(data: bytes, most: int) -> Opened:
+    file = _library("pillow_heif", _NO_HEIC).open_heif(io.BytesIO(data))
+    width, height = file.size
+    _check_size(width, height, most)
+    image = file.to_pillow()
+    # libheif has turned it already, whatever stands in the EXIF.
+    return Opened(image, {key: image.info[key] for key in ("icc_profile",) if image.info.get(key)})
+
+
+def _open_dicom(data: bytes, most: int) -> Opened:
+    file = _read_dicom(data)
+    if (modality := str(file.get("Modality", ""))) not in _VISIBLE_LIGHT:
+        raise UnreadableError(f"a DICOM file of modality {modality[:16]!r}, no photograph; dermatoscopy has DMS or XC")
+    if int(file.get("NumberOfFrames", 1) or 1) > 1:
+        raise UnreadableError("a DICOM file of several pictures; save the one to look at as a JPEG or PNG")
+    _check_size(int(file.Columns), int(file.Rows), most)
+    info = {"icc_profile": bytes(file.ICCProfile)} if "ICCProfile" in file else {}
+    packed = file.file_meta.TransferSyntaxUID
+    if packed in _JPEG:
+        frames = _library("pydicom.encaps", _NO_DICOM).generate_frames(file.PixelData, number_of_frames=1)
+        return Opened(next(frames), info, _patient(file))
+    if packed.is_compressed and packed != _RUNS:
+        raise UnreadableError(f"a DICOM file packed as {packed.name[:60]}; save it as JPEG baseline, or unpacked")
+    levels = _library("pydicom.pixels", _NO_DICOM).pixel_array(file)
+    if file.PhotometricInterpretation == "MONOCHROME1":  # the lowest is white
+        levels = 2 ** int(file.BitsStored) - 1 - levels
+    return Opened(Image.fromarray(levels), info, _patient(file))
+
+
+def _read_dicom(data: bytes):
+    """What stands in a file up to its pixels, and these; nothing behind them, and no header without an end."""
+    reader = _library("pydicom.filereader", _NO_DICOM)
+    if _INFLATED in data[:MAX_HEADER]:
+        raise UnreadableError("a DICOM file that is packed as a whole; save it unpacked")
+    head = io.BytesIO(data[:MAX_HEADER])
+    file = reader.dcmread(head, stop_before_pixels=True)
+    rest = io.BytesIO(data)
+    rest.seek(head.tell())
+    pixels = next(reader.data_element_generator(rest, *file.original_encoding), None)
+    if pixels is None or pixels.tag != 0x7FE00010:
+        raise UnreadableError(
+            f"a DICOM file without a picture in it, or with a header of more than {MAX_HEADER // 10**6} MB"
+        )
+    file[pixels.tag] = pixels
+    return file
+
+
+def _patient(file) -> tuple[float | None, str | None]:
+    age = _AGE.fullmatch(str(file.get("PatientAge", "")).strip())
+    sex = {"F": "female", "M": "male"}.get(str(file.get("PatientSex", "")).strip())
+    return (round(int(age[1]) / _PER_YEAR[age[2]], 1) if age else None), sex
+
+
+def _check_size(width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise UnreadableError(f"{width}x{height} is more than {most // 10**6} megapixels; make it smaller")

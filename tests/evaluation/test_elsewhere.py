@@ -1,0 +1,25 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from hfskin.evaluation.elsewhere import summarise_elsewhere
+from hfskin.model.labels import CLASSES
+
+
+def test_auc_and_alarm_are_those_of_scikit_learn_and_of_counting():
+    rng = np.random.default_rng(0)
+    is_melanoma = rng.random(200) < 0.2
+    probabilities = rng.dirichlet(np.ones(len(CLASSES)), 200)
+    probabilities[is_melanoma, CLASSES.index("mel")] += 0.2
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    patients = pd.Series(rng.integers(40, size=200).astype(str))
+    found = summarise_elsewhere(probabilities, is_melanoma, patients, threshold=0.5)
+    auc = found["melanoma_auc"]
+    assert auc["value"] == pytest.approx(roc_auc_score(is_melanoma, probabilities[:, CLASSES.index("mel")]))
+    assert auc["low"] < auc["value"] < auc["high"]
+    malignant = probabilities[:, [CLASSES.index(c) for c in ("akiec", "bcc", "mel")]].sum(axis=1)
+    assert found["malignant_suspicious"]["value"] == pytest.approx((malignant[is_melanoma] >= 0.5).mean())
+    assert found["benign_not"]["value"] == pytest.approx((malignant[~is_melanoma] < 0.5).mean())
+    assert (found["n"], found["patients"], found["melanomas"]) == (200, patients.nunique(), is_melanoma.sum())
+    assert summarise_elsewhere(probabilities, is_melanoma, patients, None)["benign_not"] is None

@@ -1,0 +1,137 @@
+"""HEIC and DICOM: read where their libraries are, else what helps is said."""
+
+import io
+import struct
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hfskin.inference.prepare import prepare
+from hfskin.model.colours import matrix_profile
+from hfskin.model.image_reading import ImageError, read_image
+from hfskin.model.preprocessing import Preprocessing
+
+pillow_heif, pydicom = pytest.importorskip("pillow_heif"), pytest.importorskip("pydicom")
+from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
+from pydicom.encaps import encapsulate  # noqa: E402
+
+JPEG, PLAIN, JPEG_2000, INFLATED = (
+    f"1.2.840.10008.1.2{end}" for end in (".4.50", ".1", ".4.90", ".1.99")
+)  # transfer syntaxes
+P3 = matrix_profile((0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06), 2.2)
+
+
+@pytest.fixture
+def lesion(lesion_path):
+    return Image.open(lesion_path).convert("RGB")
+
+
+def heic(image: Image.Image, **options) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, quality=95, **options)
+    return buffer.getvalue()
+
+
+def dicom(image: Image.Image, syntax: str = JPEG, **elements) -> bytes:
+    """As of a dermatoscope, of a man of 55."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = syntax, "1.2.840.10008.5.1.4.1.1.77.1.4"
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    file = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
+    levels = np.asarray(image)
+    file.Rows, file.Columns, file.SamplesPerPixel = *levels.shape[:2], 1 if levels.ndim == 2 else 3
+    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 8, 8, 7, 0
+    file.PlanarConfiguration, file.PhotometricInterpretation = 0, "YBR_FULL_422" if syntax == JPEG else "RGB"
+    file.Modality, file.PatientAge, file.PatientSex = "DMS", "055Y", "M"
+    file.PixelData = encapsulate([jpeg(image)]) if syntax not in (PLAIN, INFLATED) else levels.tobytes()
+    for name, value in elements.items():
+        setattr(file, name, value)
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, file, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def jpeg(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def difference(read, image: Image.Image) -> float:
+    return float(np.abs(np.asarray(read.image).astype(int) - np.asarray(image)).mean())
+
+
+def test_a_phones_heic_is_read_with_its_profile_and_turned_once(lesion):
+    assert difference(read_image(heic(lesion)), lesion) < 2
+    exif = Image.Exif()
+    exif[0x0112] = 6  # for libheif, which stores it as phones do
+    turned = heic(lesion, exif=exif.tobytes())
+    assert b"irot" in turned
+    assert difference(read_image(turned), lesion.transpose(Image.Transpose.ROTATE_270)) < 2
+    pale = lesion.copy()
+    pale.info["icc_profile"] = P3
+    assert difference(read_image(heic(pale)), lesion) > 2
+    with pytest.raises(ImageError, match=r"^a.heic: damaged or cut off"):
+        read_image(heic(lesion)[:2000], "a.heic")
+
+
+def test_dermatoscopy_in_dicom_is_read_with_age_and_sex(lesion):
+    for syntax, most in ((JPEG, 2), (PLAIN, 0)):
+        read = read_image(dicom(lesion, syntax))
+        assert difference(read, lesion) <= most
+        assert read.patient == (55, "male")
+        assert read.warnings == []
+    assert read_image(dicom(lesion, PatientAge="018M", PatientSex="O")).patient == (1.5, None)
+    assert read_image(dicom(lesion, PatientAge="", PatientSex="")).patient == (None, None)
+
+
+def test_the_patient_of_a_file_counts_where_another_is_not_given(lesion):
+    preprocessing = Preprocessing(96, 128, 2, 1 / 255, (0.5,) * 3, (0.5,) * 3)
+    unknown = (None, None, None)
+    assert prepare(dicom(lesion), unknown, preprocessing).patient == (55, "male", None)
+    assert prepare(dicom(lesion), (30, "unknown", "back"), preprocessing).patient == (30, "male", "back")
+    assert prepare(dicom(lesion), (30, "female", None), preprocessing).patient == (30, "female", None)
+    assert prepare(jpeg(lesion), unknown, preprocessing).patient == unknown
+
+
+def test_grey_levels_of_dicom(lesion):
+    grey = lesion.convert("L")
+    deep = (np.asarray(grey).astype(np.uint16) * 16).tobytes()
+    one = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2"}
+    twelve = {**one, "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "PixelData": deep}
+    for elements in (one, twelve, {**one, "PhotometricInterpretation": "MONOCHROME1"}):
+        read = read_image(dicom(grey, PLAIN, **elements))
+        inverted = elements["PhotometricInterpretation"] == "MONOCHROME1"
+        expected = Image.fromarray(255 - np.asarray(grey)) if inverted else grey
+        assert difference(read, expected.convert("RGB")) < 2
+
+
+def test_what_is_no_photograph_is_refused_in_one_line(lesion):
+    small = struct.pack("<HH2sH", 0x0011, 0x1001, b"LO", 0)
+    whole = dicom(lesion, PLAIN)
+    pixels = whole.index(b"\xe0\x7f\x10\x00")
+    for data, why in (
+        (dicom(lesion, Modality="CT"), "a DICOM file of modality 'CT', no photograph"),
+        (dicom(lesion, NumberOfFrames=2), "a DICOM file of several pictures"),
+        (dicom(lesion, JPEG_2000), "a DICOM file packed as JPEG 2000"),
+        (dicom(lesion, INFLATED), "a DICOM file that is packed as a whole"),
+        (dicom(lesion, PLAIN, Rows=60_000, Columns=60_000), "60000x60000 is more than 110 megapixels"),
+        (bytes(128) + b"DICM" + b"x" * 100, "a DICOM file without a picture in it"),
+        (whole[:pixels] + small * 10**6 + whole[pixels:], "a DICOM file without a picture in it"),
+        (whole[:-1000], "damaged or cut off"),
+        (dicom(lesion, PixelData=encapsulate([jpeg(lesion)[:500]])), "damaged or cut off"),
+    ):
+        with pytest.raises(ImageError, match=f"^a.dcm: {why}"):
+            read_image(data, "a.dcm")
+    assert read_image(whole + small * 10**6).patient == (55, "male"), "what stands behind is not looked at"
+
+
+def test_without_the_libraries_the_message_helps(lesion, monkeypatch):
+    for name in ("pillow_heif", "pydicom", "pydicom.filereader"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImageError, match=r"^a: a HEIC picture of a phone; save it as a JPEG, .*Most Compatible"):
+        read_image(bytes(4) + b"ftypheic" + bytes(100), "a")
+    with pytest.raises(ImageError, match=r"^a: a DICOM file; save .*or install pydicom"):
+        read_image(bytes(128) + b"DICM" + bytes(100), "a")
