@@ -165,8 +165,8 @@ PIPELINE = {
     "focus": "ảnh có vẻ mờ: thiếu chi tiết; hãy chụp lại: giữ yên, lau ống kính và chờ lấy nét",
     "below 45 years the answer without the age counts where it is more cautious, as here: with the age, too many "
     "malignant lesions of the young would be missed": (
-        "dưới 45 tuổi, câu trả lời không dùng tuổi được tính khi thận trọng hơn, như ở đây: nếu dùng tuổi sẽ bỏ sót quá "
-        "nhiều tổn thương ác tính của người trẻ"
+        "dưới 45 tuổi, câu trả lời không dùng tuổi được tính khi thận trọng hơn, như ở đây: nếu dùng tuổi sẽ bỏ sót "
+        "quá nhiều tổn thương ác tính của người trẻ"
     ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "có vẻ có lông hoặc thước cắt ngang ảnh: chúng có thể che chi tiết"
