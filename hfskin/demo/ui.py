@@ -59,7 +59,7 @@ def build_page(model: str | None = None) -> gr.Blocks:
         add_endpoints(checkpoints)
     for language, text in LANGUAGES.items():
         if text is not en:
-            with page.route(text.LANGUAGE_NAME, f"/{language}"):
+            with page.route(text.LANGUAGE_NAME, f"/{language}", show_in_navbar=False):
                 _layout(page, checkpoints, examples, text)
     return page.queue(max_size=QUEUE)
 
