@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-fast lint coverage fuzz browser constraints
+.PHONY: install demo test test-fast lint coverage fuzz browser constraints transformers-tests
 
 install: .venv/.installed
 
@@ -25,6 +25,10 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# transformers' own common tests, which `make test` then runs as well.
+transformers-tests: install
+	$(BIN)/python scripts/transformers_tests.py
 
 # What the tests reach, those in other processes included; slower than `make test`.
 coverage: install browser

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from hostile_files import PICTURES, UPLOADS
 
+from hfskin.data.tables import MetadataTableError
 from hfskin.demo.uploads import Upload, read_uploaded_patients
 from hfskin.inference.backend import load
-from hfskin.inference.batch.items import MetadataTableError, predict_items
+from hfskin.inference.batch.items import predict_items
 from hfskin.model.image_reading import ImageError, read_image
 
 
@@ -33,7 +34,7 @@ def read_upload(path: Path, pipeline) -> str:
     """How many rows an upload to the Batch tab gives."""
     if path.suffix == ".csv":
         return f"{len(read_uploaded_patients(path))} rows"
-    upload = Upload([path], {})
+    upload = Upload([path], None)
     rows = [*predict_items(pipeline, upload.items(), batch_size=4), *upload.refused]
     return f"{len(rows)} rows, such as {rows[-1].error}"
 

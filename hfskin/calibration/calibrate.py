@@ -92,7 +92,7 @@ def predict_as_elsewhere(pipeline: SkinLesionPipeline, table: pd.DataFrame) -> P
         if len(rows):
             parts.append(predict_table(pipeline, rows, transform=transform))
     joined = {name: [getattr(part, name) for part in parts] for name in vars(parts[0])}
-    return Predictions(**{name: None if v[0] is None else np.concatenate(v) for name, v in joined.items()})
+    return Predictions(**{name: None if v[0] is None else np.concatenate(v) for name, v in joined.items()})  # type: ignore[arg-type]
 
 
 def gate_features(

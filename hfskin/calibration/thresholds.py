@@ -21,6 +21,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     number cannot mend, and must not pay for with its confidence.
 
     A model that is never wrong would be made ever surer: where the least temperature fits best, T is 1, with a warning.
+    One that knows nothing would be made ever less sure: the greatest temperature comes with a warning too.
 
     Args:
         logits: (N, 7), not yet divided by any temperature.
@@ -42,6 +43,14 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
             stacklevel=2,
         )
         return 1.0
+    if loss(greatest) <= fit.fun:
+        warnings.warn(
+            f"the model is right on {right.sum()} of {len(right)} validation pictures, which no temperature up to "
+            f"{TEMPERATURES[1]} fits: it is untrained, or calibrated on other pictures than it was trained for; do not "
+            "trust its probabilities",
+            stacklevel=2,
+        )
+        return TEMPERATURES[1]
     return math.exp(fit.x)
 
 

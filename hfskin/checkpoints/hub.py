@@ -51,10 +51,13 @@ def checkpoint_folder(
         hub_kwargs: token, cache_dir, local_files_only, force_download or endpoint of `snapshot_download`.
 
     Raises:
-        HubError: a file of `CHECKPOINT_FILES` is missing. What huggingface_hub raises is for [`hub_errors`].
+        HubError: no such folder, or a file of `CHECKPOINT_FILES` is missing. What huggingface_hub raises is for
+            [`hub_errors`].
     """
     folder = Path(source)
     if not folder.is_dir():
+        if len(folder.parts) > 1 and folder.parent.is_dir():  # a slip, and no name of the Hub
+            raise HubError(f"{source}: no such folder; `ls {folder.parent}` shows what is there")
         wanted = [*CHECKPOINT_FILES, ONNX_FILE, *further_files]
         folder = Path(snapshot_download(str(source), revision=revision, allow_patterns=wanted, **hub_kwargs))
     for name, remedy in CHECKPOINT_FILES.items():

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..checkpoints.layout import METRICS_FILE
 from . import hub, predict
 from .console import one_line_errors
 from .outputs import output_file, output_folder
@@ -96,13 +97,18 @@ def train(
     """Train a checkpoint on a labelled data set; resumes where it was cut off."""
     if (backbone is None) == (start is None):
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
+    if split == Split.all:
+        raise typer.BadParameter("all is for evaluate, and leaves nothing to train on; take lesion or paper")
     inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
     with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
+        from ..model.backbones import backbone_spec
         from ..training.config import TrainConfig
         from ..training.recipes import RECIPES
         from ..training.run import train as run
 
+        if backbone is not None:
+            backbone_spec(backbone)  # a slip is said before the data are read
         chosen = RECIPES[recipe]
         chosen = dataclasses.replace(
             chosen,
@@ -122,6 +128,7 @@ def train(
         )
         run(_load_table(data, split, images), output, config, minutes)
         typer.echo(f"saved {output}")
+        _next(f"calibrate {output} --data {data} --split {split}")
 
 
 @app.command()
@@ -169,12 +176,20 @@ def calibrate(
         for name in fitted:
             value = getattr(config, name)
             typer.echo(f"{name} {'none' if value is None else f'{value:.4f}'}")
+        _next(f"evaluate --model {checkpoint} --data {data} --split {split}")
 
 
 @app.command()
 def evaluate(
     data: Annotated[str, typer.Option(help="HAM10000 folder, one like it, or hub:organisation/name.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="metrics.json to write.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="JSON to write; default metrics.json in the checkpoint's folder, unless --split is all.",
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Checkpoint folder, ONNX file or Hub id; default the embedded one.")
     ] = None,
@@ -195,6 +210,9 @@ def evaluate(
     ] = predict.Backend.auto,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
+    into_checkpoint = output is None and split != Split.all and model is not None and Path(model).is_dir()
+    if into_checkpoint:
+        output = Path(str(model), METRICS_FILE)
     with one_line_errors(), output_file(output, [model], suffix=".json"), output_folder(plots):
         from ..calibration.exposure import read_exposure
         from ..data.ham10000 import find_images
@@ -216,8 +234,10 @@ def evaluate(
         leak = ", LEAKS lesions" if facts["leaks"] else ""
         typer.echo(f"{facts['images']} pictures of {facts['lesions']} lesions, split {split}/{part}{leak}")
         for name in ("bma", "auc_macro", "accuracy"):
-            m = metrics[name]
-            typer.echo(f"{name:<10} {m['value']:.3f}  [{m['low']:.3f}, {m['high']:.3f}]")
+            typer.echo(f"{name:<10} {_interval(**metrics[name])}")
+        if into_checkpoint:
+            typer.echo(f"saved {output}")
+            _next(f"push {model} organisation/name")
 
 
 @app.command()
@@ -274,7 +294,22 @@ def _load_table(data: str, split: Split, images: list[Path] | None = None):
         table = load_ham10000(data, images or ())
     for line in gaps(table):
         typer.echo(f"{data}: {line}", err=True)
-    return make_split(table, split)
+    parts = make_split(table, split)
+    if few := parts.attrs.get("parts"):
+        typer.echo(
+            f"{data}: few lesions a class, so one in {few} is for validation and one in {few} for test", err=True
+        )
+    return parts
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "undefined: the pictures are too few, or of one class"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f}  [{low:.3f}, {high:.3f}]"
+
+
+def _next(command: str) -> None:
+    typer.echo(f"next: hfskin {command}")
 
 
 predict.mount(app)

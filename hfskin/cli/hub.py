@@ -41,6 +41,7 @@ def push(
                 typer.echo(
                     "The Space can read the private model once its settings hold a secret HF_TOKEN with read rights."
                 )
+        typer.echo(f"next: hfskin predict PICTURE --model {repository}")
 
 
 def card(

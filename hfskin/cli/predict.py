@@ -12,11 +12,12 @@ import typer
 from tqdm.auto import tqdm
 
 from ..checkpoints.layout import INT8_FILE, ONNX_FILE
+from ..data.patients import read_patients
 from ..inference.batch.formats import FORMATS
-from ..inference.batch.items import STDIN, Item, Row, find_pictures, predict_items, read_patients, unmatched
+from ..inference.batch.items import STDIN, Item, Row, find_pictures, predict_items
 from ..inference.batch.row_file import RowFile
 from ..inference.batch.shards import WHOLE, Shard, put_together
-from ..model.metadata import encode_metadata
+from ..model.metadata import Patient, encode_metadata
 from .console import one_line_errors
 from .outputs import check_output_file, output_file
 
@@ -84,12 +85,13 @@ def predict(
     with one_line_errors():
         encode_metadata(age, sex, localization)  # a wrong option is wrong for every picture
         notes: list[str] = []
-        patients, pictures = {}, find_pictures(paths, notes)
+        patients: dict[str, Patient] = {}
+        pictures = find_pictures(paths, notes)
         for note in notes:
             typer.echo(note, err=True)
         if metadata:
-            patients = read_patients(metadata)
-            _report([f"{metadata.name}: {note}" for note in unmatched(pictures, patients)], quiet)
+            patients, notes = read_patients(metadata).match(pictures)
+            _report([f"{metadata.name}: {note}" for note in notes], quiet)
 
         from ..inference.backend import load
 
@@ -100,7 +102,7 @@ def predict(
                 Item(
                     name,
                     sys.stdin.buffer.read() if path == STDIN else path,
-                    patients.get(Path(path).stem, (age, sex, localization)),
+                    patients.get(path, (age, sex, localization)),
                 )
                 for name, path in todo
             )

@@ -1,17 +1,23 @@
 """HAM10000 in its published layout, or any folder with pictures and a table like it."""
 
-from collections.abc import Iterable
-from pathlib import Path
+import re
+from collections.abc import Container, Iterable
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from ..model.image_reading import SUFFIXES
 from ..model.labels import CLASSES
-from ..model.metadata import parse_age, parse_sex, parse_site
+from ..model.metadata import MetadataError, parse_age, parse_sex, parse_site
+from .diagnoses import diagnosis_code, is_other
+from .folders import files_below
+from .tables import MetadataTableError, Table, normal, read_rows, without_suffix
 
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
 MASK_SUFFIX = "_segmentation"  # <image_id>_segmentation.png
 TABLE_SUFFIXES = (".csv", ".tab", ".tsv")
+_NAMED = ("metadata", "groundtruth", "lesiongroupings")  # of the names of tables
+_MASK_FOLDER = re.compile(r"(^|[ _-])(masks?|annotations?|segmentations?)($|[ _-])", re.IGNORECASE)
 
 
 class DataError(ValueError):
@@ -21,38 +27,42 @@ class DataError(ValueError):
 def load_ham10000(folder: str | Path, image_roots: Iterable[str | Path] = ()) -> pd.DataFrame:
     """The whole table of a data folder, with the columns of `COLUMNS` and `path`: None where there is no file.
 
-    `folder` holds one metadata table (HAM10000's CSV, Dataverse's .tab, or an ISIC ground-truth CSV) and the pictures,
-    in any subfolders. `make_split` leaves the rows without a file out.
+    `folder` holds a metadata table (HAM10000's CSV, Dataverse's .tab, an ISIC ground truth) and the pictures, in any
+    subfolders. Tables that lie beside it fill in what it lacks: the lesions of an ISIC LesionGroupings.csv, the
+    patients of an ISIC metadata table. `make_split` leaves the rows without a file out.
 
     Args:
         image_roots: further folders of pictures; they are searched first, in order, and the first that holds an id
             wins.
 
     Raises:
-        DataError: no table, no pictures, missing columns, an id twice, an unknown diagnosis.
+        DataError: no table, no pictures, missing columns, an id twice, an unknown diagnosis, or two pictures of an id
+            below one root.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    table = read_table(find_table(folder))
-    images = find_images([*image_roots, folder])
+    table = read_table(*find_tables(folder))
+    known = set(table["image_id"])
+    images = find_images([*image_roots, folder], known)
     table["path"] = [images.get(image_id) for image_id in table["image_id"]]
     if table["path"].isna().all():
         raise DataError(
             f"{folder}: none of the table's {len(table)} pictures was found; images are named <image_id>.jpg"
         )
-    known = set(table["image_id"])
-    table.attrs["files_without_row"] = [name for name in images if name.removesuffix(MASK_SUFFIX) not in known]
+    table.attrs["files_without_row"] = [name for name in images if name not in known]
     return table
 
 
 def gaps(table: pd.DataFrame) -> list[str]:
-    """What is left out of a table of [`load_ham10000`], a line each: rows without a picture, pictures without a row."""
+    """What is left out of a table of [`load_ham10000`], a line each: rows without a picture, pictures without a row,
+    and what of the file is not used."""
     left_out = (
         (rows_without_file(table), "rows of the table have no picture"),
         (table.attrs.get("files_without_row"), "pictures have no row in the table"),
     )
-    return [f"{len(names)} {text} and are left out, such as {names[0]}" for names, text in left_out if names]
+    lines = [f"{len(names)} {text} and are left out, such as {names[0]}" for names, text in left_out if names]
+    return [*table.attrs.get("notes", ()), *lines]
 
 
 def rows_without_file(table: pd.DataFrame) -> list[str]:
@@ -60,72 +70,126 @@ def rows_without_file(table: pd.DataFrame) -> list[str]:
     return table.loc[table["path"].isna(), "image_id"].tolist()
 
 
-def find_table(folder: Path) -> Path:
-    """The one metadata table of a folder: the file with "metadata" or "GroundTruth" in its name.
+def find_tables(folder: Path) -> list[Path]:
+    """The tables of a folder: files with "metadata", "GroundTruth" or "LesionGroupings" in their names.
 
     Raises:
-        DataError: there is none, or several.
+        DataError: there is none.
     """
-    tables = sorted(p for p in folder.iterdir() if p.suffix.lower() in TABLE_SUFFIXES)
-    named = [p for p in tables if "metadata" in p.name.lower() or "groundtruth" in p.name.lower()]
-    # Dataverse's download brings HAM10000_metadata twice, as .csv and .tab: the first serves.
-    stems = {p.stem for p in named}
-    if len(stems) == 1:
-        return named[0]
-    if not stems:
+    tables = sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in TABLE_SUFFIXES and p.name[:2] not in ("._", "~$")
+    )
+    named = [p for p in tables if any(name in p.name.lower().replace("_", "") for name in _NAMED)]
+    if not named:
         raise DataError(f"{folder}: no metadata table; put HAM10000_metadata.csv (or .tab) or a *GroundTruth.csv there")
-    raise DataError(f"{folder}: several metadata tables ({', '.join(p.name for p in named)}); keep one")
+    # Dataverse's download brings HAM10000_metadata twice, as .csv and .tab: the first serves.
+    return list({p.stem: p for p in reversed(named)}.values())[::-1]
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(*paths: str | Path) -> pd.DataFrame:
     """A metadata table with exactly the columns of `COLUMNS`; age is a float with NaN where it is missing.
 
+    Args:
+        paths: one of them holds the diagnoses; the others fill in what it lacks, by image id.
+
     Raises:
-        DataError: not readable, missing columns, an image twice, an unknown diagnosis, or a value of age, sex or site
-            that is not known (the message names the row).
+        DataError: not readable, no diagnoses or two tables of them, an image twice, or an unknown diagnosis.
     """
-    path = Path(path)
     try:
-        table = pd.read_csv(path, sep="," if path.suffix.lower() == ".csv" else "\t", dtype=str, keep_default_na=False)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        why = " ".join(str(error).split())
-        raise DataError(f"{path.name}: not a readable table ({why}); save it as UTF-8 CSV") from None
-    if "image" in table.columns and {c.upper() for c in CLASSES} <= set(table.columns):
-        table = _from_isic_ground_truth(table, path.name)
-    absent = [c for c in ("image_id", "dx") if c not in table.columns]
-    if absent:
-        columns = " ".join(", ".join(table.columns).split())  # a broken table may have line breaks in a name
-        raise DataError(f"{path.name}: column {absent[0]!r} is missing; it has {columns[:200]}")
-    for column in COLUMNS:
-        if column not in table.columns:
-            table[column] = ""
-    # A picture without a lesion id counts as a lesion of its own.
-    table["lesion_id"] = table["lesion_id"].mask(table["lesion_id"].str.strip() == "", table["image_id"])
-    doubled = table["image_id"][table["image_id"].duplicated()]
-    if len(doubled):
-        raise DataError(
-            f"{path.name}: image {doubled.iloc[0][:100]!r} stands {len(doubled) + 1} times; keep one row an image"
+        tables = [read_rows(Path(path)) for path in paths]
+    except MetadataTableError as error:
+        raise DataError(str(error)) from None
+    labelled = [table for table in tables if "dx" in table.fields]
+    if not labelled:
+        has = ", ".join(sorted(tables[0].fields))
+        raise DataError(f"{tables[0].name}: column 'dx' is missing; it has {has}")
+    if len(labelled) > 1:
+        raise DataError(f"several tables with diagnoses ({', '.join(table.name for table in labelled)}); keep one")
+    table = labelled[0]
+    rows = _by_id(table)
+    for other in tables:
+        if other is not table:
+            for image_id, more in _by_id(other).items():
+                if image_id in rows:
+                    rows[image_id] = {name: value or more[name] for name, value in rows[image_id].items()}
+    return _frame(rows, table)
+
+
+def _by_id(table: Table) -> dict[str, dict[str, str]]:
+    rows: dict[str, dict[str, str]] = {}
+    for row, line in zip(table.rows, table.lines, strict=True):
+        image_id = without_suffix(PurePosixPath(normal(row["image_id"])).name)
+        row = row | {"image_id": image_id, "line": str(line)}
+        if image_id in rows and any(rows[image_id][name] != row[name] for name in COLUMNS):
+            raise DataError(f"{table.name}: image {image_id[:100]!r} stands twice, and differs; keep one row an image")
+        rows.setdefault(image_id, row)
+    return rows
+
+
+def _frame(rows: dict[str, dict[str, str]], table: Table) -> pd.DataFrame:
+    notes, kept, others = list(table.notes), [], []
+    for row in rows.values():
+        code = diagnosis_code(row["dx"])
+        if code is None and not is_other(row["dx"]):
+            raise DataError(f"{table.name}: unknown dx {row['dx'][:100]!r}; it must be one of {', '.join(CLASSES)}")
+        if code is None:
+            others.append(row)
+        else:
+            # A picture without a lesion id counts as a lesion of its own.
+            kept.append(row | {"dx": code, "lesion_id": row["lesion_id"] or row["image_id"]})
+    if others:
+        example = f"{others[0]['image_id']} ({others[0]['dx'] or 'none'})"
+        notes.append(
+            f"{len(others)} rows have a diagnosis that is none of the seven and are left out, such as {example}"
         )
-    unknown = table.loc[~table["dx"].isin(CLASSES), "dx"]
-    if len(unknown):
-        raise DataError(f"{path.name}: unknown dx {unknown.iloc[0][:100]!r}; it must be one of {', '.join(CLASSES)}")
-    table = table[COLUMNS].copy()
+    frame = pd.DataFrame([{name: row[name] for name in COLUMNS} for row in kept], columns=COLUMNS, dtype=str)
+    lines = [row["line"] for row in kept]
     for column, parse in (("age", parse_age), ("sex", parse_sex), ("localization", parse_site)):
-        table[column] = [_parse(parse, value, path.name, i) for i, value in enumerate(table[column], start=2)]
-    table["age"] = table["age"].astype(float)
-    return table
+        frame[column], odd = _parsed(parse, frame[column], lines)
+        if odd:
+            notes.append(f"{len(odd)} cells are not understood and count as unknown, such as {odd[0]}")
+    frame["age"] = frame["age"].astype(float)
+    frame.attrs["notes"] = [f"{table.name}: {note}" for note in notes]
+    return frame
 
 
-def find_images(roots: Iterable[str | Path]) -> dict[str, Path]:
+def _parsed(parse, values: Iterable[str], lines: list[str]) -> tuple[list, list[str]]:
+    """The values, and what of them is not understood, with its row."""
+    parsed, odd = [], []
+    for value, line in zip(values, lines, strict=True):
+        try:
+            parsed.append(parse(value))
+        except MetadataError as error:
+            parsed.append(parse(None))
+            odd.append(f"row {line}: {error}")
+    return parsed, odd
+
+
+def find_images(roots: Iterable[str | Path], needed: Container[str] | None = None) -> dict[str, Path]:
     """Picture files by their name without suffix, below all roots; the first root that holds a name wins.
 
-    Masks lie beside the pictures in HAM10000's layout; `MASK_SUFFIX` in their names keeps them from colliding.
+    Masks are no pictures: what ends in `MASK_SUFFIX`, and what lies in a folder of masks, annotations or segmentations.
+
+    Args:
+        needed: ids that must be clear; None means all.
+
+    Raises:
+        DataError: two pictures of an id below one root.
     """
     found: dict[str, Path] = {}
-    for root in roots:
-        for path in sorted(Path(root).rglob("*")):
-            if path.suffix.lower() in SUFFIXES:
-                found.setdefault(path.stem, path)
+    for root in map(Path, roots):
+        here: dict[str, Path] = {}
+        for file in files_below(root):
+            path = Path(file)
+            image_id = normal(path.stem)
+            if path.suffix.lower() not in SUFFIXES or image_id.endswith(MASK_SUFFIX):
+                continue
+            if any(map(_MASK_FOLDER.search, path.relative_to(root).parent.parts)):
+                continue
+            if image_id in here and (needed is None or image_id in needed):
+                raise DataError(f"{here[image_id]} and {path} are both the picture {image_id}; keep one of them")
+            here.setdefault(image_id, path)
+        found = here | found
     return found
 
 
@@ -136,27 +200,10 @@ def find_masks(root: str | Path) -> dict[str, Path]:
         DataError: there is none.
     """
     found = {
-        name.removesuffix(MASK_SUFFIX): path for name, path in find_images([root]).items() if name.endswith(MASK_SUFFIX)
+        normal(path.stem).removesuffix(MASK_SUFFIX): path
+        for path in map(Path, files_below(Path(root)))
+        if path.suffix.lower() in SUFFIXES and path.stem.endswith(MASK_SUFFIX)
     }
     if not found:
         raise DataError(f"{root}: no masks; they are named <image_id>{MASK_SUFFIX}.png")
     return found
-
-
-def _from_isic_ground_truth(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    try:
-        scores = table[[c.upper() for c in CLASSES]].astype(float)
-    except ValueError as error:
-        raise DataError(f"{name}: a column of a class holds no number ({str(error)[:200]})") from None
-    if not (scores.isin((0, 1)).all(axis=1) & (scores.sum(axis=1) == 1)).all():
-        raise DataError(f"{name}: a ground-truth row must have one 1.0 and else 0.0")
-    columns = {"image_id": table["image"], "dx": scores.idxmax(axis=1).str.lower()}
-    kept = [c for c in COLUMNS if c in table.columns and c not in columns]
-    return pd.DataFrame(columns).join(table[kept])
-
-
-def _parse(parse, value, name: str, row: int):
-    try:
-        return parse(value)
-    except ValueError as error:
-        raise DataError(f"{name}, row {row}: {error}") from None

@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from .ham10000 import DataError
 
 SPLITS = ("lesion", "paper", "all")
+FEWEST = 3  # lesions of a class, or no split is possible
 N_FOLDS = 10  # the "lesion" split goes by tenths of the lesions: one is the test part, one the validation part
 
 # The tenths that the published models were trained and tested on, as digests: of the table, and of what seed 0 makes of
@@ -34,7 +35,7 @@ def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
 
     Raises:
         ValueError: no such split.
-        DataError: too few pictures of a class to split; or see [`lesion_split`].
+        DataError: too few lesions of a class to split; or see [`lesion_split`].
     """
     if name not in SPLITS:
         raise ValueError(f"unknown split {name!r}; choose one of: {', '.join(SPLITS)}")
@@ -46,10 +47,9 @@ def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
     except DataError:
         raise
     except ValueError as error:
-        raise DataError(
-            f"cannot split {len(pictures)} pictures: {error}; a class has too few lesions. To evaluate without a "
-            "split, use --split all"
-        ) from None
+        if name == "lesion":
+            return _coarse_split(table, seed)
+        raise DataError(f"cannot split {len(pictures)} pictures: {error}; add pictures of the rarest class") from None
 
 
 def lesion_split(
@@ -72,6 +72,25 @@ def lesion_split(
     if leaks := check_leaks(split):
         raise DataError(f"{leaks} lesions stand in several parts of the split; this is a bug, please report it")
     return _with_files(split)
+
+
+def _coarse_split(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """As the "lesion" split where there are too few lesions for tenths: as many parts as the rarest class has lesions,
+    of which one is tested on and one is for validation. `attrs["parts"]` says how many.
+
+    Raises:
+        DataError: not even three.
+    """
+    lesions = lesion_groups(table).groupby(table["dx"]).nunique()
+    if (parts := int(lesions.min())) < FEWEST:
+        raise DataError(
+            f"there are {parts} lesions of {lesions.idxmin()}, and training, validation and test need {FEWEST} of each "
+            "class; add some. A finished model is measured on all pictures with `hfskin evaluate --split all`"
+        )
+    fold = folds(table, parts, seed)
+    split = _with_files(table.assign(split=np.select([fold == 0, fold == 1], ["test", "val"], "train")))
+    split.attrs["parts"] = parts
+    return split
 
 
 def lesion_groups(table: pd.DataFrame) -> pd.Series:

@@ -2,7 +2,8 @@
 
 import gradio as gr
 
-from ..inference.batch.items import MetadataTableError, Row
+from ..data.tables import MetadataTableError
+from ..inference.batch.items import Row
 from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError
 from ..model.labels import DIAGNOSES, SEXES, SITES

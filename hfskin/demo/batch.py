@@ -13,7 +13,7 @@ from ..inference.answer.card import sentence
 from ..inference.answer.verdict import Verdict, listed, named, not_ruled_out, verdict
 from ..inference.base import LesionPipeline
 from ..inference.batch.formats import FORMATS
-from ..inference.batch.items import Row, predict_items, unmatched
+from ..inference.batch.items import Row, predict_items
 from ..inference.prediction import Prediction
 from ..inference.prepare import Prepared
 from ..model.image_reading import read_image
@@ -60,10 +60,8 @@ def look_at_all(
     """
     started = time.perf_counter()
     pipeline = _NetworkApart(checkpoints, checkpoints.get(source).pipeline, thumbnails)
-    patients = read_uploaded_patients(Path(metadata)) if metadata else {}
-    upload = Upload([Path(file) for file in files or []], patients)
-    alone = unmatched(((name, name) for name in upload.names), patients) if metadata else []
-    notes = [f"{Path(metadata or '').name}: {line}" for line in alone]
+    upload = Upload([Path(file) for file in files or []], read_uploaded_patients(Path(metadata)) if metadata else None)
+    notes = [f"{Path(metadata or '').name}: {line}" for line in upload.notes]
     rows = []
     for row in predict_items(pipeline, upload.items(), BATCH_SIZE):
         rows.append(row)

@@ -5,7 +5,7 @@ from types import ModuleType
 import gradio as gr
 
 from ..checkpoints.hub import HubError
-from ..inference.batch.items import MetadataTableError
+from ..data.tables import MetadataTableError
 from ..model.metadata import understood
 from .answer import failure_html
 from .batch import SORT, look_at_all, rows_html

@@ -9,8 +9,12 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from ..inference.batch.items import Item, MetadataTableError, Patient, Row, read_patients
+from ..data.folders import is_left
+from ..data.patients import Patients, read_patients
+from ..data.tables import MetadataTableError
+from ..inference.batch.items import Item, Row
 from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
+from ..model.metadata import UNKNOWN_PATIENT
 from ..words import en as text
 
 MAX_FILE = 50 * 10**6  # bytes, of an uploaded file and of an unpacked picture
@@ -24,8 +28,6 @@ MAX_TABLE = 10 * 10**6  # bytes of a metadata CSV
 MAX_ROWS = 100_000  # of a metadata CSV
 MAX_ROW = 10_000  # bytes of one
 
-UNKNOWN: Patient = (None, None, None)
-
 
 class Upload:
     """The pictures among some uploaded files, read when they are asked for.
@@ -34,18 +36,17 @@ class Upload:
 
     Args:
         paths: pictures and zip files.
-        patients: age, sex and site by image id (a file's name without its ending).
+        patients: the rows of a table.
 
     Attributes:
-        names: of all pictures, those beyond the limit too.
+        notes: what of pictures and patients lies without the other, a line each.
         refused: one row for each file that is not looked at; complete after `items` has run.
         total: how many items there will be at most.
     """
 
-    def __init__(self, paths: list[Path], patients: dict[str, Patient]):
+    def __init__(self, paths: list[Path], patients: Patients | None):
         self.refused: list[Row] = []
         self._order: list[str] = []  # names as they were uploaded; what is refused later stands there twice
-        self._patients = patients
         self._found: list[tuple[str, Callable[[], bytes] | Path]] = []  # name, and file or what unpacks it
         self._left = {"directories": MAX_DIRECTORY, "unpacked": MAX_UNPACKED}
         self._archives = ExitStack()
@@ -57,8 +58,10 @@ class Upload:
                 self._look_into(path)
             else:
                 self._add(path.name, path)
-        self.names = [name for name, _ in self._found]
-        for name in self.names[MAX_PICTURES:]:
+        places = [(name, f"upload {i}/{name}") for i, (name, _) in enumerate(self._found)]  # names may be alike
+        found, self.notes = patients.match(places) if patients else ({}, [])
+        self._patients = [found.get(place, UNKNOWN_PATIENT) for _, place in places]
+        for name, _ in places[MAX_PICTURES:]:
             self._refuse(name, text.TOO_MANY.format(pictures=MAX_PICTURES))
         del self._found[MAX_PICTURES:]
         self.total = len(self._found)
@@ -66,10 +69,10 @@ class Upload:
     def items(self) -> Iterator[Item]:
         """One item a picture; a zip file's members are unpacked one at a time, in memory."""
         with self._archives:
-            for name, source in self._found:
+            for (name, source), patient in zip(self._found, self._patients, strict=False):
                 image = source if isinstance(source, Path) else self._unpack(name, source)
                 if image is not None:
-                    yield Item(name, image, self._patients.get(PurePosixPath(name).stem, UNKNOWN))
+                    yield Item(name, image, patient)
 
     @property
     def _seen(self) -> int:
@@ -152,9 +155,8 @@ class Upload:
 
 
 def _is_nothing(name: str) -> bool:
-    """A folder, or what a Mac puts beside the files."""
-    parts = PurePosixPath(name).parts
-    return name.endswith("/") or "__MACOSX" in parts or parts[-1:] == (".DS_Store",)
+    """A folder, or what a system puts beside the files."""
+    return name.endswith(("/", ".DS_Store")) or is_left(name)
 
 
 def _objection(name: str, member: zipfile.ZipInfo) -> str | None:
@@ -177,7 +179,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         return file.read()
 
 
-def read_uploaded_patients(path: Path) -> dict[str, Patient]:
+def read_uploaded_patients(path: Path) -> Patients:
     """Like `read_patients`, of a file that a stranger sent.
 
     Raises:

@@ -1,14 +1,18 @@
 """What every pipeline does alike, whatever runs the network: from pictures and patients to predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..checkpoints.layout import fingerprint
+from ..model.image_reading import ReadImage
 from ..model.labels import class_names, shown_classes
 from ..model.metadata import is_young, without_age
 from ..model.preprocessing import Preprocessing
@@ -17,6 +21,17 @@ from .prediction import Asked, Prediction, predict
 from .prepare import Prepared, prepare
 
 BATCH_SIZE = 16
+_ONE = (
+    str,
+    bytes,
+    dict,
+    Path,
+    Image.Image,
+    np.ndarray,
+    Prepared,
+    ReadImage,
+)  # not many pictures, though some can be iterated
+_END = object()
 LOGITS = "logits", "logits_without_age"
 MIRRORS = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
 
@@ -43,6 +58,8 @@ class LesionPipeline:
     parameters: int
     folder: Path
     tta: bool = False
+    _batch_size: int | None = None  # transformers sets these, where it is given them
+    _num_workers: int | None = None
 
     def run(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:
         """The network on pictures (B, 3, H, W) and patients (B, 19), float32.
@@ -66,14 +83,19 @@ class LesionPipeline:
         takes all of them."""
         return None
 
-    def __call__(self, images, age=None, sex=None, localization=None, **kwargs) -> Any:
-        """A [`Prediction`]; a list of them where `images` is a list.
+    def __call__(
+        self, images, age=None, sex=None, localization=None, batch_size=None, num_workers=None, **kwargs
+    ) -> Any:
+        """A [`Prediction`]; a list of them where `images` is a list, an iterator where it is a generator, a data set or
+        a column of one.
 
         Args:
-            images: a path, bytes, PIL image, uint8 array or what `prepare` made, or a list of them.
+            images: a path, bytes, PIL image, uint8 array or what `prepare` made, or many of them.
             age: years; None or NaN where it is unknown. With a list of images: one value for all, or a list.
             sex: one of `SEXES` or a common synonym; likewise.
             localization: one of `SITES` or a common synonym; likewise.
+            batch_size: pictures that the network takes at once.
+            num_workers: threads that prepare pictures.
 
         Raises:
             ImageError: a picture cannot be used.
@@ -82,24 +104,36 @@ class LesionPipeline:
         """
         if kwargs:
             raise unknown_argument(kwargs)
-        if not isinstance(images, list | tuple) or hasattr(images, "_fields"):  # a ReadImage is one picture
-            return self([images], age, sex, localization)[0]
-        patients = list(zip(*(_as_list(v, len(images), n) for v, n in _named(age, sex, localization)), strict=True))
-        prepared = [self.prepare(i, *p) for i, p in zip(images, patients, strict=True)]
-        return [
-            replace(answer, asked=Asked(None if isinstance(image, Prepared) else image, item.patient, self.config))
-            for image, item, answer in zip(images, prepared, self.predict_prepared(prepared), strict=True)
-        ]
+        if _is_one(images):
+            prepared = self.prepare(images, age, sex, localization)
+            return self._asked(images, prepared, self.predict_prepared([prepared])[0])
+        if not isinstance(images, list | tuple):
+            return self._answers(_rows(images, (age, sex, localization)), batch_size, num_workers)
+        patients = (_as_list(v, len(images), n) for v, n in _named(age, sex, localization))
+        return list(self._answers(zip(images, *patients, strict=True), batch_size, num_workers))
+
+    def _asked(self, image, prepared: Prepared, answer: Prediction) -> Prediction:
+        known = Asked(None if isinstance(image, Prepared) else image, prepared.patient, self.config)
+        return replace(answer, asked=known)
 
     def prepare(self, image, age=None, sex=None, localization=None) -> Prepared:
         """What the network reads of one picture and its patient: the arguments of a call, whose errors it raises."""
         return prepare(image, (age, sex, localization), self.preprocessing, bool(self.config.metadata_hidden))
 
-    def predict_prepared(self, prepared: Sequence[Prepared]) -> list[Prediction]:
+    def _answers(self, rows: Iterator[tuple], batch_size: int | None, num_workers: int | None) -> Iterator[Prediction]:
+        """Predictions of (image, age, sex, localization), a batch at a time."""
+        size, workers = batch_size or self._batch_size or BATCH_SIZE, num_workers or self._num_workers or 1
+        with ThreadPoolExecutor(workers) as pool:
+            while batch := tuple(islice(rows, size)):
+                prepared = tuple(pool.map(lambda row: self.prepare(*row), batch))
+                answers = self.predict_prepared(prepared, size)
+                yield from map(self._asked, (image for image, *_ in batch), prepared, answers)
+
+    def predict_prepared(self, prepared: Sequence[Prepared], batch_size: int = BATCH_SIZE) -> list[Prediction]:
         """Predictions of what `prepare` made, in batches."""
         predictions = []
-        for start in range(0, len(prepared), BATCH_SIZE):
-            batch = prepared[start : start + BATCH_SIZE]
+        for start in range(0, len(prepared), batch_size):
+            batch = prepared[start : start + batch_size]
             outputs = self.answer(*stack(batch))
             rows = ({name: values[i] for name, values in outputs.items()} for i in range(len(batch)))
             predictions += [
@@ -136,6 +170,23 @@ class LesionPipeline:
 def stack(prepared: Sequence[Prepared]) -> tuple[np.ndarray, np.ndarray]:
     """Pictures (B, 3, H, W) and patients (B, 19), for `run`."""
     return np.stack([item.pixel_values for item in prepared]), np.stack([item.metadata for item in prepared])
+
+
+def _is_one(images) -> bool:
+    if isinstance(images, _ONE) or hasattr(images, "detach"):  # a tensor
+        return True
+    return not (hasattr(images, "__iter__") or (hasattr(images, "__len__") and hasattr(images, "__getitem__")))
+
+
+def _rows(images, patient: tuple) -> Iterator[tuple]:
+    """(image, age, sex, localization) of a generator or data set, with one value for all or as many as images."""
+    values = [iter(v) if hasattr(v, "__iter__") and not isinstance(v, str) else repeat(v) for v in patient]
+    # Not every data set raises IndexError at its end, so that `iter` would know.
+    for image in images if hasattr(images, "__iter__") else (images[i] for i in range(len(images))):
+        row = (image, *(next(v, _END) for v in values))
+        if _END in row[1:]:
+            raise ValueError("fewer values of age, sex or localization than images; give one value, or one an image")
+        yield row
 
 
 def unknown_argument(arguments: dict) -> TypeError:

@@ -6,12 +6,11 @@ import numpy as np
 from PIL import Image
 
 from ..model.image_reading import ReadImage, read_image
-from ..model.metadata import encode_metadata, missing_fields
+from ..model.metadata import UNKNOWN_PATIENT, Patient, age_note, encode_metadata, missing_fields
 from ..model.preprocessing import CropBox, Preprocessing
 from .quality import has_lines, is_blurred, small_grey
 
-Patient = tuple[object, object, object]  # age, sex, localization, as given
-UNKNOWN_PATIENT: Patient = (None, None, None)
+__all__ = ["UNKNOWN_PATIENT", "Patient", "Prepared", "prepare"]
 
 SHARPER = "hold still, clean the lens, and wait for the focus"
 
@@ -78,7 +77,7 @@ def _filled_in(patient: Patient, known: tuple[float | None, str | None]) -> Pati
 
 
 def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
-    notes = []
+    notes = [note] if (note := age_note(patient[0])) else []
     if unknown := missing_fields(*patient):
         notes.append(f"{', '.join(unknown)} unknown: the answer rests more on the picture alone")
     return notes

@@ -45,7 +45,16 @@ def to_srgb(info: dict, mode: str) -> Convert | None:
     try:
         profile = info.get("icc_profile") or _described(info)
         return None if not profile else _conversion(profile, mode)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error, np.linalg.LinAlgError) as error:
+    # ImportError: a Pillow that was built without colour management
+    except (
+        ImageCms.PyCMSError,
+        ImportError,
+        OSError,
+        ValueError,
+        TypeError,
+        struct.error,
+        np.linalg.LinAlgError,
+    ) as error:
         raise ColourError(str(error)) from None
 
 

@@ -1,6 +1,7 @@
 """From a file, bytes or a PIL image to one upright RGB picture, or a message that says what is wrong with it."""
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,8 @@ def _read_bytes(source, name: str) -> bytes:
             with path.open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
+            if re.match(r"\w{2,}:/", str(source)):
+                raise ImageError(f"{name}: addresses are not fetched; save the picture and give its file") from None
             raise ImageError(f"{name}: no such file") from None
         except (OSError, ValueError) as error:
             raise ImageError(f"{name}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None

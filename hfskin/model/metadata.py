@@ -1,6 +1,7 @@
 """Age, sex and site of a patient as the vector that the model reads."""
 
 import math
+import re
 
 import numpy as np
 
@@ -15,6 +16,9 @@ YOUNG = 45
 
 LONGEST_SHOWN = 60  # characters of a value in a message
 
+Patient = tuple[object, object, object]  # age, sex, localization, as given
+UNKNOWN_PATIENT: Patient = (None, None, None)
+
 METADATA_SIZE = 1 + len(SEXES) + len(SITES)
 
 _MISSING = {"", "nan", "none", "null", "na", "n/a", "?", UNKNOWN, "not known", "prefer not to say"}
@@ -22,7 +26,7 @@ _SEX_SYNONYMS = {"m": "male", "man": "male", "f": "female", "woman": "female", "
 _SITE_SYNONYMS = {
     "leg": "lower extremity", "lower limb": "lower extremity", "thigh": "lower extremity",
     "arm": "upper extremity", "upper limb": "upper extremity", "forearm": "upper extremity",
-    "belly": "abdomen", "stomach": "abdomen", "head": "face", "genitals": "genital",
+    "belly": "abdomen", "stomach": "abdomen", "head": "face", "nose": "face", "lip": "face", "genitals": "genital",
     "hands": "hand", "feet": "foot", "palm": "acral", "sole": "acral", "palms/soles": "acral",
     "oral/genital": "genital", "anterior torso": "trunk", "posterior torso": "back", "lateral torso": "trunk",
     "torso": "trunk", "head/neck": UNKNOWN,  # the archive's; the latter may be any of face, scalp, ear and neck
@@ -36,20 +40,36 @@ class MetadataError(ValueError):
 def parse_age(value) -> float | None:
     """Age in years, or None where it is missing (None, NaN, "", "unknown").
 
+    Understood too: "85+", "50-55" (its middle), "55,5", "55 years", and DICOM's "055Y" and "018M".
+
     Raises:
         MetadataError: not a number, or outside 0 to 120 years.
     """
     if _is_missing(value):
         return None
     try:
-        age = float(value)
+        age = math.nan if isinstance(value, bool | np.bool_) else float(value)
     except (TypeError, ValueError):
-        raise MetadataError(f"age: {_shown(value)} is not a number; give years (0 to 120) or leave it empty") from None
+        age = _age_in_words(_as_text(value))
     except OverflowError:  # an int beyond all floats
         age = math.inf
+    if math.isnan(age):
+        raise MetadataError(f"age: {_shown(value)} is not a number; give years (0 to 120) or leave it empty")
     if not AGE_RANGE[0] <= age <= AGE_RANGE[1]:
         raise MetadataError(f"age: {age:g} is outside 0 to 120 years")
     return age
+
+
+def _age_in_words(text: str) -> float:
+    """Years, or NaN."""
+    text = text.strip().lower()
+    if found := re.fullmatch(r"(\d{1,3}) ?(?:-|\u2013|to) ?(\d{1,3})(?: years)?", text):
+        return (int(found[1]) + int(found[2])) / 2
+    if found := re.fullmatch(r"[>\u2265]?=? ?(\d{1,3}(?:[.,]\d{1,9})?) ?(\+|y|yo|yrs?\.?|years?|years old)?", text):
+        return float(found[1].replace(",", "."))
+    if found := re.fullmatch(r"(\d{3})([mwd])", text):  # as DICOM writes months, weeks and days
+        return int(found[1]) / {"m": 12, "w": 52, "d": 365}[found[2]]
+    return math.nan
 
 
 def parse_sex(value) -> str:
@@ -89,7 +109,18 @@ def is_young(metadata: np.ndarray) -> np.ndarray:
     return metadata[..., 0] < (YOUNG - AGE_MEAN) / AGE_STD - 1e-6
 
 
-def understood(age=None, sex=None, localization=None) -> tuple[tuple, dict[str, str]]:
+def age_note(value) -> str | None:
+    """What an age that is no plain number was taken for."""
+    if _is_missing(value) or not isinstance(value, str):
+        return None
+    try:
+        float(value)
+    except ValueError:
+        return f"age {_shown(value)} is taken as {parse_age(value):g} years"
+    return None
+
+
+def understood(age=None, sex=None, localization=None) -> tuple[Patient, dict[str, str]]:
     """What can be used of a patient: age, sex and localization, each None where it is not understood; and by the name
     of such a field the message about it. For where a wrong value must not cost the answer."""
     values: list = []
@@ -101,7 +132,7 @@ def understood(age=None, sex=None, localization=None) -> tuple[tuple, dict[str, 
         except MetadataError as error:
             values.append(None)
             wrong[field] = str(error)
-    return tuple(values), wrong
+    return (values[0], values[1], values[2]), wrong
 
 
 def missing_fields(age=None, sex=None, localization=None) -> list[str]:
@@ -121,10 +152,11 @@ def _parse_category(field: str, value, categories: tuple[str, ...], synonyms: di
     if _is_missing(value):
         return UNKNOWN
     text = " ".join(_as_text(value).strip().lower().replace("_", " ").replace("-", " ").split())
-    text = synonyms.get(text, text)
-    if text not in categories:
-        raise MetadataError(f"{field}: {_shown(value)} is not known; use one of: {', '.join(categories)}")
-    return text
+    with_slash = re.sub(r" ?/ ?| (?:and|or|&) ", "/", text)
+    for name in (text, with_slash, text.replace(" ", "/")):
+        if (name := synonyms.get(name, name)) in categories:
+            return name
+    raise MetadataError(f"{field}: {_shown(value)} is not known; use one of: {', '.join(categories)}")
 
 
 def _as_text(value) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
+from ..model.labels import CLASSES
+
 
 def class_weights(counts: Sequence[int], power: float = 1.0) -> torch.Tensor:
     """W_c = (N / (C * N_c)) ** power, shape (C,).
@@ -17,7 +19,8 @@ def class_weights(counts: Sequence[int], power: float = 1.0) -> torch.Tensor:
     """
     n = torch.as_tensor(counts, dtype=torch.float64)
     if (n == 0).any():
-        raise ValueError(f"class {int((n == 0).nonzero()[0])} has no training pictures, so it has no weight")
+        missing = [name for name, count in zip(CLASSES, counts, strict=False) if count == 0]
+        raise ValueError(f"no training pictures of {', '.join(missing)}; each of the seven classes needs some")
     weights = (n.sum() / (len(n) * n)) ** power
     return (weights * n.sum() / (weights * n).sum()).float()
 

@@ -15,6 +15,7 @@ import transformers
 from transformers import EarlyStoppingCallback, TrainerState, TrainingArguments, set_seed
 
 from ..checkpoints.history import read_training, write_split
+from ..checkpoints.hub import explain
 from ..checkpoints.layout import IDENTITY_FILE, TRAINING_FILE
 from ..checkpoints.load import uncalibrated_config
 from ..checkpoints.save import write_whole
@@ -182,7 +183,15 @@ def create_model(recipe: Recipe, backbone: str, weights: str | None, image_size:
     config = HfskinConfig(backbone=backbone, image_size=image_size, **of_recipe)
     if weights is None:
         return HfskinForImageClassification(config)
-    return HfskinForImageClassification.from_backbone(config, weights)
+    try:
+        return HfskinForImageClassification.from_backbone(config, weights)
+    except Exception as error:
+        if weights != "timm" or (reason := explain(error, f"timm's weights of {backbone}")) is None:
+            raise
+        raise ValueError(
+            f"{reason}. Without a network: a safetensors file (--backbone-weights FILE), random weights "
+            "(--backbone-weights none), or a checkpoint to go on from (--from)"
+        ) from error
 
 
 def continued_model(recipe: Recipe, start: Path) -> HfskinForImageClassification:

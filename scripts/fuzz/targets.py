@@ -16,8 +16,9 @@ from PIL import Image
 import hfskin
 from hfskin.checkpoints.hub import HubError
 from hfskin.data.ham10000 import DataError, read_table
+from hfskin.data.patients import read_patients
+from hfskin.data.tables import MetadataTableError
 from hfskin.demo.uploads import Upload
-from hfskin.inference.batch.items import MetadataTableError, read_patients
 from hfskin.model.colours import matrix_profile
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.model.metadata import MetadataError, encode_metadata, missing_fields
@@ -114,7 +115,7 @@ class Zip:
     def run(self, data: bytes) -> None:
         """Every member is an item or a refused row."""
         self.path.write_bytes(data)
-        upload = Upload([self.path], {})
+        upload = Upload([self.path], None)
         for item in upload.items():
             assert isinstance(item.image, bytes)
         assert all(row.error for row in upload.refused)
@@ -159,7 +160,7 @@ class Patients(Table):
     def run(self, data: bytes) -> None:
         """Each patient's values are encoded or refused, too."""
         super().run(data)
-        for patient in read_patients(self.path).values():
+        for _, patient in read_patients(self.path).named:
             encode_metadata(*patient)
 
 

@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 
 import hfskin
 from hfskin.cli import app
-from hfskin.inference.batch.items import Item, MetadataTableError, find_pictures, predict_items, read_patients
+from hfskin.data.patients import read_patients
+from hfskin.data.tables import MetadataTableError
+from hfskin.inference.batch.items import Item, find_pictures, predict_items
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_wrong_options_are_one_line(run, lesion_path, tmp_path):
         (["--age", "abc"], "age: 'abc'"),
         (["--age", "300"], "outside 0 to 120"),
         (["--localization", "moon"], "localization: 'moon'"),
-        (["--metadata", tmp_path / "none.csv"], "none.csv: not a readable CSV"),
+        (["--metadata", tmp_path / "none.csv"], "none.csv: there is no such file"),
     ):
         result = run(lesion_path, *args)
         assert result.exit_code == 2
@@ -107,7 +109,7 @@ def test_a_failed_write_leaves_the_old_file(run, lesion_path, tmp_path):
         (b"image_id,age\nA,1\nA,2\n", "'A' stands twice"),
         (b"name,age\nA,1\n", "no column named image_id"),
         (b"image_id,colour\nA,1\n", "none of the columns age, sex, localization"),
-        ("image_id,age\nÄ,1\n".encode("utf-16"), "not a readable CSV"),
+        ("image_id,age\nÄ,1\n".encode("utf-16"), "not a readable table"),
         (b"", "no column named"),
     ],
 )
@@ -117,12 +119,14 @@ def test_bad_metadata_tables(tmp_path, data, message):
         read_patients(tmp_path / "m.csv")
 
 
-def test_isic_column_names_and_wrong_rows(tmp_path, tiny_checkpoint, lesion_path):
+def test_isic_column_names_and_a_cell_that_is_not_understood(tmp_path, tiny_checkpoint, lesion_path):
     (tmp_path / "m.csv").write_text("isic_id,age_approx,anatom_site_general\nA,55,posterior torso\nB.jpg,abc,\n")
-    patients = read_patients(tmp_path / "m.csv")
-    assert patients == {"A": ("55", None, "posterior torso"), "B": ("abc", None, "")}
-    items = [Item("A.jpg", lesion_path, patients["A"]), Item("B.jpg", lesion_path, patients["B"])]
-    good, bad = predict_items(hfskin.load(tiny_checkpoint), items)
+    patients = dict(read_patients(tmp_path / "m.csv").named)
+    assert patients == {"A": ("55", "", "posterior torso"), "B.jpg": ("abc", "", "")}
+    items = [Item("A.jpg", lesion_path, patients["A"]), Item("B.jpg", lesion_path, patients["B.jpg"])]
+    items.append(Item("C.jpg", lesion_path, ("85+", "", "")))
+    good, bad, worded = predict_items(hfskin.load(tiny_checkpoint), items)
+    assert worded.prediction.warnings[0] == "age '85+' is taken as 85 years"
     assert good.prediction.warnings[0].startswith("sex unknown")
     assert bad.prediction.warnings[0].startswith("age: 'abc' is not a number"), "a wrong value costs no answer"
     assert bad.prediction.probabilities == pytest.approx(hfskin.load(tiny_checkpoint)(lesion_path).probabilities)

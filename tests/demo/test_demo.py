@@ -22,6 +22,7 @@ from mcp.client.streamable_http import streamablehttp_client
 
 import hfskin
 from hfskin.checkpoints.hub import HubError
+from hfskin.data.patients import Patients
 from hfskin.demo import uploads
 from hfskin.demo.batch import Looked, look_at_all, rows_html
 from hfskin.demo.card import plots_html, render_card
@@ -106,7 +107,7 @@ def test_a_batch_says_what_of_pictures_and_table_lies_alone(tiny_checkpoint, tmp
     files = [str(LESIONS[0]), str(archive)]
     looked = look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, str(table))
     assert [note.partition(":")[0] for note in looked.notes] == ["patients.csv"] * 2
-    assert "1 pictures have no row, such as one" in looked.notes[0]
+    assert "1 pictures have no row, such as deep/one.jpg" in looked.notes[0]
     assert "1 rows have no picture, such as another<b>" in looked.notes[1]
     html = rows_html(looked, thresholds, "", text)
     assert "such as one:" in html
@@ -162,7 +163,7 @@ def make_zip(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def open_upload(*paths: Path, patients=None) -> tuple[list, dict[str, str]]:
-    upload = uploads.Upload(list(paths), patients or {})
+    upload = uploads.Upload(list(paths), patients and Patients(patients.items()))
     items = list(upload.items())
     return items, {row.name: row.error for row in upload.refused}
 

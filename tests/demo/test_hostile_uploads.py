@@ -13,9 +13,10 @@ import pytest
 from hostile_files import UPLOADS, deflated, gif_with, zip_of, zip_of_one
 from paths import DATA
 
+from hfskin.data.tables import MetadataTableError
 from hfskin.demo import uploads
 from hfskin.inference.backend import load
-from hfskin.inference.batch.items import MetadataTableError, predict_items
+from hfskin.inference.batch.items import predict_items
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.words import en as text
 
@@ -25,7 +26,7 @@ LESIONS = sorted((DATA / "images").glob("*.jpg"))
 
 
 def refused(path: Path) -> tuple[list, dict[str, str]]:
-    upload = uploads.Upload([path], {})
+    upload = uploads.Upload([path], None)
     return list(upload.items()), {row.name: row.error for row in upload.refused}
 
 
@@ -63,7 +64,7 @@ def test_a_zip_file_is_opened_once(tmp_path, monkeypatch):
 def test_what_zip_files_unpack_to_is_added_up(tmp_path):
     zeros = bytes(uploads.MAX_FILE)
     paths = [zip_of_one(tmp_path / name, 2, deflated(zeros), zeros) for name in ("a.zip", "b.zip")]
-    upload = uploads.Upload(paths, {})
+    upload = uploads.Upload(paths, None)
     assert upload.total == uploads.MAX_UNPACKED // uploads.MAX_FILE
     why = text.ZIP_SUM.format(megabytes=100)
     assert [row.error for row in upload.refused] == [f"0.jpg: {why}", f"1.jpg: {why}"]
@@ -74,7 +75,7 @@ def test_what_zip_files_unpack_to_is_added_up(tmp_path):
 
 def test_of_ten_thousand_files_the_rest_has_one_row(tmp_path):
     paths = [tmp_path / f"{i}.jpg" for i in range(10_000)]
-    upload = uploads.Upload(paths, {})
+    upload = uploads.Upload(paths, None)
     assert upload.total == uploads.MAX_PICTURES
     assert len(upload.refused) == 1 + uploads.MAX_NAMED - uploads.MAX_PICTURES
     more = text.TOO_MANY_FILES.format(files=9000, most=1000)
@@ -86,7 +87,7 @@ def test_files_that_vanish_cost_only_their_own_rows(tmp_path, tiny_checkpoint):
     for path in (good, gone):
         path.write_bytes(LESIONS[0].read_bytes())
     archive = zip_of(tmp_path / "a.zip", ("in.jpg", LESIONS[1].read_bytes()))
-    upload = uploads.Upload([archive, good, gone, tmp_path / "b.zip"], {})
+    upload = uploads.Upload([archive, good, gone, tmp_path / "b.zip"], None)
     gone.unlink(), archive.unlink()
     rows = list(predict_items(load(tiny_checkpoint, backend="torch"), upload.items()))
     assert [(row.name, row.error) for row in rows] == [

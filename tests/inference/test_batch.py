@@ -23,12 +23,9 @@ from hfskin.inference.batch import items
 from hfskin.inference.batch.formats import FORMATS
 from hfskin.inference.batch.items import (
     Item,
-    MetadataTableError,
     Row,
     find_pictures,
     predict_items,
-    read_patients,
-    unmatched,
 )
 from hfskin.inference.batch.row_file import OutputError, RowFile, read_records
 from hfskin.model.image_reading import ImageError, read_image
@@ -218,23 +215,6 @@ def test_a_folder_that_is_left_early_leaves_no_thread(table):
     assert next(rows).prediction is not None
     rows.close()
     assert threading.active_count() == before
-
-
-def test_titles_of_columns_as_people_write_them(tmp_path):
-    table = tmp_path / "patients.csv"
-    table.write_text("Image_ID, Age ,SEX,anatom_site_general\na.jpg,40,f,torso\n")
-    assert read_patients(table) == {"a": ("40", "f", "torso")}
-    table.write_text("image_id;age;sex\na;40;f\n")
-    with pytest.raises(MetadataTableError, match="commas separate columns"):
-        read_patients(table)
-
-
-def test_pictures_and_patients_that_do_not_fit_are_named():
-    pictures = [("a.jpg", "x/a.jpg"), ("b.jpg", "x/b.jpg")]
-    assert unmatched(pictures, {"a": (), "b": ()}) == []
-    alone, unseen = unmatched(pictures, {"b": (), "c": (), "d": ()})
-    assert alone == "1 pictures have no row, such as a: looked at without age, sex and site"
-    assert unseen == "2 rows have no picture, such as c: left out"
 
 
 def test_the_page_on_scale_is_rendered_from_its_figures():

@@ -6,8 +6,10 @@ from copy import copy
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from PIL import Image, ImageFilter
 from transformers import pipeline
+from transformers.pipelines.pt_utils import KeyDataset
 from typer.testing import CliRunner
 
 import hfskin
@@ -209,3 +211,27 @@ def test_the_command_asks_for_the_mean_over_mirror_images(backend, mirrored, les
     assert result.exit_code == 0, result.output
     (answer,) = json.loads(result.stdout)
     assert answer["probabilities"] == pytest.approx(mirrored(lesion_path).probabilities, abs=1e-4)
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_generators_and_data_sets_are_answered_in_batches(backend, table):
+    rows = table.head(5)
+    paths, ages = [str(path) for path in rows["path"]], [30, None, 50, 60, 70]
+    answering = hfskin.load(backend=backend)
+    expected = [answer.scores for answer in answering(paths, age=ages)]
+    data = Dataset.from_dict({"image": paths, "age": ages})
+    for images in ((path for path in paths), data["image"], KeyDataset(data, "image")):
+        answers = answering(images, age=data["age"], batch_size=2, num_workers=2)
+        for found, wanted in zip(answers, expected, strict=True):
+            assert found.scores == pytest.approx(wanted, abs=1e-5)
+    with pytest.raises(ValueError, match="fewer values of age"):
+        list(answering((path for path in paths), age=[1, 2]))
+
+
+def test_transformers_own_pipeline_takes_its_arguments(tiny_checkpoint, lesion_path):
+    made = pipeline("skin-lesion-classification", model=str(tiny_checkpoint), batch_size=2, num_workers=1)
+    alone = made(lesion_path)
+    assert [answer.scores for answer in made([lesion_path] * 3)] == [pytest.approx(alone.scores, abs=1e-5)] * 3
+    for dtype in ("float16", "bfloat16"):
+        half = pipeline("skin-lesion-classification", model=str(tiny_checkpoint), dtype=dtype)
+        assert half(lesion_path).scores == pytest.approx(alone.scores, abs=0.05)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paths import ROOT
 
-from hfskin.inference.batch.items import MetadataTableError, read_patients
+from hfskin.data.patients import read_patients
+from hfskin.data.tables import MetadataTableError
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.model.metadata import METADATA_SIZE, MetadataError, encode_metadata
 

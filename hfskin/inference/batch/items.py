@@ -1,8 +1,7 @@
 """Many pictures: decode, preprocess and predict, overlapped; one bad file does not stop the rest."""
 
-import csv
 import os
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,27 +9,15 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
+from ...data.folders import files_below
 from ...model.image_reading import OTHER_SUFFIXES, SUFFIXES, ImageError
-from ...model.metadata import understood
+from ...model.metadata import age_note, understood
 from ...model.other_formats import DICOM_SUFFIXES, HEIC_SUFFIXES
 from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
 STDIN = "-"  # where a path stands: the picture comes from there
-# The names of HAM10000 and of the ISIC archive.
-_COLUMNS = {
-    "image": ("image_id", "image", "isic_id", "file", "filename"),
-    "age": ("age", "age_approx"),
-    "sex": ("sex",),
-    "localization": ("localization", "anatom_site_general", "anatom_site", "site"),
-}
-
-
-class MetadataTableError(ValueError):
-    """A metadata table that cannot be used; the message names the file and what to do."""
-
-
 _ADVICE = {
     **dict.fromkeys(HEIC_SUFFIXES, "for HEIC, pip install pillow-heif"),
     **dict.fromkeys(DICOM_SUFFIXES, "for DICOM, pip install pydicom"),
@@ -84,7 +71,7 @@ def find_pictures(paths: Iterable[Path], notes: list[str] | None = None) -> list
             found.append((_printable(Path(file).relative_to(start).as_posix()), file))
     if others and notes is not None:
         notes.append(_left_out(others))
-    return found
+    return _told_apart(found)
 
 
 def _look_below(path: Path, others: Counter[str]) -> list[str]:
@@ -93,14 +80,14 @@ def _look_below(path: Path, others: Counter[str]) -> list[str]:
     Args:
         others: gets the numbers of pictures that are not read, by suffix.
     """
-    found, unreadable = [], []
-    for folder, _, files in os.walk(path, onerror=lambda error: unreadable.append(error.filename)):
-        for file in files:
-            name = file.lower()
-            if name.endswith(SUFFIXES):
-                found.append(os.path.join(folder, file))
-            elif name.endswith(OTHER_SUFFIXES):
-                others[os.path.splitext(name)[1]] += 1
+    found: list[str] = []
+    unreadable: list[str] = []
+    for file in files_below(path, unreadable):
+        name = file.lower()
+        if name.endswith(SUFFIXES):
+            found.append(file)
+        elif name.endswith(OTHER_SUFFIXES):
+            others[os.path.splitext(name)[1]] += 1
     return sorted(found) + unreadable
 
 
@@ -111,46 +98,14 @@ def _left_out(others: Counter[str]) -> str:
     return f"left out {kinds}, which cannot be read here: {', '.join(helps)}"
 
 
-def read_patients(path: Path) -> dict[str, Patient]:
-    """Age, sex and site by image id from a CSV with HAM10000's or the ISIC archive's column names.
-
-    Raises:
-        MetadataTableError: not readable as UTF-8 CSV, no image column, none of the three fields, or an id twice.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return _patients(csv.reader(file), path.name)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise MetadataTableError(f"{path.name}: not a readable CSV ({error}); save it as UTF-8") from None
-
-
-def _patients(rows: Iterator[list[str]], name: str) -> dict[str, Patient]:
-    header = [title.strip().lower() for title in next(rows, [])]
-    column = {field: next((header.index(n) for n in names if n in header), None) for field, names in _COLUMNS.items()}
-    if column["image"] is None:
-        raise MetadataTableError(f"{name}: no column named {' or '.join(_COLUMNS['image'])}; commas separate columns")
-    if all(column[field] is None for field in ("age", "sex", "localization")):
-        raise MetadataTableError(f"{name}: has none of the columns age, sex, localization")
-    patients: dict[str, Patient] = {}
-    for row in filter(None, rows):
-        image, age, sex, site = (row[i] if i is not None and i < len(row) else None for i in column.values())
-        key = Path(image or "").stem
-        if key in patients:
-            raise MetadataTableError(f"{name}: image {key[:100]!r} stands twice; keep one row an image")
-        patients[key] = age, sex, site
-    return patients
-
-
-def unmatched(pictures: Iterable[tuple[str, str]], patients: dict[str, Patient]) -> list[str]:
-    """What of pictures and patients lies without the other, in a line each; none where all fit."""
-    stems = {Path(path).stem for _, path in pictures}
-    alone, unseen = sorted(stems - patients.keys()), sorted(patients.keys() - stems)
-    notes = []
-    if alone:
-        notes.append(f"{len(alone)} pictures have no row, such as {alone[0]}: looked at without age, sex and site")
-    if unseen:
-        notes.append(f"{len(unseen)} rows have no picture, such as {unseen[0]}: left out")
-    return notes
+def _told_apart(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Names that several inputs have become their paths, as given."""
+    paths: dict[str, set[str]] = defaultdict(set)
+    for name, path in found:
+        paths[name].add(path)
+    if len(paths) == len(found):
+        return found
+    return [(name if len(paths[name]) == 1 else _printable(Path(path).as_posix()), path) for name, path in found]
 
 
 def predict_items(
@@ -221,10 +176,12 @@ def _cancelled(waiting: deque) -> Iterator[None]:
 
 def _prepare(pipeline: LesionPipeline, item: Item) -> Prepared | str:
     patient, wrong = understood(*item.patient)
+    notes = [f"{message}; answered without it" for message in wrong.values()]
+    if "age" not in wrong and (note := age_note(item.patient[0])):
+        notes.append(note)
     try:
         prepared = pipeline.prepare(item.image, *patient)
-        notes = (_printable(f"{message}; answered without it") for message in wrong.values())
-        return replace(prepared, warnings=(*notes, *prepared.warnings)) if wrong else prepared
+        return replace(prepared, warnings=(*map(_printable, notes), *prepared.warnings)) if notes else prepared
     except ImageError as error:
         message = str(error)
         return _printable(message if message.startswith(f"{item.name}:") else f"{item.name}: {message}")

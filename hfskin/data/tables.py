@@ -1,0 +1,152 @@
+"""The tables that people keep beside their pictures, as text by our names of the columns: one reader for every room.
+
+Columns go by the names of HAM10000, the ISIC archive and its challenges, and PAD-UFES, in any case. What a value means
+is for `model.metadata` and `data.diagnoses` to say. Needs neither torch nor pandas.
+"""
+
+import csv
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
+from .diagnoses import ONE_HOT, diagnosis_code
+
+# By field, its titles; where several are there, each row takes the first that it fills.
+COLUMNS = {
+    "image_id": ("image_id", "isic_id", "image", "image_name", "img_id", "file", "filename", "file_name"),
+    "lesion_id": ("lesion_id",),
+    "dx": ("dx", "diagnosis", "diagnostic", "diagnosis_3", "diagnosis_2", "diagnosis_1"),
+    "dx_type": ("dx_type", "diagnosis_confirm_type"),
+    "age": ("age", "age_approx"),
+    "sex": ("sex", "gender"),
+    "localization": (
+        "localization", "anatom_site_general", "anatom_site_general_challenge", "anatom_site", "region", "site",
+    ),
+}  # fmt: skip
+PATIENT = ("age", "sex", "localization")
+# What a title may hold that means one of ours under a name that is not known.
+_HINTS = {"age": ("age",), "sex": ("sex", "gender"), "localization": ("site", "localization", "location", "region")}
+_DELIMITERS = (",", ";", "\t")
+
+
+class MetadataTableError(ValueError):
+    """A table that cannot be used; the message names the file and what to do."""
+
+
+@dataclass
+class Table:
+    """Rows by our names of the columns, as text; "" where a cell is empty.
+
+    Attributes:
+        name: the file's.
+        rows: one a line of the file, without empty ones.
+        lines: the file's line that each row is from.
+        fields: those that have a column.
+        notes: what of the file is not used, a line each.
+    """
+
+    name: str
+    rows: list[dict[str, str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    fields: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_rows(path: Path) -> Table:
+    """The rows of a file with columns that are separated by commas, semicolons or tabs.
+
+    Raises:
+        MetadataTableError: it is not there, no UTF-8 text, or no table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return _table(file, path.name)
+    except FileNotFoundError:
+        raise MetadataTableError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MetadataTableError(f"{path.name}: not a readable table ({error}); save it as UTF-8 CSV") from None
+
+
+def normal(text: str) -> str:
+    """An id or a path as it is compared: composed letters, "/" between folders, no spaces around."""
+    return unicodedata.normalize("NFC", text).replace("\\", "/").strip()
+
+
+def without_suffix(name: str) -> str:
+    """A picture's name without its ending, if that is one of pictures: an id may hold dots."""
+    for suffix in (*SUFFIXES, *OTHER_SUFFIXES):
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def _table(file: Iterator[str], name: str) -> Table:
+    first = next(file, "")
+    skipped = int(first.lower().startswith("sep="))  # for Excel
+    if skipped:
+        first = next(file, "")
+    delimiter = max(_DELIMITERS, key=first.count)
+
+    def lines() -> Iterator[str]:
+        yield first
+        yield from file
+
+    reader = csv.reader(lines(), delimiter=delimiter)
+    titles = [title.strip().lower() for title in next(reader, [])]
+    places = {our: [titles.index(t) for t in theirs if t in titles] for our, theirs in COLUMNS.items()}
+    table = Table(name, fields={our for our, found in places.items() if found}, notes=_unused(titles))
+    one_hot = {code: titles.index(title) for title, code in ONE_HOT.items() if title in titles}
+    if len(one_hot) >= len(set(ONE_HOT.values()) - {"scc", "unk"}):
+        table.fields.add("dx")
+    else:
+        one_hot = {}
+    if "image_id" not in table.fields:
+        known = " or ".join(COLUMNS["image_id"][:4])
+        has = " ".join(", ".join(titles).split())[:200]
+        raise MetadataTableError(f"{name}: no column named {known}; it has {has or 'no title row'}")
+    for cells in reader:
+        cells = [cell.strip() for cell in cells]
+        if not any(cells):
+            continue
+        line = reader.line_num + skipped
+        if any(cells[len(titles) :]):
+            raise MetadataTableError(
+                f"{name}, row {line}: more cells than titles; put quotes around text that holds {delimiter!r}"
+            )
+        row = {our: _filled(our, [cells[i] for i in found if i < len(cells)]) for our, found in places.items()}
+        if one_hot and not row["dx"]:
+            row["dx"] = _hot(cells, one_hot, f"{name}, row {line}")
+        table.rows.append(row)
+        table.lines.append(line)
+    return table
+
+
+def _filled(our: str, cells: list[str]) -> str:
+    """The first cell that says something; of diagnoses, the first that is one of ours, since others are coarser."""
+    filled = [cell for cell in cells if cell]
+    if our == "dx":
+        filled.sort(key=lambda cell: diagnosis_code(cell) is None)
+    return filled[0] if filled else ""
+
+
+def _hot(cells: list[str], places: dict[str, int], where: str) -> str:
+    try:
+        scores = {code: float(cells[place]) for code, place in places.items()}
+    except (ValueError, IndexError):
+        raise MetadataTableError(f"{where}: a column of a class holds no number") from None
+    if sorted(scores.values()) != [0.0] * (len(scores) - 1) + [1.0]:
+        raise MetadataTableError(f"{where}: a ground-truth row must have one 1.0 and else 0.0")
+    return max(scores, key=scores.__getitem__)
+
+
+def _unused(titles: list[str]) -> list[str]:
+    """A line for each field that no column is taken for though one sounds like it."""
+    notes = []
+    for our, hints in _HINTS.items():
+        if not any(title in titles for title in COLUMNS[our]):
+            like = [title for title in titles if any(hint in title.replace(" ", "_").split("_") for hint in hints)]
+            if like:
+                notes.append(f"column {like[0][:60]!r} is not used; call it {our}")
+    return notes

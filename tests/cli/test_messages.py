@@ -1,0 +1,99 @@
+"""What the commands say where somebody is at the start, has little data, or slipped."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from paths import DATA
+from typer.testing import CliRunner
+
+from hfskin.calibration.thresholds import TEMPERATURES, fit_temperature
+from hfskin.cli import app
+from hfskin.data.ham10000 import DataError
+from hfskin.data.splits import check_leaks, make_split
+from hfskin.training.losses import class_weights
+
+
+def said(*args) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    assert "Traceback" not in result.output
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_one_class_leaves_metrics_undefined(tmp_path, tiny_checkpoint):
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(DATA / "images" / "ISIC_0024308.jpg", data)
+    (data / "metadata.csv").write_text("image_id,dx,age\nISIC_0024308,nv,55\n")
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    output = tmp_path / "metrics.json"
+    code, out, _ = said("evaluate", "--data", data, "--model", model, "--split", "all", "-o", output)
+    assert code == 0
+    assert "auc_macro  undefined: the pictures are too few, or of one class" in out.splitlines()
+    assert json.loads(output.read_text())["results"]["with_metadata"]["metrics"]["auc_macro"]["value"] is None
+    assert not (model / "metrics.json").exists()
+
+
+def test_a_small_data_set_is_split_into_fewer_parts(table):
+    split = make_split(table, "lesion")
+    assert split.attrs["parts"] == 4
+    assert check_leaks(split) == 0
+    for part, share in (("train", 2), ("val", 1), ("test", 1)):
+        assert split.loc[split["split"] == part, "dx"].value_counts().to_dict() == dict.fromkeys(
+            set(table["dx"]), share
+        )
+    few = table[(table["dx"] != "df") | (table.groupby("dx").cumcount() < 2)].reset_index(drop=True)
+    with pytest.raises(DataError, match=r"there are 2 lesions of df, .* need 3 of each class; add some"):
+        make_split(few, "lesion")
+
+
+def test_evaluate_writes_into_the_checkpoint_and_each_command_names_the_next(tmp_path, tiny_checkpoint):
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    code, out, err = said("calibrate", model, "--data", DATA)
+    assert code == 0
+    assert f"{DATA}: few lesions a class, so one in 4 is for validation and one in 4 for test" in err
+    assert out.splitlines()[-1] == f"next: hfskin evaluate --model {model} --data {DATA} --split lesion"
+    code, out, _ = said(*out.splitlines()[-1].split()[2:])
+    assert code == 0
+    assert out.splitlines()[-2:] == [f"saved {model}/metrics.json", f"next: hfskin push {model} organisation/name"]
+    assert json.loads((model / "metrics.json").read_text())["data"]["split"] == "lesion"
+
+
+def test_training_says_what_is_wrong_before_it_reads_the_data(tmp_path):
+    train = "train", "--data", tmp_path / "gone", "-o", tmp_path / "run"
+    code, _, err = said(*train, "--backbone", "no_such_net")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "unknown backbone 'no_such_net'; choose one of" in err
+    code, _, err = said(*train, "--backbone", "mobilenet_v1", "--split", "all")
+    assert code == 2
+    assert "leaves nothing to train on" in err
+    with pytest.raises(ValueError, match="no training pictures of bcc, vasc; each of the seven"):
+        class_weights([1, 0, 1, 1, 1, 1, 0])
+
+
+def test_without_a_network_the_default_weights_name_the_alternatives(tmp_path):
+    """HF_HUB_OFFLINE is set for all tests."""
+    code, _, err = said("train", "--data", DATA, "-o", tmp_path / "run", "--backbone", "mobilenet_v3_small")
+    assert code == 2
+    assert "--backbone-weights FILE" in err
+    assert "--backbone-weights none" in err
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_a_network_that_knows_nothing_is_told():
+    draw = np.random.default_rng(0)
+    with pytest.warns(UserWarning, match="it is untrained"):
+        assert fit_temperature(1e4 * draw.standard_normal((200, 7)), draw.integers(7, size=200)) == TEMPERATURES[1]
+
+
+def test_a_slip_in_a_folders_name_asks_for_no_network(tmp_path, lesion_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    code, _, err = said("predict", lesion_path, "--model", "runs/mine")
+    assert (code, err) == (2, "hfskin: runs/mine: no such folder; `ls runs` shows what is there\n")
+
+
+def test_an_address_is_said_not_to_be_fetched(tiny_checkpoint):
+    code, _, err = said("predict", "https://example.org/lesion.jpg", "--model", tiny_checkpoint)
+    assert (code, err) == (1, "lesion.jpg: addresses are not fetched; save the picture and give its file\n")
