@@ -118,6 +118,7 @@ _PIXELS = {
     "resample": (_whole(0, 5), "a filter of Pillow, 0 to 5"),
     "rescale_factor": (_number(1e-9, 1e3), "a positive number"),
     "colour_reference": _optional((_channels(0, 1), "three numbers from 0 to 1")),
+    "colour_strength": _SHARE,
 }
 ARCHITECTURE: dict[str, Check] = {
     "backbone": (_name, "the name of a backbone"),

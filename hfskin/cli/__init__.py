@@ -34,6 +34,21 @@ class RecipeName(StrEnum):
     partner = "partner"
 
 
+class Condition(StrEnum):
+    metadata = "metadata"
+    augmented = "augmented"
+    unweighted = "unweighted"
+    inverse_share = "inverse_share"
+    no_metadata = "no_metadata"
+    no_attention = "no_attention"
+
+
+class Precision(StrEnum):
+    bf16 = "bf16"
+    fp16 = "fp16"
+    fp32 = "fp32"
+
+
 ElsewhereOption = Annotated[
     Path | None,
     typer.Option(help="Lesions from other clinics: half of the patients fit the gate, the others judge it."),
@@ -78,9 +93,19 @@ def train(
     ] = "timm",
     images: Annotated[list[Path] | None, typer.Option(help="Further picture folders, searched first.")] = None,
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
-    image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
+    condition: Annotated[
+        list[Condition] | None, typer.Option(help="What the paper compares, as a change to the recipe; several add up.")
+    ] = None,
+    image_size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(help="Height and width, pixels; default 144 192, of the paper's recipe the backbone's own."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's; of all processes together.")] = None,
+    accumulation: Annotated[int | None, typer.Option(help="Parts to compute a batch in, to save memory.")] = None,
+    precision: Annotated[Precision | None, typer.Option(help="On a GPU, instead of the recipe's.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that draw pictures; default by the machine.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on.")] = None,
     seed: int = 0,
     start: Annotated[
@@ -104,17 +129,17 @@ def train(
         from ..data.ham10000 import find_images, find_masks
         from ..model.backbones import backbone_spec
         from ..training.config import TrainConfig
-        from ..training.recipes import RECIPES
+        from ..training.recipes import CONDITIONS, RECIPES
         from ..training.run import train as run
 
         if backbone is not None:
             backbone_spec(backbone)  # a slip is said before the data are read
         chosen = RECIPES[recipe]
-        chosen = dataclasses.replace(
-            chosen,
-            epochs=chosen.epochs if epochs is None else epochs,
-            learning_rate=chosen.learning_rate if learning_rate is None else learning_rate,
-        )
+        for name in condition or ():
+            chosen = dataclasses.replace(chosen, **CONDITIONS[name])
+        instead = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
+                   "accumulation": accumulation, "precision": precision and precision.value}  # fmt: skip
+        chosen = dataclasses.replace(chosen, **{k: v for k, v in instead.items() if v is not None})
         config = TrainConfig(
             chosen,
             backbone,
@@ -126,7 +151,7 @@ def train(
             teachers=tuple(teacher or ()),
             masks=find_masks(masks) if masks else None,
         )
-        run(_load_table(data, split, images), output, config, minutes)
+        run(_load_table(data, split, images), output, config, minutes, workers)
         typer.echo(f"saved {output}")
         _next(f"calibrate {output} --data {data} --split {split}")
 

@@ -148,7 +148,7 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
         labels = dict(enumerate(facts["labels"]))
         config = _OLD_CONFIG | facts["config"] | {"id2label": {str(i): label for i, label in labels.items()}}
         config = {name: config[name] for name in SETTINGS}
-        prepared = {"colour_reference": None} | facts["preprocessing"]  # likewise
+        prepared = {"colour_reference": None, "colour_strength": 1.0} | facts["preprocessing"]  # likewise
         prepared = {name: prepared[name] for name in PREPARED}
         checked(config, SETTINGS, ONNX_FILE)
         checked(prepared, PREPARED, ONNX_FILE)

@@ -28,6 +28,7 @@ class HfskinImageProcessor(PilBackend):
     image_mean = (0.5, 0.5, 0.5)
     image_std = (0.5, 0.5, 0.5)
     colour_reference = None
+    colour_strength = 1.0
     do_resize = True
     do_rescale = True
     do_normalize = True
@@ -57,6 +58,7 @@ class HfskinImageProcessor(PilBackend):
             self.do_rescale,
             self.do_normalize,
             self.colour_reference,
+            self.colour_strength,
             self.do_resize,
         )
 
@@ -83,7 +85,6 @@ class HfskinImageProcessor(PilBackend):
         do_rescale: bool,
         do_convert_rgb: bool = True,
         input_data_format=None,
-        colour_reference=None,
         **kwargs,
     ) -> np.ndarray:
         """One picture (path, bytes, PIL image, array, tensor) -> uint8 of shape (3, H, W).
@@ -103,13 +104,14 @@ class HfskinImageProcessor(PilBackend):
         if isinstance(image, np.ndarray) and input_data_format == ChannelDimension.FIRST and image.ndim == 3:
             image = np.moveaxis(image, 0, -1)
         picture = read_image(image).image
+        colour = {"colour_reference": self.colour_reference, "colour_strength": self.colour_strength}
         if do_resize:
             resample = torch_pil_interpolation_mapping.get(resample, resample)
-            unscaled = Preprocessing.from_settings(size, resample, 1, (0.0,), (1.0,), colour_reference=colour_reference)
-            pixels = unscaled.resize(picture)
+            pixels = Preprocessing.from_settings(size, resample, 1, (0.0,), (1.0,), **colour).resize(picture)
         else:
             pixels = np.moveaxis(np.asarray(picture), -1, 0)
-            pixels = pixels if colour_reference is None else balance_colour(pixels, colour_reference)
+            if self.colour_reference is not None:
+                pixels = balance_colour(pixels, self.colour_reference, self.colour_strength)
         if isinstance(image, np.ndarray) and image.dtype.kind == "f" and image.max(initial=0) <= 1 and not do_rescale:
             return rescale(pixels, 1 / 255)
         return pixels

@@ -39,15 +39,18 @@ def normalise(pixels: np.ndarray, mean, std) -> np.ndarray:
     return (pixels - mean) / std
 
 
-def balance_colour(pixels: np.ndarray, reference) -> np.ndarray:
+def balance_colour(pixels: np.ndarray, reference, strength: float = 1.0) -> np.ndarray:
     """uint8 pixels (3, H, W) whose mean colour is brought to `reference` (RGB in [0, 1]), likewise uint8.
+
+    At a `strength` below 1 it goes that share of the way, in logarithms: the mean is of the lamp, but also of the skin
+    and the lesion.
 
     Each channel is multiplied, as another lamp or white balance would (von Kries), by at most `MAX_GAIN`. What is dark
     does not count: a frame, hair or the edge of a round view.
     """
     seen = pixels.max(axis=0) > DARK
     mean = pixels.mean(axis=(1, 2), where=seen[None]) / 255 if seen.any() else np.ones(3)
-    gains = np.clip(np.asarray(reference) / np.maximum(mean, 1 / 255), 1 / MAX_GAIN, MAX_GAIN)
+    gains = np.clip(np.asarray(reference) / np.maximum(mean, 1 / 255), 1 / MAX_GAIN, MAX_GAIN) ** strength
     table = np.clip(np.rint(np.arange(256) * gains[:, None]), 0, 255).astype(np.uint8)
     return np.stack([np.take(levels, channel) for levels, channel in zip(table, pixels, strict=True)])
 
@@ -67,6 +70,7 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     colour_reference: tuple[float, ...] | None = None  # see `balance_colour`; None leaves colours as they are
+    colour_strength: float = 1.0
 
     @classmethod
     def from_settings(
@@ -79,6 +83,7 @@ class Preprocessing:
         do_rescale=True,
         do_normalize=True,
         colour_reference=None,
+        colour_strength=1.0,
         do_resize=True,
     ) -> "Preprocessing":
         """From what preprocessor_config.json and the image processor call it.
@@ -93,7 +98,8 @@ class Preprocessing:
         mean, std = (image_mean, image_std) if do_normalize else ((0.0,), (1.0,))
         factor = float(rescale_factor) if do_rescale else 1.0
         reference = None if colour_reference is None else tuple(colour_reference)
-        return cls(size["height"], size["width"], int(resample), factor, tuple(mean), tuple(std), reference)
+        height, width = size["height"], size["width"]
+        return cls(height, width, int(resample), factor, tuple(mean), tuple(std), reference, float(colour_strength))
 
     def crop_box(self, image: Image.Image) -> CropBox:
         """The part of `image` that the model sees."""
@@ -107,7 +113,9 @@ class Preprocessing:
 
     def balance(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 (3, H, W): see `balance_colour`."""
-        return pixels if self.colour_reference is None else balance_colour(pixels, self.colour_reference)
+        if self.colour_reference is None:
+            return pixels
+        return balance_colour(pixels, self.colour_reference, self.colour_strength)
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """An upright RGB picture -> float32 of shape (3, H, W)."""

@@ -67,12 +67,24 @@ def test_another_lamp_changes_nothing_where_colours_are_balanced(lesion_path):
     assert (plain * 0.5 + 0.5).mean(dim=(1, 2)).numpy() == pytest.approx([0.7, 0.55, 0.55], abs=0.01)
     inner = surrounded[:, 12:-12, 16:-16] * 0.5 + 0.5
     assert inner.mean(dim=(1, 2)).numpy() == pytest.approx([0.7, 0.55, 0.55], abs=0.03)
-    assert np.array_equal(processor.process_image(lesion_path), processor.preprocessing.resize(Image.open(lesion_path)))
+    expected = processor.preprocessing(Image.open(lesion_path))
+    assert np.array_equal(processor(lesion_path, return_tensors="np")["pixel_values"][0], expected)
+
+
+def test_half_the_strength_goes_half_the_way(lesion_path):
+    picture = Image.open(lesion_path).convert("RGB")
+    none, half, whole = (
+        HfskinImageProcessor(colour_reference=[0.7, 0.5, 0.5], colour_strength=strength).preprocessing.resize(picture)
+        for strength in (0.0, 0.5, 1.0)
+    )
+    assert np.array_equal(none, HfskinImageProcessor().preprocessing.resize(picture))
+    ratios = [pixels.mean(axis=(1, 2)) / none.mean(axis=(1, 2)) for pixels in (half, whole)]
+    assert ratios[0] ** 2 == pytest.approx(ratios[1], rel=0.02)
 
 
 def test_a_black_picture_stays_black_where_colours_are_balanced():
     processor = HfskinImageProcessor(colour_reference=[0.7, 0.55, 0.55])
-    assert processor.process_image(Image.new("RGB", (200, 150))).max() == 0
+    assert processor(Image.new("RGB", (200, 150)), return_tensors="np")["pixel_values"].max() == -1
 
 
 def pixels(processor, image, **kwargs) -> np.ndarray:

@@ -1,0 +1,73 @@
+"""Make a trained checkpoint the embedded one: calibrate, store in half precision, export, evaluate, write the card.
+
+    python -m scripts.published.publish runs/model --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
+        --masks ../shared/ham10000/HAM10000_segmentations_lesion_tschandl --lesions-elsewhere ../shared/isic2020 \\
+        --negatives ../shared/negatives/photos
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+ROOT = Path(__file__).resolve().parents[2]
+EMBEDDED = ROOT / "hfskin" / "checkpoints" / "default"
+FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/folds
+FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "training.json")
+
+DataOption = Annotated[Path, typer.Option(help="HAM10000 folder.")]
+CopiesOption = Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures.")]
+MasksOption = Annotated[Path | None, typer.Option(help="Folder of lesion masks, to measure explanations by.")]
+ElsewhereOption = Annotated[Path | None, typer.Option(help="See `hfskin calibrate`.")]
+NegativesOption = Annotated[Path | None, typer.Option(help="See `hfskin calibrate`.")]
+
+
+def main(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
+    data: DataOption,
+    copies: CopiesOption = None,
+    masks: MasksOption = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
+) -> None:
+    """Calibrate a checkpoint, put it into the package, and measure it there."""
+    on_data = ["--data", str(data), "--split", "lesion", *_given("--copies", copies)]
+    outside = [*_given("--lesions-elsewhere", lesions_elsewhere), *_given("--negatives", negatives)]
+    _hfskin("calibrate", str(checkpoint), *on_data, *outside)
+    embed(checkpoint)
+    _hfskin("export", str(EMBEDDED))
+    measure = ["--robustness", *_given("--masks", masks), "--plots", str(EMBEDDED / "plots")]
+    _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, *outside, *measure, "-o", str(EMBEDDED / "metrics.json"))
+    if FOLDS.is_file():
+        from ..folds.report import put_into
+
+        put_into(EMBEDDED / "metrics.json", FOLDS)
+    _hfskin("card", str(EMBEDDED), "-o", str(ROOT / "model_cards"))
+    shutil.copy(ROOT / "model_cards" / "default.md", EMBEDDED / "README.md")  # the page's About tab shows it
+
+
+def embed(run: Path) -> None:
+    """Copy a run's checkpoint into the package, its weights in half precision (loaded as float32 again)."""
+    from safetensors.torch import load_file, save_file
+
+    EMBEDDED.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copy(run / name, EMBEDDED / name)
+    state = {k: v.half() if v.dtype == torch.float32 else v for k, v in load_file(run / "model.safetensors").items()}
+    save_file(state, EMBEDDED / "model.safetensors", metadata={"format": "pt"})
+
+
+def _given(option: str, folder: Path | None) -> list[str]:
+    return [] if folder is None else [option, str(folder)]
+
+
+def _hfskin(*args: str) -> None:
+    subprocess.run([sys.executable, "-m", "hfskin.cli", *args], check=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
