@@ -16,7 +16,7 @@ from .outputs import output_file, output_folder
 app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
 
 # Subcommands import what they need when they run: an answer should not wait for torch, gradio or datasets.
-LIGHT = ("predict", "demo")  # they answer by ONNX Runtime, and load torch only where that cannot
+LIGHT = ("predict", "demo", "doctor")  # they answer by ONNX Runtime, and load torch only where that cannot
 
 
 class Split(StrEnum):
@@ -58,8 +58,21 @@ NegativesOption = Annotated[
 ]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"hfskin {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def main(context: typer.Context) -> None:
+def main(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
     """A machine's second look at a skin lesion. Not a medical device."""
     if context.invoked_subcommand not in LIGHT:
         from ..checkpoints.hub import hide_loading_bars
@@ -264,12 +277,34 @@ def backbones() -> None:
 @app.command()
 def demo(
     model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help='Default GRADIO_SERVER_NAME, else this machine alone; "0.0.0.0": any.')
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Default GRADIO_SERVER_PORT, else the next free from 7860."),
+    ] = None,
 ) -> None:
     """Serve the page on this machine."""
     with one_line_errors():
         from ..demo.ui import build_page, launch_options
 
-        build_page(model).launch(**launch_options())
+        build_page(model).launch(server_name=host, server_port=port, **launch_options())
+
+
+@app.command()
+def doctor(
+    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+) -> None:
+    """Say what is installed, what answers, and whether the checkpoint is whole; exit code 1 where it is not."""
+    from .doctor import examine
+
+    with one_line_errors():
+        lines, sound = examine(model)
+    for line in lines:
+        typer.echo(line)
+    if not sound:
+        raise typer.Exit(1)
 
 
 def _load_table(data: str, split: Split, images: list[Path] | None = None):
