@@ -19,6 +19,7 @@ import torch
 import typer
 from scipy.special import logsumexp
 from sklearn.covariance import LedoitWolf
+from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
@@ -160,6 +161,12 @@ def _nearest(train: np.ndarray) -> Score:
     return lambda outputs: -index.kneighbors(normalize(_roots(outputs.features)))[0][:, -1]
 
 
+def _isolation_forest(train: np.ndarray) -> Score:
+    """Li et al. 2020, on the features before the classifier; from the paper's related work."""
+    fitted = IsolationForest(random_state=0).fit(_roots(train))
+    return lambda outputs: fitted.score_samples(_roots(outputs.features))
+
+
 def _energy(train: np.ndarray) -> Score:
     """Liu et al. 2020; nothing is fitted."""
     return lambda outputs: logsumexp(outputs.logits, axis=1)
@@ -178,6 +185,7 @@ OF_LESIONS: dict[str, Callable[[np.ndarray], Score]] = {
     "Mahalanobis": _mahalanobis,
     "subspace and residual": _subspace,
     f"{NEIGHBOURS} nearest": _nearest,
+    "Isolation Forest": _isolation_forest,
     "energy": _energy,
     "greatest probability": _greatest_probability,
 }

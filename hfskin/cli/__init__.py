@@ -16,7 +16,7 @@ from .outputs import output_file, output_folder
 app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
 
 # Subcommands import what they need when they run: an answer should not wait for torch, gradio or datasets.
-LIGHT = ("predict", "demo")  # they answer by ONNX Runtime, and load torch only where that cannot
+LIGHT = ("predict", "demo", "doctor")  # they answer by ONNX Runtime, and load torch only where that cannot
 
 
 class Split(StrEnum):
@@ -34,6 +34,21 @@ class RecipeName(StrEnum):
     partner = "partner"
 
 
+class Condition(StrEnum):
+    metadata = "metadata"
+    augmented = "augmented"
+    unweighted = "unweighted"
+    inverse_share = "inverse_share"
+    no_metadata = "no_metadata"
+    no_attention = "no_attention"
+
+
+class Precision(StrEnum):
+    bf16 = "bf16"
+    fp16 = "fp16"
+    fp32 = "fp32"
+
+
 ElsewhereOption = Annotated[
     Path | None,
     typer.Option(help="Lesions from other clinics: half of the patients fit the gate, the others judge it."),
@@ -43,8 +58,21 @@ NegativesOption = Annotated[
 ]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"hfskin {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def main(context: typer.Context) -> None:
+def main(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
     """A machine's second look at a skin lesion. Not a medical device."""
     if context.invoked_subcommand not in LIGHT:
         from ..checkpoints.hub import hide_loading_bars
@@ -65,9 +93,19 @@ def train(
     ] = "timm",
     images: Annotated[list[Path] | None, typer.Option(help="Further picture folders, searched first.")] = None,
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
-    image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
+    condition: Annotated[
+        list[Condition] | None, typer.Option(help="What the paper compares, as a change to the recipe; several add up.")
+    ] = None,
+    image_size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(help="Height and width, pixels; default 144 192, of the paper's recipe the backbone's own."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's; of all processes together.")] = None,
+    accumulation: Annotated[int | None, typer.Option(help="Parts to compute a batch in, to save memory.")] = None,
+    precision: Annotated[Precision | None, typer.Option(help="On a GPU, instead of the recipe's.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that draw pictures; default by the machine.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on.")] = None,
     seed: int = 0,
     start: Annotated[
@@ -91,17 +129,17 @@ def train(
         from ..data.ham10000 import find_images, find_masks
         from ..model.backbones import backbone_spec
         from ..training.config import TrainConfig
-        from ..training.recipes import RECIPES
+        from ..training.recipes import CONDITIONS, RECIPES
         from ..training.run import train as run
 
         if backbone is not None:
             backbone_spec(backbone)  # a slip is said before the data are read
         chosen = RECIPES[recipe]
-        chosen = dataclasses.replace(
-            chosen,
-            epochs=chosen.epochs if epochs is None else epochs,
-            learning_rate=chosen.learning_rate if learning_rate is None else learning_rate,
-        )
+        for name in condition or ():
+            chosen = dataclasses.replace(chosen, **CONDITIONS[name])
+        instead = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
+                   "accumulation": accumulation, "precision": precision and precision.value}  # fmt: skip
+        chosen = dataclasses.replace(chosen, **{k: v for k, v in instead.items() if v is not None})
         config = TrainConfig(
             chosen,
             backbone,
@@ -113,7 +151,7 @@ def train(
             teachers=tuple(teacher or ()),
             masks=find_masks(masks) if masks else None,
         )
-        run(_load_table(data, split, images), output, config, minutes)
+        run(_load_table(data, split, images), output, config, minutes, workers)
         typer.echo(f"saved {output}")
         _next(f"calibrate {output} --data {data} --split {split}")
 
@@ -239,12 +277,34 @@ def backbones() -> None:
 @app.command()
 def demo(
     model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help='Default GRADIO_SERVER_NAME, else this machine alone; "0.0.0.0": any.')
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Default GRADIO_SERVER_PORT, else the next free from 7860."),
+    ] = None,
 ) -> None:
     """Serve the page on this machine."""
     with one_line_errors():
         from ..demo.ui import build_page, launch_options
 
-        build_page(model).launch(**launch_options())
+        build_page(model).launch(server_name=host, server_port=port, **launch_options())
+
+
+@app.command()
+def doctor(
+    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+) -> None:
+    """Say what is installed, what answers, and whether the checkpoint is whole; exit code 1 where it is not."""
+    from .doctor import examine
+
+    with one_line_errors():
+        lines, sound = examine(model)
+    for line in lines:
+        typer.echo(line)
+    if not sound:
+        raise typer.Exit(1)
 
 
 def _load_table(data: str, split: Split, images: list[Path] | None = None):

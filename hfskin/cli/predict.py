@@ -1,6 +1,7 @@
 """The command line's `hfskin predict` and `hfskin export`."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
@@ -13,7 +14,7 @@ from tqdm.auto import tqdm
 from ..checkpoints.layout import INT8_FILE, ONNX_FILE
 from ..data.patients import read_patients
 from ..inference.batch.formats import FORMATS
-from ..inference.batch.items import Item, Row, find_pictures, predict_items
+from ..inference.batch.items import STDIN, Item, Row, find_pictures, predict_items
 from ..inference.batch.row_file import RowFile
 from ..inference.batch.shards import WHOLE, Shard, put_together
 from ..model.metadata import Patient, encode_metadata
@@ -21,6 +22,7 @@ from .console import one_line_errors
 from .outputs import check_output_file, output_file
 
 MANY = 1000  # pictures; from here on a log, too, shows how far it is
+ONLY_REFUSED = 3  # exit code
 LOG_SECONDS = 30  # between two lines of the bar there
 
 
@@ -44,7 +46,9 @@ def mount(app: typer.Typer) -> None:
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures; - is a picture on stdin.")
+    ],
     model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
     age: Annotated[str | None, typer.Option(help="Years.")] = None,
     sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
@@ -61,9 +65,13 @@ def predict(
     tta: Annotated[
         bool, typer.Option("--tta", help="Mean over a picture and its three mirror images: four passes.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but what stops the command.")] = False,
     mirrored: Annotated[bool, typer.Option("--mirrored", hidden=True)] = False,  # its name until 0.2
 ) -> None:
-    """Look at pictures. A file that cannot be read is reported, the others are done, and the exit code is 1.
+    """Look at pictures. A file that cannot be read is reported, the others are done.
+
+    Exit codes: 0; 1: a file could not be read; 2: nothing could be done; 3: every picture was refused, since none looks
+    like a dermatoscopic picture of a lesion.
 
     Under torchrun or `accelerate launch` each process looks at its part, and the last one puts the parts together.
     """
@@ -83,26 +91,37 @@ def predict(
             typer.echo(note, err=True)
         if metadata:
             patients, notes = read_patients(metadata).match(pictures)
-            for note in notes:
-                typer.echo(f"{metadata.name}: {note}", err=True)
+            _report([f"{metadata.name}: {note}" for note in notes], quiet)
 
         from ..inference.backend import load
 
+        statuses: Counter[str] = Counter()
+
         def look(todo: list[tuple[str, str]]) -> Iterator[Row]:
-            items = (Item(name, path, patients.get(path, (age, sex, localization))) for name, path in todo)
+            items = (
+                Item(
+                    name,
+                    sys.stdin.buffer.read() if path == STDIN else path,
+                    patients.get(path, (age, sex, localization)),
+                )
+                for name, path in todo
+            )
             pipeline = load(model, backend=backend, device=shard.device())
             pipeline.tta = tta or mirrored
-            return predict_items(pipeline, items, workers=shard.cores())
+            return _counted(predict_items(pipeline, items, workers=shard.cores()), statuses)
 
         if output is None:
             rows = look(pictures)
-            failed = _to_screen(rows if sys.stdout.isatty() else _with_bar(rows, len(pictures)), format)
+            bar = not (quiet or sys.stdout.isatty())
+            failed = _to_screen(_with_bar(rows, len(pictures)) if bar else rows, format, quiet)
         else:
             check_output_file(output, chain([metadata, model], (path for _, path in pictures)))
             with output_file(shard.path(output)):
-                failed = _to_file(look, pictures, output, format, resume, shard)
+                failed = _to_file(look, pictures, output, format, resume, shard, quiet)
     if failed:
         raise typer.Exit(1)
+    if statuses["refused"] == len(pictures):
+        raise typer.Exit(ONLY_REFUSED)
 
 
 def export(
@@ -143,24 +162,27 @@ def export(
         typer.echo(export_int8(folder, [p for p in pictures if not p.stem.endswith(MASK_SUFFIX)], output))
 
 
-def _to_screen(rows: Iterable[Row], format: Format) -> bool:
+def _to_screen(rows: Iterable[Row], format: Format, quiet: bool) -> bool:
     """Whether a picture could not be read."""
     failed: list[str] = []
     for piece in FORMATS[format].pieces(_noting_failures(rows, failed)):
         typer.echo(piece, nl=False)
-    _report(failed)
+    _report(failed, quiet)
     return bool(failed)
 
 
-def _to_file(look, pictures: list[tuple[str, str]], output: Path, format: Format, resume: bool, shard: Shard) -> bool:
+def _to_file(
+    look, pictures: list[tuple[str, str]], output: Path, format: Format, resume: bool, shard: Shard, quiet: bool
+) -> bool:
     """Whether a picture could not be read."""
     path, mine = shard.path(output), shard.part(pictures)
     if shard.count > 1 and not resume:
         path.unlink(missing_ok=True)  # of an earlier run: it must not be put together with this one's
     file = RowFile(path, FORMATS[format], resume)
     todo = file.missing(mine)
-    file.write(_with_bar(look(todo), len(mine), len(mine) - len(todo), shard) if todo else ())
-    _report(file.errors)
+    rows = look(todo) if todo else ()
+    file.write(rows if quiet else _with_bar(rows, len(mine), len(mine) - len(todo), shard))
+    _report(file.errors, quiet)
     if shard.count == 1:
         return bool(file.errors)
     # A launcher stops all processes when one of them fails, so the exit code is left to the last one.
@@ -184,6 +206,12 @@ def _noting_failures(rows: Iterable[Row], failed: list[str]) -> Iterator[Row]:
         yield row
 
 
-def _report(messages: list[str]) -> None:
-    for message in messages:
+def _counted(rows: Iterable[Row], statuses: Counter[str]) -> Iterator[Row]:
+    for row in rows:
+        statuses[row.prediction.status if row.prediction else "failed"] += 1
+        yield row
+
+
+def _report(messages: list[str], quiet: bool) -> None:
+    for message in () if quiet else messages:
         typer.echo(message, err=True)

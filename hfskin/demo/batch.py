@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ..inference.answer.card import sentence
-from ..inference.answer.verdict import Verdict, listed, not_ruled_out, verdict
+from ..inference.answer.verdict import Verdict, listed, named, not_ruled_out, verdict
 from ..inference.base import LesionPipeline
 from ..inference.batch.formats import FORMATS
 from ..inference.batch.items import Row, predict_items
@@ -127,7 +127,7 @@ class _Shown:
     """One row as it is shown."""
 
     def __init__(self, row: Row, thumbnail: str, config: Any, text: ModuleType):
-        self.row, self._thumbnail, self._text = row, thumbnail, text
+        self.row, self._thumbnail, self._text, self._config = row, thumbnail, text, config
         self.share, self.warnings, self.verdict = -1.0, [], None
         if row.prediction is None:
             self.kind, self.warnings = "failed", [in_words(row.error or "", text)]
@@ -155,8 +155,10 @@ class _Shown:
     def _looks_like(self) -> str:
         """What is not ruled out where it is suspicious, and only else the likeliest diagnosis."""
         if self.kind == "suspicious":
-            return self._text.RULES_OUT_NOT.format(names=listed(not_ruled_out(self.row.prediction), self._text))
-        return "" if self.kind in ("refused", "failed") else self._text.DIAGNOSES[self.row.prediction.label]
+            return self._text.RULES_OUT_NOT.format(
+                names=listed(not_ruled_out(self.row.prediction, self._config), self._text)
+            )
+        return "" if self.kind in ("refused", "failed") else named(self.row.prediction.label, self._text)
 
 
 def _common(shown: Iterable[_Shown]) -> list[str]:

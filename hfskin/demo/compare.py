@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..checkpoints.hub import HubError
-from ..inference.answer.verdict import percent, threshold_of_100, verdict
+from ..inference.answer.verdict import named, percent, threshold_of_100, verdict
 from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError
 from ..model.labels import CLASSES
@@ -56,9 +56,9 @@ def _column(prediction: Prediction, config: "HfskinConfig", text: ModuleType) ->
         said.word,
         said.number,
         threshold,
-        text.DIAGNOSES[prediction.label],
+        named(prediction.label, text),
         text.NONE if config.conformal_threshold is None else " ".join(prediction.prediction_set),
-        *(percent(prediction.probabilities[code], text) for code in CLASSES),
+        *(percent(p, text) if (p := prediction.scores.get(code)) is not None else text.NONE for code in CLASSES),
     ]
 
 

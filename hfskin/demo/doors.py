@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..words import en as text
 from .checkpoints import ENV_SPACE
 from .figure import HANDLERS
+from .language import PAGES
 from .receiving import MAX_REQUEST
 from .upload_folder import NotUploadedError, UploadFolder
 from .uploads import MAX_FILE
@@ -25,7 +26,7 @@ from .uploads import MAX_FILE
 _API, _FILE = "/gradio_api/", "/gradio_api/file="
 _OFFERED = {
     ("GET", "HEAD"): re.compile(
-        r"/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static)/.+"
+        rf"/|{'|'.join(PAGES)}|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static)/.+"
         rf"|{_API}(info|app_id|startup-events|queue/data|upload_progress|heartbeat/[\w-]+|call/\w+/[\w-]+|file=.+)"
         rf"|{_API}mcp(/|/schema|/sse)?"
     ),
@@ -122,7 +123,7 @@ def _source(script: bytes) -> str:
 def _foreign(headers: Headers, path: str) -> bool:
     """Whether another origin's page asks for more than to show this one."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if path == "/" and origin is None:  # a link, or the Hub's frame
+    if path in ("/", *PAGES) and origin is None:  # a link, or the Hub's frame
         return False
     if site is not None:
         return site not in ("same-origin", "none")

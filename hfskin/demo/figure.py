@@ -7,11 +7,12 @@ from types import ModuleType
 import numpy as np
 from PIL import Image
 
+from ..inference.answer.report import THUMBNAIL
+from ..inference.answer.report import data_uri as jpeg
 from ..inference.explain import heat_layer
 from ..model.preprocessing import CropBox
 from .card import data_uri
 
-THUMBNAIL = 120  # pixels of the longer side
 SHOWN_SIZE = 800  # pixels of the longer side; what the page shows need not be larger
 STRENGTH = 70  # per cent, at the start
 _FOLLOW = (
@@ -28,7 +29,7 @@ def figure_html(picture: Image.Image, heat: np.ndarray | None, crop: CropBox, ca
         heat: shape (H, W) in [0, 1] over `crop`; None shows the picture alone.
         caption: what the colours mean.
     """
-    shown = f'<img src="{_encode(_shrink(picture), "JPEG")}" alt="{escape(text.FIGURE_ALT)}">'
+    shown = f'<img src="{jpeg(picture, SHOWN_SIZE)}" alt="{escape(text.FIGURE_ALT)}">'
     if heat is None:
         return f'<figure class="look"><div class="layers">{shown}</div></figure>'
     width, height = picture.size
@@ -41,7 +42,7 @@ def figure_html(picture: Image.Image, heat: np.ndarray | None, crop: CropBox, ca
     words = caption if whole else f"{caption} {text.CROP_CAPTION}"
     return (
         f'<figure class="look"><div class="layers">{shown}'
-        f'<img class="heat" style="{place}" src="{_encode(heat_layer(heat), "PNG")}" alt="" onload="{_FOLLOW}">'
+        f'<img class="heat" style="{place}" src="{_png(heat_layer(heat))}" alt="" onload="{_FOLLOW}">'
         f"{frame}</div>"
         f"<label>{escape(text.HEAT_STRENGTH)}"
         f'<input type="range" min="0" max="100" value="{STRENGTH}"'
@@ -52,19 +53,10 @@ def figure_html(picture: Image.Image, heat: np.ndarray | None, crop: CropBox, ca
 
 def thumbnail(picture: Image.Image) -> str:
     """A small picture, as a data: address."""
-    return _encode(_shrink(picture, THUMBNAIL), "JPEG")
+    return jpeg(picture, THUMBNAIL)
 
 
-def _shrink(picture: Image.Image, longest: int = SHOWN_SIZE) -> Image.Image:
-    """At most this long; unlike Pillow's `thumbnail`, without a copy of what may have a hundred megapixels."""
-    scale = longest / max(picture.size)
-    if scale >= 1:
-        return picture
-    width, height = (max(1, round(scale * side)) for side in picture.size)
-    return picture.resize((width, height), reducing_gap=2.0)
-
-
-def _encode(image: Image.Image, kind: str) -> str:
+def _png(layer: Image.Image) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, kind, quality=85)
-    return data_uri(buffer.getvalue(), f"picture.{kind.lower()}")
+    layer.save(buffer, "PNG")
+    return data_uri(buffer.getvalue(), "heat.png")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from ..checkpoints.hub import HubError
 from ..inference.answer.card import card
+from ..inference.answer.verdict import named
 from ..inference.explain import grad_cam, has_grad_cam
 from ..inference.metadata_effects import metadata_effects
 from ..inference.prepare import Patient, Prepared
@@ -97,5 +98,5 @@ def _figure(
     heat, caption = prediction.attention, text.ATTENTION_CAPTION
     if view == GRAD_CAM or (heat is None and has_grad_cam()):
         heat = checkpoints.run(lambda: grad_cam(checkpoint.with_gradients, prepared, label=prediction.label))
-        caption = text.GRAD_CAM_CAPTION.format(name=text.DIAGNOSES[prediction.label])
+        caption = text.GRAD_CAM_CAPTION.format(name=named(prediction.label, text))
     return figure_html(picture, heat, prediction.crop, caption, text)

@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from ..words import en as text
 from . import FILES
 from .doors import Doors
+from .language import InTheVisitorsLanguage
 from .receiving import limit_uploads
 from .upload_folder import NotUploadedError, UploadFolder
 from .uploads import MAX_FILE
@@ -56,11 +57,13 @@ class Page(gr.Blocks):
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         limit_uploads()
         self.uploads.keep_swept()
+        middleware = [Middleware(Doors, uploads=self.uploads), Middleware(InTheVisitorsLanguage)]
         kwargs |= {
-            "app_kwargs": (app_kwargs or {}) | {"middleware": [Middleware(Doors, uploads=self.uploads)]},
+            "app_kwargs": (app_kwargs or {}) | {"middleware": middleware},
             "max_file_size": MAX_FILE,
             "run_history": False,  # gradio would keep every picture in the visitor's browser
             "ssr_mode": False,  # Node would answer in front of our doors
+            "_frontend": False,  # by itself gradio ends where its own page takes 3 s once, as on a busy machine
         }
         return super().launch(*args, **kwargs)
 

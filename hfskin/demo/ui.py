@@ -42,7 +42,7 @@ def _on_load(text: ModuleType) -> str:
   const answer = document.getElementById("answer");
   const see = ([entry]) => answer.toggleAttribute("data-hidden", !entry.isIntersecting);
   new IntersectionObserver(see, {{rootMargin: "0px 0px -80px"}}).observe(answer);
-  return {json.dumps(text.API)}.replace("{{address}}", new URL(".", location.href).href);
+  return {json.dumps(en.API)}.replace("{{address}}", new URL(".", location.href).href);
 }}"""
 
 
@@ -59,7 +59,7 @@ def build_page(model: str | None = None) -> gr.Blocks:
         add_endpoints(checkpoints)
     for language, text in LANGUAGES.items():
         if text is not en:
-            with page.route(text.LANGUAGE_NAME, f"/{language}"):
+            with page.route(text.LANGUAGE_NAME, f"/{language}", show_in_navbar=False):
                 _layout(page, checkpoints, examples, text)
     return page.queue(max_size=QUEUE)
 
@@ -188,7 +188,7 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
     gr.on(changed, js=STALE, **at_once)
     # One event for all of them, so that no two answers overtake each other; what changes meanwhile is asked afterwards.
     gr.on(
-        [*changed, turn.change],
+        [*changed, age.blur, turn.change],  # blur: what is pasted or filled in by the browser is no input to gradio
         ask,
         [picture, age, sex, site, view, chosen, truth],
         [answer, figure, view, age_error],

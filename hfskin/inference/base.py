@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..checkpoints.layout import fingerprint
 from ..model.image_reading import ReadImage
 from ..model.labels import class_names, shown_classes
 from ..model.metadata import is_young, without_age
 from ..model.preprocessing import Preprocessing
 from .decisions import malignant_columns, more_cautious, softmax
-from .prediction import Prediction, predict
+from .prediction import Asked, Prediction, predict
 from .prepare import Prepared, prepare
 
 BATCH_SIZE = 16
@@ -67,6 +70,14 @@ class LesionPipeline:
         """
         raise NotImplementedError
 
+    @cached_property
+    def revision(self) -> str | None:
+        """The first digits of the checkpoint's fingerprint; None where it was never a folder."""
+        try:
+            return fingerprint(self.folder)[:12]
+        except (OSError, ValueError):
+            return None
+
     def on_one_core(self) -> "LesionPipeline | None":
         """The pipeline for calls from several threads at once, each of which keeps to one core; None where a call
         takes all of them."""
@@ -94,11 +105,16 @@ class LesionPipeline:
         if kwargs:
             raise unknown_argument(kwargs)
         if _is_one(images):
-            return self.predict_prepared([self.prepare(images, age, sex, localization)])[0]
+            prepared = self.prepare(images, age, sex, localization)
+            return self._asked(images, prepared, self.predict_prepared([prepared])[0])
         if not isinstance(images, list | tuple):
             return self._answers(_rows(images, (age, sex, localization)), batch_size, num_workers)
         patients = (_as_list(v, len(images), n) for v, n in _named(age, sex, localization))
         return list(self._answers(zip(images, *patients, strict=True), batch_size, num_workers))
+
+    def _asked(self, image, prepared: Prepared, answer: Prediction) -> Prediction:
+        known = Asked(None if isinstance(image, Prepared) else image, prepared.patient, self.config)
+        return replace(answer, asked=known)
 
     def prepare(self, image, age=None, sex=None, localization=None) -> Prepared:
         """What the network reads of one picture and its patient: the arguments of a call, whose errors it raises."""
@@ -109,7 +125,9 @@ class LesionPipeline:
         size, workers = batch_size or self._batch_size or BATCH_SIZE, num_workers or self._num_workers or 1
         with ThreadPoolExecutor(workers) as pool:
             while batch := tuple(islice(rows, size)):
-                yield from self.predict_prepared(tuple(pool.map(lambda row: self.prepare(*row), batch)), size)
+                prepared = tuple(pool.map(lambda row: self.prepare(*row), batch))
+                answers = self.predict_prepared(prepared, size)
+                yield from map(self._asked, (image for image, *_ in batch), prepared, answers)
 
     def predict_prepared(self, prepared: Sequence[Prepared], batch_size: int = BATCH_SIZE) -> list[Prediction]:
         """Predictions of what `prepare` made, in batches."""
@@ -118,7 +136,9 @@ class LesionPipeline:
             batch = prepared[start : start + batch_size]
             outputs = self.answer(*stack(batch))
             rows = ({name: values[i] for name, values in outputs.items()} for i in range(len(batch)))
-            predictions += [predict(row, item, self.config) for row, item in zip(rows, batch, strict=True)]
+            predictions += [
+                predict(row, item, self.config, self.revision) for row, item in zip(rows, batch, strict=True)
+            ]
         return predictions
 
     def answer(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:

@@ -80,6 +80,11 @@ class OnnxPipeline(LesionPipeline):
             self._outputs.remove("in_distribution_score")
             logger.warning("%s: %s", self.path, OLD_GATE_UNUSED)
 
+    @property
+    def revision(self) -> str:
+        """See [`LesionPipeline.revision`]; the file knows its checkpoint's."""
+        return self.checkpoint[:12]
+
     def on_one_core(self) -> "OnnxPipeline | None":
         """See [`LesionPipeline.on_one_core`]; None too where the threads were given, since more are not wanted then."""
         if self._threads is not None:

@@ -1,7 +1,8 @@
 """The answer."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from .attention import attention_map
 from .decisions import malignant_columns, malignant_probability, prediction_sets, softmax
 from .prepare import SHARPER, Prepared
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+SCHEMA = 1  # of `to_dict`: one more whenever a name in it goes or changes its meaning
 Status = Literal["answered", "unusual", "refused"]
 
 AGELESS = (
@@ -26,6 +31,21 @@ UNUSUAL = (
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a pipeline was asked, for whoever wants to see the answer.
+
+    Attributes:
+        image: what was given: a path, bytes, PIL image or array; read again when it is needed.
+        patient: age, sex and site as given.
+        config: the checkpoint's calibration.
+    """
+
+    image: Any
+    patient: tuple
+    config: Any
+
+
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What the model says about one picture. Not a diagnosis: hfskin is not a medical device.
 
@@ -46,6 +66,8 @@ class Prediction:
         warnings: what makes this answer less certain, in words.
         raw: of a refused picture, what the network said all the same: `probabilities` and `malignant_probability`,
             which mean nothing for a picture of something else. None where it is answered.
+        revision: of the checkpoint: the first digits of the digest of all that decides its answers.
+        asked: what was asked; None for what a batch answered.
     """
 
     status: Status
@@ -60,6 +82,8 @@ class Prediction:
     crop: CropBox
     warnings: list[str]
     raw: dict | None = None
+    revision: str | None = None
+    asked: Asked | None = field(default=None, compare=False)
 
     @property
     def scores(self) -> dict[str, float]:
@@ -81,19 +105,68 @@ class Prediction:
         )
 
     def to_dict(self) -> dict:
-        """Plain values for JSON, without the attention map."""
-        values = asdict(self)
-        del values["attention"]
-        return {**values, "crop": list(self.crop)}
+        """Plain values for JSON: `schema`, and the attributes without the attention map and what was asked."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("attention", "asked")}
+        return {"schema": SCHEMA, **values, "crop": list(self.crop)}
+
+    def overlay(self) -> "Image.Image":
+        """The picture with the attention map over the part that the model saw, see `hfskin.inference.explain`.
+
+        Raises:
+            ValueError: the picture is not at hand, or the checkpoint gives no attention map.
+            ImageError: the picture's file is gone.
+        """
+        from .explain import overlay
+
+        return overlay(self._asked().image, self)
+
+    def save(self, path: str | Path, language: str = "en") -> Path:
+        """Write a page to print, with the picture, what the model says of it, and what that is worth.
+
+        Args:
+            path: an HTML file that needs nothing beside it.
+            language: one of `hfskin.words.LANGUAGES`.
+
+        Raises:
+            ValueError: as in `overlay`.
+        """
+        from .answer.report import report
+
+        path = Path(path)
+        path.write_text(report(self, self._asked(), language), encoding="utf-8")
+        return path
+
+    def _asked(self) -> Asked:
+        if self.asked is None or self.asked.image is None:
+            raise ValueError("this prediction does not know its picture: ask the pipeline with the picture itself")
+        return self.asked
+
+    def __repr__(self) -> str:
+        if self.label is None or self.probabilities is None or self.malignant_probability is None:
+            return f"<Prediction refused: {self.warnings[0]}>"
+        said = {True: "suspicious", False: "not suspicious", None: "no threshold"}[self.suspicious]
+        return (
+            f"<Prediction {self.status}: {said}, malignant {self.malignant_probability:.2f}, most likely {self.label} "
+            f"{self.probabilities[self.label]:.2f}>"
+        )
+
+    def _repr_html_(self) -> str | None:
+        """The answer in a notebook."""
+        if self.asked is None:
+            return None
+        from .answer.report import notebook
+
+        return notebook(self, self.asked)
 
 
-def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Prediction:
+def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision: str | None = None) -> Prediction:
     """What the network gave for one picture -> what is said of it.
 
     Args:
         outputs: one row of [`LesionPipeline.answer`].
         prepared: what it was given.
         config: the checkpoint's calibration.
+        revision: the checkpoint's.
 
     Raises:
         ValueError: the network's answer is not a number.
@@ -119,6 +192,7 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config) -> Predi
         in_distribution_score=score,
         attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),
         crop=prepared.crop,
+        revision=revision,
         warnings=notes,
     )
     if status == "refused":

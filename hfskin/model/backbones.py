@@ -33,8 +33,8 @@ class Backbone:
 
     `channels` are those of the feature map behind each cut: "paper" is where the paper's text and its Tables A1 and A2
     put the Soft-Attention block, "full" is the backbone's last feature map. Where the paper replaces only what follows
-    the last map, or does not attend at all (VGG16, EfficientNet, SENet), both cuts are the same. Of a vision
-    transformer, which the paper does not know, "block8" is the map behind its first eight blocks.
+    the last map, or does not attend at all (VGG16, ResNet34, InceptionV3, EfficientNet, SENet), both cuts are the same.
+    Of a vision transformer, which the paper does not know, "block8" is the map behind its first eight blocks.
 
     `normalisation` and `timm_kwargs` belong to the original release. Other weights may presume others:
     `pretrained_weights` tells.
@@ -97,14 +97,23 @@ BACKBONES = {
     "vit_small_dinov2": Backbone(
         "vit_small_patch14_dinov2", {"block8": 384, "full": 384}, 518, IMAGENET, "lvd142m", "apache-2.0",
         stochastic_depth=True, blocks={"block8": 8, "full": 12}),
+    "resnet34": Backbone("resnet34", _both(512), 224, IMAGENET, "tv_in1k", "bsd-3-clause", stochastic_depth=True),
+    "inception_v3": Backbone("inception_v3", _both(2048), 299, INCEPTION, "tf_in1k", "apache-2.0"),
     "legacy_senet154": Backbone("legacy_senet154", _both(2048), 224, IMAGENET, "in1k", "apache-2.0"),
 }  # fmt: skip
+
+# Where there are weights with our parameters' names that timm does not have.
+ELSEWHERE = {
+    "nasnet_mobile": " (those of Cadene's pretrained-models.pytorch, nasnetamobile-7e03cead.pth, have our names: save "
+    "their state dict as safetensors)"
+}
 
 # What stands behind the last feature map, by class: only `forward` uses it, `forward_features` does not.
 _HEADS = {
     "ResNet": ("global_pool", "fc"),
     "DenseNet": ("global_pool", "head_drop", "classifier"),
     "InceptionResnetV2": ("global_pool", "head_drop", "classif"),
+    "InceptionV3": ("global_pool", "head_drop", "fc"),
     "EfficientNet": ("global_pool", "classifier"),
     "MobileNetV3": ("global_pool", "conv_head", "norm_head", "act2", "flatten", "classifier"),
     "NASNetALarge": ("global_pool", "head_drop", "last_linear"),
@@ -185,7 +194,8 @@ def pretrained_weights(name: str, weights: str | None) -> PretrainedWeights:
     spec = backbone_spec(name)
     if weights == "timm":
         if spec.pretrained_tag is None:
-            raise ValueError(f"timm has no weights of {name}; give a safetensors file, or none to start from scratch")
+            raise ValueError(f"timm has no weights of {name}; give a safetensors file{ELSEWHERE.get(name, '')}, or "
+                             "none to start from scratch")  # fmt: skip
         published = get_pretrained_cfg(f"{spec.timm_id}.{spec.pretrained_tag}")
         return PretrainedWeights((tuple(published.mean), tuple(published.std)), {}, published.license)
     described = _describe_file(Path(weights)) if weights else None

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..model.backbones import backbone_spec
 from .recipes import Recipe
+
+DEFAULT_SIZE = (144, 192)  # height and width, pixels; HAM10000's aspect
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,8 @@ class TrainConfig:
         recipe: see [`Recipe`].
         backbone: a name of `BACKBONES`; None where `start` says it.
         weights: "timm", a safetensors file, or None for random weights.
-        image_size: height and width in pixels; of `start` where that is given.
+        image_size: height and width in pixels; None is the recipe's, which is `DEFAULT_SIZE` or the backbone's own. Of
+            `start` where that is given.
         copies: further copies of training pictures by image id, see [`TrainingDataset`]; for a recipe that augments.
         seed: of the weights, the order and the augmentation.
         start: a checkpoint of hfskin to go on from, in place of `weights`: its architecture, processor and weights,
@@ -31,7 +35,7 @@ class TrainConfig:
     recipe: Recipe
     backbone: str | None = None
     weights: str | None = "timm"
-    image_size: tuple[int, int] = (144, 192)
+    image_size: tuple[int, int] | None = None
     copies: Mapping[str, Path] | None = None
     seed: int = 0
     start: Path | None = None
@@ -42,6 +46,11 @@ class TrainConfig:
         recipe = self.recipe
         if (self.backbone is None) == (self.start is None):
             raise ValueError("give either a backbone, or a checkpoint to go on from (--from)")
+        if self.image_size is None:
+            size = DEFAULT_SIZE
+            if recipe.native_size and self.backbone:
+                size = (backbone_spec(self.backbone).input_size,) * 2
+            object.__setattr__(self, "image_size", size)
         if (recipe.freeze_early or recipe.freeze_backbone) and self.start is None and self.weights is None:
             raise ValueError("this recipe keeps layers as they are, and random ones are of no use: go on from a "
                              "checkpoint, or give pretrained weights")  # fmt: skip

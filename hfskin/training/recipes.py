@@ -9,13 +9,16 @@ class Recipe:
 
     epochs: int
     learning_rate: float
-    batch_size: int = 32
+    batch_size: int = 32  # what a step of the optimiser sees, however many processes and parts share it
+    accumulation: int = 1  # parts in which a batch is computed, one after the other; BatchNorm sees one part
+    native_size: bool = False  # pictures of the backbone's own input size, where the run names none
+    optimizer: str = "adamw"  # or "keras_adam", see keras_adam.py
     adam_epsilon: float = 1e-8
     weight_decay: float = 0.0  # decoupled (AdamW); at 0 AdamW is Adam
     schedule: str = "cosine"  # a transformers schedule; "reduce_lr_on_plateau" is the paper's
     warmup: float = 0.0  # share of all steps
     gradient_clip: float = 1.0  # largest norm of the gradient, 0 turns it off
-    precision: str = "bf16"  # on a GPU that has it; "fp32" computes in full precision everywhere
+    precision: str = "bf16"  # on a GPU; "fp16" for older ones, "fp32" computes in full precision everywhere
     drop_last: bool = True  # leave out the last batch of an epoch where it is not full
     weight_power: float = 1.0  # of the class weights, see losses.class_weights
     weight_mean: float = 1.0  # of the class weights over the pictures; 7 makes the paper's formula the plain N / N_c
@@ -40,10 +43,12 @@ class Recipe:
 
 
 # Sections 2.2 to 2.5. Batch size and the plateau's patience are not in the text; 32 and 5 follow the authors'
-# notebooks.
+# notebooks. What else its text leaves open, and how it was decided, stands in docs/paper_tables.md.
 PAPER = Recipe(
     epochs=150,
     learning_rate=1e-3,
+    native_size=True,
+    optimizer="keras_adam",
     adam_epsilon=0.1,
     schedule="reduce_lr_on_plateau",
     gradient_clip=0.0,
@@ -92,11 +97,13 @@ RECIPES = {
 }  # fmt: skip
 
 # What the paper compares, as changes to a recipe: metadata with its weighted loss; augmented pictures without either
-# (its Tables 4, 6 and 7); and metadata with two other weightings of the loss. Its formula N / (C N_c) is the plain
-# inverse share N / N_c divided by the number of classes.
+# (its Tables 4, 6 and 7); metadata with two other weightings of the loss; and a model without one of its two branches.
+# Its formula N / (C N_c) is the plain inverse share N / N_c divided by the number of classes.
 CONDITIONS: dict[str, dict] = {
     "metadata": {},
     "augmented": {"augment": 1.0, "weight_power": 0.0, "metadata_hidden": 0, "metadata_dropout": 0.0},
     "unweighted": {"weight_power": 0.0},
     "inverse_share": {"weight_power": 1.0, "weight_mean": 7.0},
+    "no_metadata": {"metadata_hidden": 0, "metadata_dropout": 0.0},
+    "no_attention": {"attention_maps": 0},
 }

@@ -31,6 +31,7 @@ from .callbacks import TimeLimit
 from .config import TrainConfig
 from .distillation import Teachers
 from .fingerprint import refuse_another_run, run_fingerprint
+from .keras_adam import KerasAdam
 from .losses import WeightedCrossEntropy, class_weights
 from .recipes import Recipe
 from .resume import STATE_FILE, last_complete_checkpoint, patience_is_spent, save_errors
@@ -38,12 +39,19 @@ from .sampling import ClassSampling, ReproducibleDraws, TellEpoch, class_quotas
 from .trainer import HfskinTrainer, validation_metrics
 
 FEW_CORES = 2
+PRECISIONS = ("bf16", "fp16", "fp32")
 HEAD = ("backbone_cut", "pooling", "attention_maps", "metadata_hidden")  # of a recipe; a checkpoint has its own
 
 logger = logging.getLogger("hfskin")
 
 
-def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: float | None = None) -> Path:
+def train(
+    table: pd.DataFrame,
+    output: Path,
+    config: TrainConfig,
+    max_minutes: float | None = None,
+    workers: int | None = None,
+) -> Path:
     """Train on the rows of `table` whose split is "train", choose by those whose split is "val".
 
     Resumes from the newest complete Trainer checkpoint in `output`, if there is one and it is of the same run.
@@ -53,6 +61,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
         output: the checkpoint folder; Trainer's own checkpoints go to `output/trainer`.
         config: what the run is.
         max_minutes: stop after the step that passes this time; calling again goes on from there.
+        workers: processes that draw pictures; None is what suits the machine.
 
     Returns:
         `output`, with the best model by the recipe's metric, its processor and training.json, whose "finished" is false
@@ -88,7 +97,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
         pictures = LesionDataset(train_rows, processor, in_memory=True)
     sampling = ClassSampling(pictures.labels, recipe.sampling_power, seed) if recipe.sampling_power else None
     train_set = ReproducibleDraws(pictures, seed, sampling)
-    arguments = training_arguments(recipe, output, seed)
+    arguments = training_arguments(recipe, output, seed, workers)
     trainer = HfskinTrainer(
         model=model,
         args=arguments,
@@ -100,6 +109,7 @@ def train(table: pd.DataFrame, output: Path, config: TrainConfig, max_minutes: f
         recipe=recipe,
         best_dir=output,
         teachers=Teachers(config.teachers, processor, arguments.device) if config.teachers else None,
+        optimizer_cls_and_kwargs=optimizer_of(recipe),
     )
     trainer.add_callback(TellEpoch(train_set))
     if recipe.early_stopping:
@@ -217,8 +227,26 @@ def _before(start: Path | None) -> dict | None:
     return {key: value for key, value in read_training(start).items() if key != "history"}
 
 
-def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArguments:
-    """Trainer's arguments of a recipe on this machine."""
+def optimizer_of(recipe: Recipe) -> tuple[type, dict] | None:
+    """Class and arguments for Trainer; None leaves it its own AdamW.
+
+    Raises:
+        ValueError: no such optimiser, or weight decay for one that has none.
+    """
+    if recipe.optimizer == "adamw":
+        return None
+    if recipe.optimizer != "keras_adam" or recipe.weight_decay:
+        raise ValueError(f"optimizer {recipe.optimizer!r} with weight decay {recipe.weight_decay:g}: choose adamw, or "
+                         "keras_adam without weight decay")  # fmt: skip
+    return KerasAdam, {"lr": recipe.learning_rate, "eps": recipe.adam_epsilon}
+
+
+def training_arguments(recipe: Recipe, output: Path, seed: int, workers: int | None = None) -> TrainingArguments:
+    """Trainer's arguments of a recipe on this machine.
+
+    Raises:
+        ValueError: a batch that processes and parts cannot share; several GPUs for one process.
+    """
     plateau = {"factor": 0.2, "patience": 5, "min_lr": 1e-7, "mode": "max"}  # paper, section 2.5
     on_gpu = torch.cuda.is_available()
     # torchrun and `accelerate launch` set these.
@@ -226,11 +254,19 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
     cores = (os.cpu_count() or 2) // here
     # On few cores a worker takes its time from the step, whose threads then wait for each other: drawing the pictures
     # between two steps is faster. `python -m scripts.benchmark --data` measures what real data cost.
-    workers = max(1, min(12, cores - 2)) if on_gpu or cores > FEW_CORES else 0
+    if workers is None:
+        workers = max(1, min(12, cores - 2)) if on_gpu or cores > FEW_CORES else 0
+    precision = precision_here(recipe.precision)
+    if processes == 1 and on_gpu and torch.cuda.device_count() > 1:  # Trainer would multiply the batch by them
+        raise ValueError(
+            f"{torch.cuda.device_count()} GPUs for one process: start one process a GPU with `torchrun "
+            "--nproc-per-node N -m hfskin.cli train ...`, or show it one with CUDA_VISIBLE_DEVICES=0"
+        )
     return TrainingArguments(
         output_dir=str(output / "trainer"),
         num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=_part_of_batch(recipe.batch_size, processes),
+        per_device_train_batch_size=_part_of_batch(recipe.batch_size, processes, recipe.accumulation),
+        gradient_accumulation_steps=recipe.accumulation,
         per_device_eval_batch_size=64,
         learning_rate=recipe.learning_rate,
         adam_epsilon=recipe.adam_epsilon,
@@ -245,7 +281,8 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
         save_total_limit=2,
         metric_for_best_model=recipe.metric,
         greater_is_better=True,
-        bf16=on_gpu and torch.cuda.is_bf16_supported() and recipe.precision == "bf16",
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
         dataloader_num_workers=workers,
         dataloader_persistent_workers=workers > 0,
         dataloader_drop_last=recipe.drop_last,
@@ -258,8 +295,26 @@ def training_arguments(recipe: Recipe, output: Path, seed: int) -> TrainingArgum
     )
 
 
-def _part_of_batch(size: int, processes: int) -> int:
-    """One process's part of a batch: the recipe's learning rate is for the whole one, however many share it."""
-    if size % processes:
-        raise ValueError(f"a batch of {size} cannot be shared by {processes} processes; start a number that divides it")
-    return size // processes
+def precision_here(wanted: str) -> str:
+    """What a recipe's precision comes to on this machine: "bf16", "fp16" or "fp32".
+
+    A GPU without bf16 emulates it, which is slower than fp32; there it is fp16. A CPU computes in fp32.
+
+    Raises:
+        ValueError: no such precision.
+    """
+    if wanted not in PRECISIONS:
+        raise ValueError(f"unknown precision {wanted!r}; choose one of: {', '.join(PRECISIONS)}")
+    if wanted == "fp32" or not torch.cuda.is_available():
+        return "fp32"
+    if wanted == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return "fp16"
+    return wanted
+
+
+def _part_of_batch(size: int, processes: int, accumulation: int) -> int:
+    """What one process computes at once: the recipe's learning rate is for the whole batch, however many share it."""
+    if size % (processes * accumulation):
+        raise ValueError(f"a batch of {size} cannot be shared by {processes} processes in {accumulation} parts each; "
+                         "choose numbers whose product divides it")  # fmt: skip
+    return size // (processes * accumulation)

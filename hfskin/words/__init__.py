@@ -7,14 +7,59 @@ import re
 from functools import cache
 from types import ModuleType
 
-from . import en
+from . import de, en, es, vi
 
-LANGUAGES = {"en": en}
+LANGUAGES = {"en": en, "de": de, "es": es, "vi": vi}
+# What only programs are told, and what becomes of files that are no pictures: in English, as the rows of the CSV are.
+ENGLISH_ONLY = (
+    "NOT_TAKEN",
+    "NOT_OFFERED",
+    "FOREIGN",
+    "TOO_MUCH",
+    "TOO_SLOW",
+    "NOT_A_FILE",
+    "NO_ROOM",
+    "NOT_A_PICTURE",
+    "ZIP_BROKEN",
+    "ZIP_TOO_MANY",
+    "ZIP_OVERLAPS",
+    "ZIP_LINK",
+    "ZIP_SUM",
+    "ZIP_ENCRYPTED",
+    "ZIP_METHOD",
+    "ZIP_TWICE",
+    "ZIP_CLIMBS",
+    "ZIP_TOO_LARGE",
+    "TABLE_TOO_LARGE",
+    "TABLE_TOO_LONG",
+    "TOO_MANY_FILES",
+    "TOO_MANY",
+    "CHECKPOINT_NOT_LISTED",
+    "CHECKPOINT_IS_ONNX",
+    "CHECKPOINT_EMBEDDED",
+    "API",
+)
 
 
 def words(language: str = "en") -> ModuleType:
     """The words of one of `LANGUAGES`; English for any other."""
     return LANGUAGES.get(language, en)
+
+
+def best(accepted: str) -> str:
+    """The language of a browser's Accept-Language header that there are words in; English where there is none.
+
+    Args:
+        accepted: as in "de-AT,de;q=0.8,en;q=0.5".
+    """
+    wishes = []
+    for place, wish in enumerate(accepted.split(",")[:20]):
+        name, _, weight = wish.partition(";q=")
+        try:
+            wishes.append((-float(weight or 1), place, name.strip().lower().partition("-")[0]))
+        except ValueError:
+            continue
+    return next((name for _, _, name in sorted(wishes) if name in LANGUAGES), "en")
 
 
 def in_words(sentence: str, text: ModuleType) -> str:

@@ -169,6 +169,11 @@ POPULATION_NOTE = (
 SKIN_NOTE = "The training pictures show almost only light skin. On dark skin, trust this answer even less."
 ANSWERED_BY = "Answered by {checkpoint} in {milliseconds} ms."
 
+# The page to print
+REPORT, REPORT_PNG = "Print or save as PDF", "Save as a picture"
+REPORT_TITLE = "hfskin: what a program says about a skin lesion"
+REPORT_FACTS = "Made on {date} by the checkpoint {revision}."
+
 # What the pipeline says in English, by the template that it follows. Here the words of the page's own fields.
 PIPELINE = {
     sentence: sentence
@@ -177,7 +182,10 @@ PIPELINE = {
         "{first}, {second} unknown: the answer rests more on the picture alone",
         "{first} unknown: the answer rests more on the picture alone",
         "the picture is small ({size} pixels): details are missing",
-        "the picture looks blurred: details are missing",
+        "the picture looks blurred: details are missing; take it again: hold still, clean the lens, and wait for the "
+        "focus",
+        "below 45 years the answer without the age counts where it is more cautious, as here: with the age, too many "
+        "malignant lesions of the young would be missed",
         "hairs or a ruler seem to cross the picture: they may hide details",
         "16-bit grey levels were reduced to 8 bits",
         "converted from CMYK; colours may differ from the original",

@@ -6,7 +6,8 @@
 
 Every run trains on the paper's split, which LEAKS lesions, and leaves metrics.json and training.json in
 `--output`/<run>/. Checkpoints go to `--runs`, which git ignores. A run that is finished is skipped, one that was cut
-off goes on, and after `--minutes` the script stops with a checkpoint.
+off goes on, and after `--minutes` the script stops with a checkpoint; its best epoch so far is measured, and the page
+says how many epochs it had.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def parse_arguments() -> argparse.Namespace:
     mode.add_argument("--render", action="store_true", help="write docs/paper_tables.md from the results")
     parser.add_argument("--weights-dir", type=Path, help="pretrained safetensors files; default timm's Hub")
     parser.add_argument("--backbones", help="comma-separated, best first; default all")
-    parser.add_argument("--conditions", default="metadata,augmented", help="and unweighted, inverse_share")
+    parser.add_argument("--conditions", default="metadata,augmented", help="comma-separated, of training/recipes.py")
     parser.add_argument("--recipe", choices=("paper", "modern", "fine-tune"), default="paper")
     parser.add_argument("--from", dest="start", type=Path, help="a run's checkpoint to go on from")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
@@ -82,7 +83,8 @@ def run_all(args: argparse.Namespace) -> None:
 
 def job(args, table, picture_size: tuple[int, int], backbone: str, condition: str, limit: TimeLimit) -> Job:
     """Train (or go on training), evaluate and write the results of one run."""
-    from hfskin.model.backbones import backbone_spec
+    from hfskin.checkpoints.history import is_finished, read_training
+    from hfskin.model.backbones import ELSEWHERE, backbone_spec
     from hfskin.training.config import TrainConfig
     from hfskin.training.recipes import CONDITIONS, RECIPES
 
@@ -98,13 +100,13 @@ def job(args, table, picture_size: tuple[int, int], backbone: str, condition: st
     config = TrainConfig(recipe, *given, seed=args.seed, start=args.start)
 
     def work() -> bool:
-        print(f"{name}: training from {weights or 'random weights'}")
-        if not is_trained(table, checkpoint, config, limit):
-            return False
-        measure(args, table, picture_size, condition, config, checkpoint, results)
-        return True
+        print(f"{name}: training from {weights or 'random weights' + ELSEWHERE.get(backbone, '')}")
+        trained = is_trained(table, checkpoint, config, limit)
+        if trained or ((checkpoint / TRAINING_FILE).is_file() and read_training(checkpoint)["history"]):
+            measure(args, table, picture_size, condition, config, checkpoint, results)
+        return trained
 
-    return Job(name, (results / METRICS_FILE).is_file, work)
+    return Job(name, lambda: is_finished(results), work)
 
 
 def measure(args, table, picture_size, condition: str, config, checkpoint: Path, results: Path) -> None:
@@ -166,7 +168,7 @@ def check_device(wanted: str | None) -> str:
 def wanted_backbones(args: argparse.Namespace) -> list[str]:
     from hfskin.model.backbones import BACKBONES, backbone_spec
 
-    names = args.backbones.split(",") if args.backbones else list(BACKBONES)
+    names = args.backbones.split(",") if args.backbones else [n for n, spec in BACKBONES.items() if not spec.blocks]
     for name in names:
         backbone_spec(name)  # a wrong name is said before hours of work
     return names

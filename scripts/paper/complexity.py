@@ -4,7 +4,6 @@ Everything is counted on the meta device: no weights are made, no picture is com
 """
 
 import torch
-from timm.models.nasnet import SeparableConv2d
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,14 +26,15 @@ PAPER_TABLE3 = {
 }
 
 # Where Keras' graph has other parameters than timm's: its ResNet has a bias in every convolution (BatchNorm cancels
-# it), its InceptionResNetV2 has no scale in BatchNorm. Parameters per BatchNorm channel:
-_KERAS_EXTRA = {"resnet50": 1, "resnet152": 1, "inception_resnet_v2": -1}
+# it), its Inception networks have no scale in BatchNorm. Parameters per BatchNorm channel:
+_KERAS_EXTRA = {"resnet50": 1, "resnet152": 1, "inception_resnet_v2": -1, "inception_v3": -1}
 
 NOTES = """\
 - Published network: with its own classifier of 1000 classes, at its own input size. Our model: that backbone cut where
   the paper cuts it, Soft-Attention with 16 maps, flatten, 4096 metadata units and seven classes (the paper's head).
 - Parameters: "PyTorch" counts the trainable ones. "Keras" counts BatchNorm's running mean and variance too, and follows
-  Keras' graph where it differs: ResNet's convolutions have a bias there, InceptionResNetV2's BatchNorm has no scale.
+  Keras' graph where it differs: ResNet's convolutions have a bias there, the BatchNorm
+  of InceptionResNetV2 and InceptionV3 has no scale.
   The paper prints Keras' count, except for MobileNetV3Small: 2.5M are its trainable parameters (2,542,856), Keras
   counts 2,554,968.
 - Size: the float32 weights in MiB, running statistics included. The paper's are Keras' HDF5 files, which hold metadata
@@ -58,6 +58,8 @@ def count_statistics(model: nn.Module) -> int:
 
 def count_layers(model: nn.Module) -> int:
     """Layers with parameters or statistics: convolution, BatchNorm, dense; a separable convolution of NASNet is one."""
+    from timm.models.nasnet import SeparableConv2d  # after hfskin, which makes torchvision importable
+
     layers = sum(isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear) for module in model.modules())
     return layers - sum(isinstance(module, SeparableConv2d) for module in model.modules())
 
@@ -99,8 +101,8 @@ def complexity(name: str, cut: str = "paper") -> dict:
 
 
 def table3(cut: str = "paper") -> list[dict]:
-    """Table 3 of the paper with ours: one row for every backbone, in the table's order."""
-    return [complexity(name, cut) for name in BACKBONES]
+    """Table 3 of the paper with ours: one row for every backbone that has the cut, in the table's order."""
+    return [complexity(name, cut) for name, spec in BACKBONES.items() if cut in spec.channels]
 
 
 def render_table3(rows: list[dict]) -> str:

@@ -156,3 +156,39 @@ def test_backbones_lists_the_papers_table():
     result = CliRunner().invoke(app, ["backbones"])
     assert result.exit_code == 0
     assert "nasnet_mobile" in result.stdout
+
+
+def test_a_picture_on_stdin_and_quiet(tiny_checkpoint, lesion_path):
+    arguments = ["predict", "-", "--model", str(tiny_checkpoint), "--format", "json"]
+    result = CliRunner().invoke(app, arguments, input=lesion_path.read_bytes())
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert row["image"] == "stdin"
+    expected = hfskin.load(tiny_checkpoint)(lesion_path)
+    assert row["probabilities"] == pytest.approx(expected.probabilities)
+    assert row["revision"] == expected.revision
+    result = CliRunner().invoke(app, [*arguments, "--quiet"], input=b"no picture")
+    assert result.exit_code == 1
+    assert result.stderr == ""
+
+
+def test_where_every_picture_is_refused_the_exit_code_says_so(text_page, lesion_path):
+    arguments = ["predict", str(text_page), "--format", "csv"]
+    result = CliRunner().invoke(app, arguments)
+    (row,) = csv.DictReader(io.StringIO(result.stdout))
+    assert row["status"] == "refused", "whatever checkpoint is embedded"
+    assert row["schema"] == "1"
+    assert {row[name] for name in ("label", "mel", "malignant_probability", "suspicious")} == {""}
+    assert result.exit_code == 3
+    assert CliRunner().invoke(app, [*arguments, str(lesion_path)]).exit_code == 0
+
+
+def test_version_and_doctor(tiny_checkpoint, tmp_path):
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"hfskin {hfskin.__version__}\n"
+    result = CliRunner().invoke(app, ["doctor", "--model", str(tiny_checkpoint)])
+    assert result.exit_code == 0, result.output
+    assert "torch 2." in result.stdout
+    assert f"{tiny_checkpoint}: whole, revision {hfskin.load(tiny_checkpoint).revision}" in result.stdout
+    result = CliRunner().invoke(app, ["doctor", "--model", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "does not answer" in result.stdout

@@ -8,6 +8,7 @@ from demo_fixtures import DESK, LESIONS, PHONE, upload, wait_answer
 import hfskin
 from hfskin.inference.answer.verdict import verdict
 from hfskin.words import en as text
+from hfskin.words import words
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("playwright.sync_api", reason="BROWSER TESTS SKIPPED: pip install playwright")
@@ -121,11 +122,13 @@ def test_a_wrong_age_belongs_to_its_field(visit, viewport):
     wait_answer(page)
     age = page.get_by_role("textbox", name=re.compile(f"^{text.AGE}"))
     for wrong in ("-3", "abc", "300"):
-        age.fill(wrong)
+        age.fill("")
+        age.press_sequentially(wrong)
         page.locator("#age-error", has_text=wrong).wait_for()
         assert text.FAILED not in wait_answer(page, f"{text.AGE}: {text.SEXES['unknown']}")
         page.locator("#age [aria-invalid=true]").wait_for()
-    age.fill("34")
+    age.fill("")
+    age.press_sequentially("34")
     wait_answer(page, "34 years")
     page.locator("#age-error p").wait_for(state="detached")
     page.locator("#age [aria-invalid=false]").wait_for()
@@ -140,11 +143,12 @@ def test_on_a_phone_a_changed_fields_answer_is_in_sight(visit):
     peek.wait_for(state="visible")
     slow_network(page)
     sex(page, "female").click()
+    before = page.evaluate("scrollY")
     page.locator("#answer .answer.stale").wait_for()
     wait_answer(page, f"{text.SEX}: {text.SEXES['female']}")
     box = peek.bounding_box()
     assert box["y"] + box["height"] <= PHONE["height"] + 1
-    assert page.evaluate("scrollY") < 300, "the form is thrown out of sight"
+    assert page.evaluate("scrollY") == before, "the form is thrown out of sight"
     assert peek.inner_text().startswith(page.inner_text("#answer h2").split("\n")[0].split()[0])
     peek.click()
     page.wait_for_function("document.querySelector('#answer').getBoundingClientRect().top < innerHeight / 2")
@@ -169,3 +173,16 @@ def test_keyboard_alone_gets_from_a_picture_to_another_patients_answer(visit):
     page.locator("#answer summary").focus()
     page.keyboard.press("Enter")
     assert page.locator("ol.classes").is_visible()
+
+
+def test_a_browser_gets_its_own_language_and_may_choose_another(visit):
+    page = visit(PHONE, locale="de-AT")
+    assert page.evaluate("document.documentElement.lang") == "de"
+    upload(page, LESIONS[5])
+    answer = wait_answer(page, words("de").SKIN_NOTE)
+    assert f"{words('de').SEX}: {words('de').SEXES['unknown']}" in answer
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.locator("#head").get_by_role("link", name="English").click()
+    page.wait_for_function("document.documentElement.lang === 'en'")
+    page.locator("#head").get_by_role("link", name="Tiếng Việt").click()
+    page.wait_for_function("document.documentElement.lang === 'vi'")

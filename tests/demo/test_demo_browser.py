@@ -89,7 +89,7 @@ def test_own_picture_with_metadata_gives_the_pipelines_numbers(visit, pipeline, 
     lesion = LESIONS[5]
     upload(page, lesion)
     unknown = wait_answer(page, f"{text.SEX}: {text.SEXES['unknown']}")
-    page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).fill("65")
+    page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).press_sequentially("65")
     page.get_by_role("radio", name=text.SEXES["female"], exact=True).click()
     page.get_by_role("combobox", name=text.SITE, exact=True).click()
     page.get_by_role("option", name=text.SITES["face"], exact=True).click()
@@ -123,7 +123,7 @@ def test_ones_own_picture_is_not_answered_with_an_examples_patient(visit):
     page = visit()
     upload(page, LESIONS[4])
     wait_answer(page)
-    page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).fill("65")
+    page.get_by_role("textbox", name=re.compile(f"^{text.AGE}")).press_sequentially("65")
     wait_answer(page, "65 years")
     upload(page, LESIONS[5])
     page.locator("#picture img").wait_for()

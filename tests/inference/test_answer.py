@@ -124,3 +124,47 @@ def test_the_pipelines_words_are_told_by_the_pages_names():
     said = "age, localization unknown: the answer rests more on the picture alone"
     assert in_words(said, en) == said.replace("localization", "site")
     assert in_words("something new", en) == "something new"
+
+
+# In a notebook and in a file
+
+
+def test_a_prediction_shows_itself_where_it_was_asked_about_a_picture(embedded, lesion_path, tmp_path):
+    prediction = embedded(lesion_path, age=34)
+    assert repr(prediction).startswith(f"<Prediction {prediction.status}: ")
+    assert len(repr(prediction)) < 120
+    html = prediction._repr_html_()
+    assert verdict(prediction, embedded.config, en).word in html
+    assert "Age: 34 years" in html
+    assert "data:image/jpeg" in html
+    assert prediction.overlay().size == hfskin.read_image(lesion_path).image.size
+    page = prediction.save(tmp_path / "report.html").read_text()
+    for said in (en.NOT_A_DEVICE, prediction.revision, "Age: 34 years", en.ABOUT.replace("'", "&#39;"), "@media print"):
+        assert said in page
+    assert page.count("<img") == 2
+    assert "http" not in page, "it needs nothing beside it"
+    assert "asked" not in prediction.to_dict()
+
+
+def test_what_a_batch_answered_keeps_no_picture(embedded, lesion_path):
+    (prediction,) = embedded.predict_prepared([embedded.prepare(lesion_path)])
+    assert prediction._repr_html_() is None
+    with pytest.raises(ValueError, match="does not know its picture"):
+        prediction.overlay()
+
+
+def test_a_refused_one_has_no_number_in_a_notebook_or_a_report(embedded, lesion_path, tmp_path):
+    refused = embedded(lesion_path).refused(REFUSAL)
+    assert REFUSAL in repr(refused)
+    for page in (refused._repr_html_(), refused.save(tmp_path / "report.html").read_text()):
+        body = page.split("</style>")[1]
+        assert en.NO_ANSWER in body
+        assert "of 100" not in body.split('class="facts"')[0]
+        assert not any(name in body for name in en.DIAGNOSES.values())
+
+
+def test_both_backends_name_the_same_revision(lesion_path):
+    by_onnx, by_torch = (hfskin.load(backend=backend)(lesion_path) for backend in ("onnx", "torch"))
+    assert len(by_onnx.revision) == 12
+    assert by_onnx.revision == by_torch.revision == by_onnx.to_dict()["revision"]
+    assert by_onnx.to_dict()["schema"] == 1

@@ -54,7 +54,9 @@ def pictures(config: HfskinConfig) -> torch.Tensor:
 
 def test_the_table_has_the_papers_backbones_and_the_related_works():
     related = {"vgg16", "efficientnet_b0", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"}
-    assert set(BACKBONES) == {*PAPER_MAPS, *related, "legacy_senet154", "vit_small_dinov2"}
+    assert set(BACKBONES) == {
+        *PAPER_MAPS, *related, "resnet34", "inception_v3", "legacy_senet154", "vit_small_dinov2",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "cut"), [(name, cut) for name, spec in BACKBONES.items() for cut in spec.channels])

@@ -33,6 +33,7 @@ KERAS_PARAMETERS = {
     "nasnet_mobile": 5_326_716,
     "nasnet_large": 88_949_818,
     "vgg16": 138_357_544,
+    "inception_v3": 23_851_784,
 }
 
 
@@ -42,7 +43,7 @@ def rows() -> dict[str, dict]:
 
 
 def test_a_row_for_every_backbone(rows):
-    assert list(rows) == list(BACKBONES)
+    assert list(rows) == [name for name, spec in BACKBONES.items() if not spec.blocks]
     assert [name for name, row in rows.items() if row["paper"]] == list(PAPER_TABLE3)
 
 
@@ -98,7 +99,7 @@ def test_rendered_table_has_the_papers_numbers_and_ours(rows):
     text = render_table3(list(rows.values()))
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
-    assert len(lines) == 2 + len(BACKBONES)
+    assert len(lines) == 2 + len(rows)
     assert "| densenet201 | paper | 20.2 / 20.2 / 20.0 | 18.0 | 80 / 77 | 402 / 402 | 8.58 | 224 | 1824x7x7 |" in lines
     assert re.search(r"^\| vgg16 \| paper \| – / 138\.4 / 138\.4 \|", text, re.MULTILINE)
     for explained in ("MobileNetV3Small", "NASNetMobile", "MobileNetV3Large", "InceptionResNetV2", "HDF5"):

@@ -7,10 +7,10 @@ from typing import Any
 
 import jinja2
 
-from ...model.labels import MALIGNANT
+from ...model.labels import malignant_classes
 from ...words import en, in_words
 from ..prediction import UNUSUAL, Prediction
-from .verdict import listed, percent, threshold_of_100, verdict
+from .verdict import listed, named, percent, threshold_of_100, verdict
 
 FOLDER = Path(__file__).parent
 STYLE = FOLDER / "card.css"
@@ -27,6 +27,7 @@ def card(
     effects: dict[str, dict[str, float]] | None = None,
     footer: str = "",
     peek: bool = False,
+    details: bool = True,
 ) -> str:
     """An answer: the verdict, what to do, and everything else folded away.
 
@@ -38,10 +39,13 @@ def card(
         truth: what is known of an example.
         effects: of `metadata_effects`.
         footer: what answered.
+        details: with what is folded away.
         peek: with a link to the answer, which the page shows while the answer is out of sight.
     """
     facts = answer_facts(prediction, config, text, patient, effects)
-    return template("card.html").render(facts, thumbnail=thumbnail, truth=truth, footer=footer, peek=peek)
+    return template("card.html").render(
+        facts, thumbnail=thumbnail, truth=truth, footer=footer, peek=peek, folded=details
+    )
 
 
 def answer_facts(
@@ -100,10 +104,10 @@ def _classes(prediction: Prediction, text: ModuleType) -> list[dict[str, Any]]:
     ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
     return [
         {
-            "name": text.DIAGNOSES[code],
+            "name": named(code, text),
             "percent": percent(share, text),
             "share": round(100 * share, 1),
-            "about": text.ABOUT_DIAGNOSES[code],
+            "about": text.ABOUT_DIAGNOSES.get(code, ""),
         }
         for code, share in ranked
     ]
@@ -112,14 +116,16 @@ def _classes(prediction: Prediction, text: ModuleType) -> list[dict[str, Any]]:
 def _details(prediction: Prediction, config: Any, text: ModuleType, effects: dict) -> list[str]:
     said = []
     if config.conformal_threshold is not None:
-        everything = len(prediction.prediction_set) == len(text.DIAGNOSES)
+        everything = len(prediction.prediction_set) == len(prediction.probabilities)
         candidates = text.SET.format(names=listed(prediction.prediction_set, text))
         said.append(text.SET_OF_ALL if everything else candidates)
         if config.conformal_coverage is not None:
             said[-1] += " " + text.SET_COVERAGE.format(share=percent(1 - config.conformal_coverage, text))
     if effects:
         moves = (
-            text.EFFECT.format(name=text.FIELDS[field], points=_signed(100 * sum(by_class[c] for c in MALIGNANT)))
+            text.EFFECT.format(
+                name=text.FIELDS[field], points=_signed(100 * sum(by_class[c] for c in malignant_classes(config)))
+            )
             for field, by_class in effects.items()
         )
         said.append(text.EFFECTS.format(moves=", ".join(moves)))

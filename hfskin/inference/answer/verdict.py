@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from ...model.labels import MALIGNANT
+from ...model.labels import malignant_classes
 from ..prediction import REFUSED_BLURRED, Prediction
 
 
@@ -37,30 +37,31 @@ def verdict(prediction: Prediction, config: Any, text: ModuleType) -> Verdict:
         unclear = prediction.warnings[:1] == [REFUSED_BLURRED]
         why, todo = (text.UNCLEAR_WHY, text.UNCLEAR_NEXT) if unclear else (text.REFUSED_WHY, text.REFUSED_NEXT)
         return Verdict("refused", text.NO_ANSWER, "", [why], todo)
-    kind = _kind(prediction)
+    kind = _kind(prediction, config)
     word = {"suspicious": text.SUSPICIOUS, "calm": text.CALM, "unsure": text.UNSURE, "open": text.OPEN}[kind]
     lines = [text.UNUSUAL] if prediction.status == "unusual" else []
     if kind == "suspicious":
-        lines.append(text.RULES_OUT_NOT.format(names=listed(not_ruled_out(prediction), text)))
+        lines.append(text.RULES_OUT_NOT.format(names=listed(not_ruled_out(prediction, config), text)))
     number = of_100(prediction, text)
     lines.append(_line(number, config, text))
     if kind in ("calm", "unsure") and config.malignant_sensitivity is not None:
         lines.append(text.MISSED.format(share=f"{100 * (1 - config.malignant_sensitivity):.0f}"))
     if kind == "suspicious" and prediction.suspicious is False:
-        lines.append(text.BELOW_ALL_THE_SAME.format(name=text.DIAGNOSES[prediction.label]))
+        lines.append(text.BELOW_ALL_THE_SAME.format(name=named(prediction.label, text)))
     return Verdict(kind, word, number, lines, text.NEXT_SUSPICIOUS if kind == "suspicious" else text.NEXT_OTHER)
 
 
-def urgent(prediction: Prediction) -> bool:
+def urgent(prediction: Prediction, config: Any) -> bool:
     """Whether a dermatologist should look soon."""
     # Without a threshold, or with a high one, the likeliest class alone is reason enough.
-    return bool(prediction.suspicious) or prediction.label in MALIGNANT
+    return bool(prediction.suspicious) or prediction.label in malignant_classes(config)
 
 
-def not_ruled_out(prediction: Prediction) -> list[str]:
+def not_ruled_out(prediction: Prediction, config: Any) -> list[str]:
     """The malignant classes of the prediction set; where it has none, the most probable malignant one."""
-    inside = [code for code in prediction.prediction_set if code in MALIGNANT]
-    return inside or [max(MALIGNANT, key=prediction.probabilities.__getitem__)]
+    malignant = malignant_classes(config)
+    inside = [code for code in prediction.prediction_set or () if code in malignant]
+    return inside or [max(malignant, key=prediction.scores.__getitem__)]
 
 
 def of_100(prediction: Prediction, text: ModuleType) -> str:
@@ -88,14 +89,19 @@ def percent(share: float, text: ModuleType) -> str:
     return text.OVER.format(number="99\u00a0%") if share > 0.99 else f"{100 * share:.0f}\u00a0%"
 
 
+def named(code: str | None, text: ModuleType) -> str:
+    """The plain name of a class; of a checkpoint with other classes, what it calls it itself."""
+    return text.DIAGNOSES.get(code, code or "")
+
+
 def listed(codes: list[str], text: ModuleType) -> str:
     """The names of these classes as one enumeration: "melanoma, basal cell carcinoma or dermatofibroma"."""
-    *first, last = [text.DIAGNOSES[code] for code in codes]
+    *first, last = [named(code, text) for code in codes]
     return f"{', '.join(first)} {text.OR} {last}" if first else last
 
 
-def _kind(prediction: Prediction) -> str:
-    if urgent(prediction):
+def _kind(prediction: Prediction, config: Any) -> str:
+    if urgent(prediction, config):
         return "suspicious"
     if prediction.status == "unusual":
         return "unsure"

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from ...model.labels import CLASSES
+from ..prediction import SCHEMA
 from .items import Row
 
 ISIC_ORDER = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc")
 _TABLE_HEAD = f"{'picture':<24} {'answer':<28} {'malignant':>9}  {'cannot be ruled out':<24} notes\n"
 _CSV_FIELDS = ["image", "status", "label", *CLASSES, "malignant_probability", "suspicious", "prediction_set",
-               "in_distribution", "in_distribution_score", "warnings", "error"]  # fmt: skip
+               "in_distribution", "in_distribution_score", "warnings", "schema", "revision", "error"]  # fmt: skip
 
 
 # Where a spreadsheet, whatever its separator, would begin a formula: with one of these signs (or their wide forms) at
@@ -73,18 +74,18 @@ def _table_line(row: Row) -> str:
 
 
 def _json_object(row: Row) -> str:
-    values = row.prediction.to_dict() if row.prediction else {"error": row.error}
+    values = row.prediction.to_dict() if row.prediction else {"schema": SCHEMA, "error": row.error}
     return json.dumps({"image": row.name, **values})
 
 
 def _csv_record(row: Row) -> str:
     if row.prediction is None:
-        return _csv_line([row.name, *[""] * (len(_CSV_FIELDS) - 2), row.error])
+        return _csv_line([row.name, *[""] * (len(_CSV_FIELDS) - 4), SCHEMA, "", row.error])
     p = row.prediction
     return _csv_line([
         row.name, p.status, p.label, *(p.probabilities or dict.fromkeys(CLASSES)).values(), p.malignant_probability,
         p.suspicious, " ".join(p.prediction_set or ()), p.in_distribution, p.in_distribution_score,
-        "; ".join(p.warnings), "",
+        "; ".join(p.warnings), SCHEMA, p.revision, "",
     ])  # fmt: skip
 
 

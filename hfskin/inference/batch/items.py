@@ -17,6 +17,7 @@ from ..base import BATCH_SIZE, LesionPipeline
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
+STDIN = "-"  # where a path stands: the picture comes from there
 _ADVICE = {
     **dict.fromkeys(HEIC_SUFFIXES, "for HEIC, pip install pillow-heif"),
     **dict.fromkeys(DICOM_SUFFIXES, "for DICOM, pip install pydicom"),
@@ -55,6 +56,9 @@ def find_pictures(paths: Iterable[Path], notes: list[str] | None = None) -> list
     """
     found, others = [], Counter[str]()
     for path in paths:
+        if str(path) == STDIN:
+            found.append(("stdin", STDIN))
+            continue
         if not path.is_dir():
             found.append((_printable(path.name), str(path)))
             continue

@@ -1,0 +1,66 @@
+"""`hfskin doctor`: what a bug report needs, and what is wrong with an installation."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from .. import __version__
+
+CORE = ("torch", "transformers", "timm", "onnxruntime", "numpy", "pillow", "huggingface_hub", "gradio")
+EXTRAS = {"explain": "captum", "onnx": "onnxscript", "mcp": "mcp"}
+
+
+def examine(model: str | None = None) -> tuple[list[str], bool]:
+    """Lines to read, and whether the checkpoint answers as it should.
+
+    Args:
+        model: as for `hfskin.load`.
+    """
+    lines = [f"hfskin {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"]
+    lines += [f"{name} {_version(name)}" for name in CORE]
+    lines += [
+        f"extra {extra}: {'installed' if find_spec(package) else f'not installed: pip install hfskin[{extra}]'}"
+        for extra, package in EXTRAS.items()
+    ]
+    checked, sound = _checkpoint(model)
+    return [*lines, *checked], sound
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _checkpoint(model: str | None) -> tuple[list[str], bool]:
+    from ..checkpoints.layout import ONNX_FILE
+    from ..inference.backend import load
+    from ..inference.machine import has_cuda
+    from ..inference.onnx import OnnxPipeline
+
+    name = model or "the embedded checkpoint"
+    try:
+        pipeline = load(model)
+        answer = pipeline(_grey_picture())
+    except (ValueError, OSError) as error:
+        return [f"{name}: does not answer: {error}"], False
+    by = "ONNX Runtime" if isinstance(pipeline, OnnxPipeline) else f"torch, on {'a GPU' if has_cuda() else 'the CPU'}"
+    lines = [f"{name}: whole, revision {answer.revision}; answers by {by}"]
+    if not isinstance(pipeline, OnnxPipeline) and not has_cuda() and not Path(pipeline.folder, ONNX_FILE).is_file():
+        lines.append(f"{name}: would answer faster with a graph: hfskin export {pipeline.folder}")
+    config = pipeline.config
+    lacking = [
+        n for n in ("malignant_threshold", "conformal_threshold", "gate_threshold") if getattr(config, n) is None
+    ]
+    if lacking:
+        lines.append(f"{name}: not calibrated ({', '.join(lacking)} missing): hfskin calibrate")
+    return lines, True
+
+
+def _grey_picture():
+    """Any picture: what is said of it does not matter here."""
+    from PIL import Image
+
+    return Image.new("RGB", (300, 225), (128, 128, 128))

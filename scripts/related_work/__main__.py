@@ -1,0 +1,76 @@
+"""Measure the related work's methods on paired seeds, and render docs/related_work.md.
+
+    python -m scripts.related_work --data DIR --weights FILE [--methods "a;b"] [--seeds 0,1,2]
+    python -m scripts.related_work
+
+Heads learn on the last map of a frozen, ImageNet-pretrained MobileNetV3-Small: a run takes seconds, and a difference
+is the method's and not the backbone's. Seed s fits the temperature on tenth 1 + s of the lesions and judges by tenth
+5 + s; tenth 0, the test part of the published models, is in none. Rows go to results/related_work.json as they come; a
+run that stands there is skipped.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..runner import write_page, write_results
+from .page import render_page
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "results" / "related_work.json"
+PAGE = ROOT / "docs" / "related_work.md"
+BACKBONE, SIDE = "mobilenet_v3_small", 128
+
+
+def main(
+    data: Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")] = None,
+    weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
+    methods: Annotated[
+        str | None, typer.Option(help="Separated by semicolons; default all that are installed.")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Comma-separated, 0 to 3.")] = "0,1,2",
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON of the rows.")] = RESULTS,
+    cache: Annotated[Path, typer.Option(help="Where the features are kept.")] = ROOT / "runs" / "related_work",
+) -> None:
+    """Run the methods seed by seed, where there is data; then render the page."""
+    if data is not None:
+        from hfskin.data.ham10000 import load_ham10000
+
+        table = load_ham10000(data)
+        run_all(table, weights, methods, seeds, output, cache)
+    if output == RESULTS:
+        write_page(PAGE, render_page(read_rows(output)))
+
+
+def run_all(table, weights: str, methods: str | None, seeds: str, output: Path, cache: Path) -> None:
+    from .features import read_features
+    from .methods import METHODS
+
+    names = methods.split(";") if methods else list(METHODS)
+    if unknown := set(names) - set(METHODS):
+        raise typer.BadParameter(f"unknown method {min(unknown)!r}; choose from: {', '.join(METHODS)}")
+    features = read_features(table, BACKBONE, weights, SIDE, cache / f"{BACKBONE}-{SIDE}.npy")
+    for seed in map(int, seeds.split(",")):
+        for name in names:
+            if any((row["method"], row["seed"]) == (name, seed) for row in read_rows(output)):
+                continue
+            started = time.process_time()
+            try:
+                figures = METHODS[name](features, seed)
+            except ImportError as error:
+                typer.echo(f"{name}: {error}", err=True)
+                continue
+            row = {"method": name, "seed": seed, **figures, "seconds": round(time.process_time() - started, 1)}
+            write_results(output, sorted([*read_rows(output), row], key=lambda r: (r["method"], r["seed"])))
+            typer.echo(json.dumps(row))
+
+
+def read_rows(path: Path) -> list[dict]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+if __name__ == "__main__":
+    typer.run(main)
