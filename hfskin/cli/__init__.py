@@ -4,7 +4,7 @@ import dataclasses
 import gc
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -137,7 +137,7 @@ def train(
         chosen = RECIPES[recipe]
         for name in condition or ():
             chosen = dataclasses.replace(chosen, **CONDITIONS[name])
-        instead = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
+        instead: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
                    "accumulation": accumulation, "precision": precision and precision.value}  # fmt: skip
         chosen = dataclasses.replace(chosen, **{k: v for k, v in instead.items() if v is not None})
         config = TrainConfig(

@@ -27,7 +27,7 @@ class HfskinImageProcessor(PilBackend):
     size = {"height": 144, "width": 192}
     image_mean = (0.5, 0.5, 0.5)
     image_std = (0.5, 0.5, 0.5)
-    colour_reference = None
+    colour_reference: tuple[float, ...] | None = None
     colour_strength = 1.0
     do_resize = True
     do_rescale = True
@@ -104,9 +104,9 @@ class HfskinImageProcessor(PilBackend):
         if isinstance(image, np.ndarray) and input_data_format == ChannelDimension.FIRST and image.ndim == 3:
             image = np.moveaxis(image, 0, -1)
         picture = read_image(image).image
-        colour = {"colour_reference": self.colour_reference, "colour_strength": self.colour_strength}
         if do_resize:
             resample = torch_pil_interpolation_mapping.get(resample, resample)
+            colour = {"colour_reference": self.colour_reference, "colour_strength": self.colour_strength}
             pixels = Preprocessing.from_settings(size, resample, 1, (0.0,), (1.0,), **colour).resize(picture)
         else:
             pixels = np.moveaxis(np.asarray(picture), -1, 0)

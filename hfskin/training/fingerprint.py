@@ -29,7 +29,7 @@ def run_fingerprint(table: pd.DataFrame, config: TrainConfig) -> dict:
         "backbone": start.backbone,
         "backbone_weights": Path(origin).name if origin else None,
         "teachers": [folder.name for folder in config.teachers],
-        "image_size": list(start.image_size),
+        "image_size": list(start.image_size or ()),  # TrainConfig fills it in
         "recipe": dataclasses.asdict(config.recipe),
         "seed": config.seed,
         "n_train": len(train_ids),

@@ -149,7 +149,8 @@ def train(
 
 def _processor_and_model(config: TrainConfig) -> tuple[HfskinImageProcessor, HfskinForImageClassification]:
     if config.start is None:
-        assert config.backbone is not None  # see TrainConfig
+        assert config.backbone is not None
+        assert config.image_size is not None
         given = config.backbone, config.weights, config.image_size
         return create_processor(*given), create_model(config.recipe, *given)
     model = continued_model(config.recipe, config.start)
