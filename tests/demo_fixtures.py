@@ -1,5 +1,6 @@
 """For the tests of the page: a checkpoint that refuses, the running page, a browser. conftest.py makes them known."""
 
+import asyncio
 import os
 import re
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,12 @@ CHROMIUM_ARGS = [
 DESK, PHONE = {"width": 1366, "height": 768}, {"width": 360, "height": 740}
 SECONDS = 60_000  # ms; a busy machine is slow
 START_SECONDS = 120  # on a busy machine torch and gradio take long to import
+
+
+def run_async(coroutine):
+    """As `asyncio.run`, in a thread of its own: the browser's tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture(scope="session")

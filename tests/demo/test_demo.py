@@ -1,7 +1,6 @@
 """The page without a browser: answers as HTML, uploads, checkpoints, the endpoints."""
 
 import ast
-import asyncio
 import base64
 import json
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from demo_fixtures import LESIONS, random_checkpoint
+from demo_fixtures import LESIONS, random_checkpoint, run_async
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
@@ -110,7 +109,7 @@ def test_a_batch_says_what_of_pictures_and_table_lies_alone(tiny_checkpoint, tmp
     assert "1 pictures have no row, such as deep/one.jpg" in looked.notes[0]
     assert "1 rows have no picture, such as another<b>" in looked.notes[1]
     html = rows_html(looked, thresholds, "", text)
-    assert "such as one:" in html
+    assert "such as deep/one.jpg:" in html
     assert "<b>" not in html
     assert look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, None).notes == []
 
@@ -424,7 +423,7 @@ def test_an_mcp_client_gets_the_pipelines_numbers(page_url, pipeline):
             patient = {"age": 50, "sex": "female", "localization": "back"}
             return tools, await session.call_tool("predict", {"image": picture, **patient})
 
-    tools, answer = asyncio.run(ask())
+    tools, answer = run_async(ask())
     assert set(tools) == {"predict", "predict_batch"}
     assert "Not a medical device" in tools["predict"].description
     expected = pipeline(LESIONS[0], 50, "female", "back").probabilities

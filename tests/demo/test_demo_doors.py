@@ -1,6 +1,5 @@
 """The running page against visitors who mean harm: what they name, send, ask for and break off."""
 
-import asyncio
 import base64
 import json
 import re
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import safehttpx
-from demo_fixtures import LESIONS
+from demo_fixtures import LESIONS, run_async
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from paths import ROOT
@@ -24,6 +23,7 @@ from paths import ROOT
 from hfskin.demo import doors, receiving, upload_folder
 from hfskin.demo.doors import content_security_policy
 from hfskin.demo.example_lesions import FOLDER
+from hfskin.demo.language import PAGES
 from hfskin.demo.ui import build_page, launch_options
 from hfskin.demo.upload_folder import NotUploadedError, UploadFolder
 from hfskin.words import en as text
@@ -260,8 +260,10 @@ def test_no_endpoint_answers_to_anything_but_an_upload(web, secret):
 
 def clicks(web: httpx.Client) -> list[int]:
     """The functions that a click alone asks, which tells where it was."""
-    events = web.get("config").json()["dependencies"]
-    return [event["id"] for event in events if event["targets"][0][1] == "click" and not event["inputs"]]
+    config = web.get("config").json()
+    states = {component["id"] for component in config["components"] if component["type"] == "state"}
+    events = (event for event in config["dependencies"] if event["targets"][0][1] == "click" and event["backend_fn"])
+    return [event["id"] for event in events if states.issuperset(event["inputs"])]
 
 
 def test_what_is_no_question_gets_one_line(web, log):
@@ -316,7 +318,7 @@ def test_mcp_takes_no_file_of_the_server_either(page_url, web, secret):
             answer = await session.call_tool("predict", {"image": picture, "age": 50})
             assert "probabilities" in answer.content[0].text
 
-    asyncio.run(ask())
+    run_async(ask())
     assert secret.exists()
 
 
@@ -535,7 +537,7 @@ OFFERED = {
     "/gradio_api/queue/data", "/gradio_api/upload_progress", "/gradio_api/heartbeat/{session_hash}",
     "/gradio_api/call/{api_name}/{event_id}", "/gradio_api/file={path_or_url:path}", "/gradio_api/upload",
     "/gradio_api/queue/join", "/gradio_api/run/{api_name}", "/gradio_api/call/{api_name}", "/gradio_api/cancel",
-    "/gradio_api/reset",
+    "/gradio_api/reset", *PAGES,
 }  # fmt: skip
 
 
@@ -583,8 +585,8 @@ def test_too_much_and_too_slow_end_in_one_line(page_here, web_here, monkeypatch)
 
 def test_an_example_is_shown_wherever_the_page_was_started(web_here, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    (click,) = clicks(web_here)
-    shown = web_here.post("gradio_api/run/predict", json={"data": [], "fn_index": click, "event_data": {"index": 4}})
+    click = clicks(web_here)[0]  # English stands first
+    shown = web_here.post("gradio_api/run/predict", json={"data": [0], "fn_index": click, "event_data": {"index": 4}})
     assert text.CANNOT_ANSWER not in shown.text
     picture = shown.json()["data"][0]
     assert web_here.get(f"gradio_api/file={picture['path']}").headers["content-type"] == "image/jpeg"
