@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file
 
 import hfskin
-from hfskin.calibration.calibrate import calibrate_checkpoint
+from hfskin.calibration.calibrate import CHANGES, calibrate_checkpoint, predict_as_elsewhere
 from hfskin.calibration.gate import SURE
 from hfskin.checkpoints.history import LearntError, write_split
 from hfskin.data.splits import make_split
 from hfskin.evaluation.report import evaluate, write_metrics
-from hfskin.inference.batch.predictions import gate_scores, predict_table
+from hfskin.inference.batch.predictions import predict_table
 from hfskin.model.labels import CLASSES
 
 pytestmark = pytest.mark.slow
@@ -66,8 +66,16 @@ def test_calibration_is_stored_and_reloads(calibrated, tiny_checkpoint, split):
     assert (calibrated / "README.md").read_text() == "kept"
     old, new = (load_file(folder / "model.safetensors") for folder in (tiny_checkpoint, calibrated))
     assert all(torch.equal(old[name], new[name]) for name in old if not name.startswith("gate."))
-    val = predict_table(hfskin.load(calibrated, backend="torch"), split[split["split"] == "val"])
-    assert config.gate_threshold == pytest.approx(min(val.gate_scores.min(), SURE), rel=1e-4)  # 99.5 % of seven: all
+    pipeline, rows = hfskin.load(calibrated, backend="torch"), split[split["split"] == "val"]
+    val = predict_as_elsewhere(pipeline, rows)
+    assert config.gate_threshold == pytest.approx(min(val.gate_scores.min(), SURE), rel=1e-4)  # 99.5 % of them: all
+    # Each picture as it is, and each twice changed: what is promised holds for all of them together.
+    assert len(val.labels) == (1 + CHANGES) * len(rows)
+    assert np.array_equal(val.gate_scores[: len(rows)], predict_table(pipeline, rows).gate_scores)
+    assert sorted(val.lesion_ids) == sorted([*rows["lesion_id"]] * (1 + CHANGES))
+    assert val.gate_scores[len(rows) :].min() != val.gate_scores[: len(rows)].min()
+    of_truth = val.probabilities[np.arange(len(val.labels)), val.labels]
+    assert (of_truth >= config.conformal_threshold).mean() >= config.conformal_coverage
 
 
 def test_calibration_sees_neither_test_pictures_nor_the_old_values(calibrated, split, tmp_path):
@@ -93,8 +101,7 @@ def test_half_precision_stays_half_precision(tiny_checkpoint, split, tmp_path):
     assert hfskin.HfskinForImageClassification.from_pretrained(folder).dtype == torch.float32  # as it was calibrated
     # The pipeline, which computes in 32 bits, must stand where the threshold was fitted.
     pipeline = hfskin.load(folder)
-    paths = list(split.loc[split["split"] == "val", "path"])
-    scores = gate_scores(pipeline, paths)
+    scores = predict_as_elsewhere(pipeline, split[split["split"] == "val"]).gate_scores
     assert config.gate_threshold == pytest.approx(min(scores.min(), SURE), rel=1e-4)
 
 
