@@ -66,7 +66,6 @@ def build_page(model: str | None = None) -> gr.Blocks:
 
 def _layout(page: Page, checkpoints: Checkpoints, examples: list[Example], text: ModuleType) -> None:
     """The page in one language."""
-    gr.Navbar(visible=False)
     chosen = gr.State("")
     gr.HTML(head_html(text), elem_id="head", js_on_load=None)
     gr.HTML(f"<p>{escape(text.NOT_A_DEVICE)}</p>", elem_id="notice", js_on_load=None)

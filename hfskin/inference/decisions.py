@@ -45,8 +45,9 @@ def is_suspicious(
     return malignant_probability(probabilities, malignant) >= threshold
 
 
-def prediction_sets(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
-    """(..., C) bool: the classes whose probability reaches the threshold, every class without one. The most probable
-    class is always in the set: none is empty."""
+def prediction_sets(probabilities: np.ndarray, threshold: float | np.ndarray | None) -> np.ndarray:
+    """(..., C) and a threshold, or one for each (...) -> (..., C) bool: the classes whose probability reaches it, every
+    class without one. The most probable class is always in the set: none is empty."""
     best = probabilities.argmax(axis=-1)[..., None] == np.arange(probabilities.shape[-1])
-    return (probabilities >= (threshold or 0.0)) | best
+    reached = probabilities >= np.asarray(0.0 if threshold is None else threshold)[..., None]
+    return reached | best

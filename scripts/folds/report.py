@@ -86,7 +86,7 @@ def summarise_folds(table: pd.DataFrame, answers: pd.DataFrame) -> dict:
     results = {}
     for name, (suffix, _) in VIEWS.items():
         probabilities = _probabilities(rows, suffix)
-        sets = prediction_sets(probabilities, rows[[SETS]].to_numpy())
+        sets = prediction_sets(probabilities, rows[SETS].to_numpy())
         results[name] = {
             "metrics": summarise(labels, probabilities, bootstrap),
             "calibration": summarise_calibration(labels, probabilities, bootstrap),

@@ -83,7 +83,7 @@ class Picture:
         image = read_image(data).image
         assert image.mode == "RGB"
         assert min(image.size) >= 32
-        assert self.processor.process_image(image).shape == (3, 96, 128)
+        assert self.processor(image)["pixel_values"][0].shape == (3, 96, 128)
 
 
 class Zip:

@@ -48,6 +48,13 @@ def test_no_set_is_empty():
     assert sets.tolist() == [[True] + 6 * [False]]
 
 
+def test_each_answer_may_have_its_own_threshold():
+    probabilities = np.array([[0.4, 0.35, 0.05, 0.05, 0.05, 0.05, 0.05]]).repeat(3, axis=0)
+    sets = prediction_sets(probabilities, np.array([0.5, 0.3, 0.0]))
+    assert sets.sum(axis=1).tolist() == [1, 2, 7]
+    assert prediction_sets(probabilities, None).all()
+
+
 def test_summary_counts_sizes_and_classes():
     labels = np.array([0, 0, 1, 5])
     probabilities = np.full((4, 7), 0.05)

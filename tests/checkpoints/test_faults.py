@@ -74,7 +74,7 @@ def test_predict_onto_a_disk_that_fills_up(folder, tiny_checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mount", "message"), [("size=8k", "No space left on device"), ("ro", "Read-only file system")]
+    ("mount", "message"), [("size=8k", "No space left on device"), ("ro", "nothing may be written to")]
 )
 def test_predict_onto_a_small_or_read_only_disk(mount, message, folder, tiny_checkpoint, tmp_path):
     disk = tmp_path / "disk"

@@ -90,8 +90,9 @@ def running(hub, space, folder, tmp_path) -> Iterator[str]:
 
 def test_one_commit_brings_app_requirements_card_and_package(space, pushed):
     assert len(space.commits) == 2
-    assert {"app.py", "requirements.txt", "README.md", "hfskin/__init__.py"} <= set(space.files)
-    assert not [name for name in space.files if "checkpoints/" in name or name.endswith(".pyc")]
+    package = {"hfskin/__init__.py", "hfskin/checkpoints/load.py"}
+    assert {"app.py", "requirements.txt", "README.md", *package} <= set(space.files)
+    assert not [name for name in space.files if "checkpoints/default/" in name or name.endswith(".pyc")]
     assert space.sdk == "gradio"
     assert space.variables == {"HFSKIN_MODEL": pushed}
 

@@ -1,4 +1,4 @@
-import importlib.util
+import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from hfskin.training.resume import last_complete_checkpoint
 from hfskin.training.trainer import EMA_FILE
 from scripts.folds.report import FOLDS, describe_training, fold_split, predict_fold, put_into, summarise_folds
 from scripts.published.stages import Stages, train_in_stages
-from scripts.runner import TimeLimit
+from scripts.runner import TimeLimit, run_jobs
 
 pytestmark = pytest.mark.slow
 
@@ -171,12 +171,20 @@ def test_what_was_tried_stands_in_the_page(report, tmp_path):
     assert [row.split(" | ")[1:] for row in rows] == [["2", "0.600 ± 0.141", "0.900 ± 0.000", "0.600 ± 0.000", "2.5 |"]]
 
 
+def run_experiments(names, many, copies, folder: Path) -> tuple[list[dict], list[str]]:
+    """The rows that small runs of experiments give, and what was said."""
+    experiments, limit, said = script("ablations"), TimeLimit(), []
+    output, setting = folder / "rows.json", ("modern", "mobilenet_v3_small", None, (32, 48), 1)
+    jobs = (experiments.job(many, copies, name, 2, setting, limit, folder / "runs", output) for name in names)
+    run_jobs(jobs, limit, said.append)
+    return experiments.read_rows(output), said
+
+
 def test_an_experiment_adds_its_row_once(many, tmp_path):
     experiments = script("ablations")
-    output, setting = tmp_path / "rows.json", ("modern", "mobilenet_v3_small", None, (32, 48), 1)
-    for name in ("unchanged", "no Soft-Attention", "unchanged", "flattened instead of averaged"):
-        experiments.run_one(many, None, name, 2, setting, None, tmp_path / "runs", output)
-    rows = experiments.read_rows(output)
+    names = ("unchanged", "no Soft-Attention", "unchanged", "flattened instead of averaged")
+    rows, said = run_experiments(names, many, None, tmp_path)
+    assert said == ["mobilenet_v3_small-32x48-modern-1epochs-unchanged-seed2: done before"]
     assert sorted(row["change"] for row in rows) == ["flattened instead of averaged", "no Soft-Attention", "unchanged"]
     page = experiments.render_page(rows)
     with_it, without = (next(r for r in rows if r["change"] == c) for c in ("unchanged", "no Soft-Attention"))
@@ -185,11 +193,9 @@ def test_an_experiment_adds_its_row_once(many, tmp_path):
 
 def test_without_augmentation_no_copy_is_used(many, copies, tmp_path):
     experiments = script("ablations")
-    output, setting = tmp_path / "rows.json", ("modern", "mobilenet_v3_small", None, (32, 48), 1)
     names = [name for name, changes in experiments.EXPERIMENTS.items() if changes.get("augment") == 0]
-    for name in ("unchanged", *names):
-        experiments.run_one(many, copies, name, 2, setting, None, tmp_path / "runs", output)
-    found = {row["change"]: row["n_copies"] for row in experiments.read_rows(output)}
+    rows, _ = run_experiments(("unchanged", *names), many, copies, tmp_path)
+    found = {row["change"]: row["n_copies"] for row in rows}
     assert found.pop("unchanged") > 0
     assert found == dict.fromkeys(names, 0) != {}
     assert all(row["n_copies"] == 0 for row in experiments.read_rows(experiments.RESULTS) if row["change"] in names)
