@@ -77,7 +77,7 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
     config.conformal_coverage = COVERAGE
     config.malignant_threshold = fit_malignant_threshold(val.labels, probabilities, SENSITIVITY)
     config.malignant_sensitivity = SENSITIVITY
-    save_checkpoint(folder, model.to(stored_dtype))
+    save_checkpoint(folder, model, stored=stored_dtype)
     return config
 
 

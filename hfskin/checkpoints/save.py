@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from .layout import WEIGHTS_FILE
 
 if TYPE_CHECKING:
+    import torch
+
     from ..model.image_processing_hfskin import HfskinImageProcessor
     from ..model.modeling_hfskin import HfskinForImageClassification
 
@@ -32,10 +34,16 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def save_checkpoint(
-    folder: Path, model: "HfskinForImageClassification", processor: "HfskinImageProcessor | None" = None
+    folder: Path,
+    model: "HfskinForImageClassification",
+    processor: "HfskinImageProcessor | None" = None,
+    stored: "torch.dtype | None" = None,
 ) -> None:
     """Write a model, with its code for `trust_remote_code`, and its processor where one is given into a checkpoint
     folder, whose other files stay.
+
+    `stored` is the precision of the weights on disk, by default the model's own. Config.json says the model's in any
+    case: what transformers loads it in again.
 
     All is written beside the folder first. The weights move in before the rest: to the old config a gate that they hold
     is unknown and harmless, while the new config would ask old weights for one.
@@ -43,7 +51,10 @@ def save_checkpoint(
     temporary = folder.with_name(folder.name + ".writing")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        model.save_pretrained(temporary)
+        weights = model.state_dict()
+        if stored is not None:
+            weights = {k: v.to(stored) if v.is_floating_point() else v for k, v in weights.items()}
+        model.save_pretrained(temporary, state_dict=weights)
         if processor is not None:
             processor.save_pretrained(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -40,10 +40,12 @@ class PatchGrid(nn.Module):
         self.blocks = vit.blocks[:depth]
         self.norm = vit.norm
         self.window_dropout = 0.0
-        self.early = nn.ModuleList(nn.Identity() for _ in EARLY_BLOCKS)
+        for number in EARLY_BLOCKS:  # inside the block, so that modules stand in the order of the forward pass
+            self.blocks[number].map = nn.Identity()
         # As timm describes its networks: where the last map of a stride comes out.
         self.feature_info = [
-            {"num_chs": channels, "reduction": stride, "module": f"early.{i}"} for i, stride in enumerate((8, 16))
+            {"num_chs": channels, "reduction": stride, "module": f"blocks.{number}.map"}
+            for stride, number in zip((8, 16), EARLY_BLOCKS, strict=True)
         ]
 
     @property
@@ -61,7 +63,7 @@ class PatchGrid(nn.Module):
         for number, block in enumerate(self.blocks):
             tokens = block(tokens)
             if number in EARLY_BLOCKS:
-                self.early[EARLY_BLOCKS.index(number)](_as_map(tokens, grid))
+                block.map(_as_map(tokens, grid))
         return _as_map(self.norm(tokens), grid)
 
     def _drop_windows(self, patches: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:

@@ -98,6 +98,7 @@ def test_half_precision_stays_half_precision(tiny_checkpoint, split, tmp_path):
     config = calibrate_checkpoint(folder, split)
     weights = load_file(folder / "model.safetensors")
     assert all(tensor.dtype == torch.float16 for tensor in weights.values() if tensor.is_floating_point())
+    assert hfskin.HfskinForImageClassification.from_pretrained(folder).dtype == torch.float32  # as it was calibrated
     # The pipeline, which computes in 32 bits, must stand where the threshold was fitted.
     pipeline = hfskin.load(folder)
     scores = predict_as_elsewhere(pipeline, split[split["split"] == "val"]).gate_scores

@@ -42,7 +42,7 @@ LARGE = ("resnet152", "inception_resnet_v2", "nasnet_large", "legacy_senet154")
 
 
 def tiny_config(name: str, **kwargs) -> HfskinConfig:
-    side = 96 if name in ("inception_resnet_v2", "nasnet_large") else 64
+    side = {"inception_v3": 128, "inception_resnet_v2": 96, "nasnet_large": 96}.get(name, 64)
     if spec_blocks := backbone_spec(name).blocks:
         side, kwargs = 56, {"backbone_cut": next(iter(spec_blocks))} | kwargs
     return HfskinConfig(backbone=name, image_size=(side, side), metadata_hidden=8, **kwargs)
