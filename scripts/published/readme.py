@@ -70,8 +70,9 @@ def render_folds(report: dict) -> str:
         f"BMA {figures['bma']}, macro AUC {figures['auc_macro']}, accuracy {figures['accuracy']}, melanoma sensitivity "
         f"{figures['melanoma_sensitivity']}, calibration error {figures['ece']}; of malignant pictures "
         f"{figures['alarm_sensitivity']} are called suspicious, of benign ones {figures['alarm_specificity']} are not. "
-        f"**The young are missed more often**: of those from 30 to 44 years, {_alarms(told, '30-44')}; that is why "
-        "below 45 years the more cautious of the answers with and without the age counts now (the folds ran before that). "
+        f"**The young are missed more often**: of those from 30 to 44 years, {_alarms(told, '30-44')}; "
+        "that is why below 45 years the more cautious of the answers with and without the age counts now (the folds "
+        "ran before that). "
         "[How, and more of it](docs/cross_validation.md)."
     )
 
