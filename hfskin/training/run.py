@@ -98,6 +98,8 @@ def train(
     sampling = ClassSampling(pictures.labels, recipe.sampling_power, seed) if recipe.sampling_power else None
     train_set = ReproducibleDraws(pictures, seed, sampling)
     arguments = training_arguments(recipe, output, seed, workers)
+    if len(train_set) < recipe.batch_size:  # the only batch of a small data set is not left out
+        arguments.dataloader_drop_last = False
     trainer = HfskinTrainer(
         model=model,
         args=arguments,

@@ -8,7 +8,7 @@ import pytest
 from hfskin.training.config import TrainConfig
 from hfskin.training.fingerprint import run_fingerprint
 from hfskin.training.recipes import MODERN, PAPER, Recipe
-from hfskin.training.run import _processor_and_model, training_arguments
+from hfskin.training.run import _processor_and_model, train, training_arguments
 
 SOME = {  # another value of every field that says how the optimiser goes
     "augment": 0.0,
@@ -62,3 +62,11 @@ def test_whatever_a_recipe_says_makes_another_run(table):
     split = table.assign(split="train")
     told = run_fingerprint(split, TrainConfig(MODERN, "vgg16"))["recipe"]
     assert told.keys() == {field.name for field in fields(Recipe)}
+
+
+def test_pictures_fewer_than_a_batch_are_trained_on(table, tmp_path):
+    split = table.assign(split=["val" if i % 4 == 0 else "train" for i in range(len(table))])
+    recipe = replace(MODERN, epochs=1, metadata_hidden=8, batch_size=len(split) + 1)
+    config = TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64))
+    train(split, tmp_path / "run", config)
+    assert (tmp_path / "run" / "model.safetensors").is_file()
