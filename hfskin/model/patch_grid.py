@@ -17,7 +17,7 @@ class PatchGrid(nn.Module):
 
     Args:
         timm_id: of a timm `VisionTransformer` without a layout of its own ("vit_small_patch14_dinov2").
-        depth: blocks that are kept; what lies behind them is removed.
+        depth: blocks that are kept, six at least; what lies behind them is removed.
         image_size: height and width of the pictures, in pixels, multiples of the patch size.
         drop_path_rate: stochastic depth while training.
 
