@@ -160,7 +160,6 @@ POPULATION_NOTE = (
 SKIN_NOTE = "Die Trainingsbilder zeigen fast nur helle Haut. Bei dunkler Haut trauen Sie dieser Antwort noch weniger."
 ANSWERED_BY = "Beantwortet von: {checkpoint}, in {milliseconds} ms."
 
-REPORT, REPORT_PNG = "Drucken oder als PDF sichern", "Als Bild sichern"
 REPORT_TITLE = "hfskin: was ein Programm zu einer Hautveränderung sagt"
 REPORT_FACTS = "Am {date} erstellt, Modell {revision}."
 

@@ -170,7 +170,6 @@ SKIN_NOTE = "The training pictures show almost only light skin. On dark skin, tr
 ANSWERED_BY = "Answered by {checkpoint} in {milliseconds} ms."
 
 # The page to print
-REPORT, REPORT_PNG = "Print or save as PDF", "Save as a picture"
 REPORT_TITLE = "hfskin: what a program says about a skin lesion"
 REPORT_FACTS = "Made on {date} by the checkpoint {revision}."
 

@@ -159,7 +159,6 @@ SKIN_NOTE = (
 )
 ANSWERED_BY = "Respondido por {checkpoint} en {milliseconds} ms."
 
-REPORT, REPORT_PNG = "Imprimir o guardar como PDF", "Guardar como imagen"
 REPORT_TITLE = "hfskin: lo que dice un programa de una lesión de la piel"
 REPORT_FACTS = "Hecho el {date} por el modelo {revision}."
 

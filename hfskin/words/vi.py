@@ -149,7 +149,6 @@ POPULATION_NOTE = (
 SKIN_NOTE = "Ảnh huấn luyện hầu như chỉ có da sáng. Với da sẫm màu, hãy tin câu trả lời này ít hơn nữa."
 ANSWERED_BY = "Trả lời bởi {checkpoint} trong {milliseconds} ms."
 
-REPORT, REPORT_PNG = "In hoặc lưu thành PDF", "Lưu thành ảnh"
 REPORT_TITLE = "hfskin: một chương trình nói gì về một tổn thương da"
 REPORT_FACTS = "Lập ngày {date} bởi mô hình {revision}."
 

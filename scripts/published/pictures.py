@@ -12,9 +12,9 @@ from PIL import Image
 
 from hfskin.model.labels import CLASSES
 from hfskin.model.metadata import encode_metadata
+from hfskin.model.preprocessing import DARK
 
 STORED = (224, 300)  # pixels that a picture is kept at: the height of the sharper copies, and HAM10000's aspect
-DARK = 0.1  # of the brightest channel: what is darker is no skin, but a frame, hair or the round view's edge
 
 
 @dataclass
@@ -65,6 +65,6 @@ def resized(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def mean_colour(pictures: torch.Tensor) -> torch.Tensor:
-    """(B, 3, H, W) in [0, 1] -> (B, 3): the mean of what is not dark."""
-    seen = (pictures.amax(dim=1, keepdim=True) > DARK).to(pictures.dtype)
+    """(B, 3, H, W) in [0, 1] -> (B, 3): the mean of what is not dark, as `preprocessing.balance_colour` takes it."""
+    seen = (pictures.amax(dim=1, keepdim=True) > DARK / 255).to(pictures.dtype)
     return (pictures * seen).sum(dim=(2, 3)) / seen.sum(dim=(2, 3)).clamp_min(1)

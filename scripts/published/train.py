@@ -30,6 +30,7 @@ from hfskin.model.configuration_hfskin import HfskinConfig
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.labels import CLASSES
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
+from hfskin.model.preprocessing import MAX_GAIN
 from hfskin.training.losses import class_weights
 from hfskin.training.sampling import ClassSampling, seed_of
 
@@ -219,7 +220,7 @@ class Trainer:
 
     def normalised(self, pictures: torch.Tensor) -> torch.Tensor:
         """[0, 1] -> what the network reads: mean colour brought to the reference, then the backbone's mean and std."""
-        gain = (self.reference / mean_colour(pictures).clamp_min(0.05)).clamp(0.5, 2.0)
+        gain = (self.reference / mean_colour(pictures).clamp_min(1 / 255)).clamp(1 / MAX_GAIN, MAX_GAIN)
         return ((pictures * gain[..., None, None]).clamp(0, 1) - self.mean) / self.std
 
     @torch.inference_mode()
