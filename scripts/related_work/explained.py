@@ -18,7 +18,7 @@ PICTURES = 20  # a seed, of the part that the embedded checkpoint was validated 
 def kernel_shap(material: Material, seed: int) -> dict:
     """Mass inside the mask and pointing game of every map, of the embedded checkpoint's own answer."""
     pipeline = hfskin.load(backend="torch")
-    files = find_masks(material.data)
+    files = find_masks(material.mask_folder)
     chosen = np.random.default_rng(seed).choice(np.flatnonzero(material.fold == 1), PICTURES, replace=False)
     scores: dict[str, list[tuple[float, float]]] = {}
     for row in material.table.iloc[chosen].itertuples():

@@ -58,12 +58,12 @@ class Features:
         return replace(self, maps=(maps - mean) / std, strange=None if strange is None else (strange - mean) / std)
 
 
-def read_maps(cache: Path, weights: str, batches: Callable[[], Iterable[torch.Tensor]]) -> torch.Tensor:
+def read_maps(cache: Path, weights: str | None, batches: Callable[[], Iterable[torch.Tensor]]) -> torch.Tensor:
     """Maps of pictures, computed once.
 
     Args:
         cache: a .npy file, read where it is there.
-        weights: a safetensors file, or "timm".
+        weights: as for `create_backbone`.
         batches: () -> the pictures as the network reads them, (B, 3, H, W).
     """
     if cache.is_file():

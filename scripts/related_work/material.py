@@ -27,20 +27,24 @@ class Material:
 
     Args:
         table: from `load_ham10000`.
-        weights: of MobileNetV3-Small: a safetensors file, or "timm".
-        data: the HAM10000 folder, for its masks.
+        weights: of MobileNetV3-Small: a safetensors file, "timm", or None for random ones.
+        mask_folder: where lesion masks lie, as in the HAM10000 folder.
         strange: folder of photographs of other things; None where there is none.
         cache: folder for what is computed once.
     """
 
-    def __init__(self, table: pd.DataFrame, weights: str, data: Path, strange: Path | None, cache: Path):
-        self.table, self.weights, self.data, self.cache = table, weights, data, cache
+    def __init__(self, table: pd.DataFrame, weights: str | None, mask_folder: Path, strange: Path | None, cache: Path):
+        self.table, self.weights, self.mask_folder, self.cache = table, weights, mask_folder, cache
         self.strange_files = sorted(path for path in strange.iterdir() if path.is_file()) if strange else []
         self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
         patients = zip(table["age"], table["sex"], table["localization"], strict=True)
         self.metadata = torch.from_numpy(np.stack([encode_metadata(*patient) for patient in patients]))
-        self.fold = folds(table, N_FOLDS)
         self.preprocessing = create_processor(BACKBONE, weights, (SIDE, SIDE)).preprocessing
+
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """(N,) the tenth of the lesions, as in the "lesion" split."""
+        return folds(self.table, N_FOLDS)
 
     @cached_property
     def features(self) -> Features:
@@ -96,7 +100,7 @@ class Material:
     @cached_property
     def masks(self) -> torch.Tensor:
         """bool (N, 1, *WHOLE), true inside the lesion."""
-        files = find_masks(self.data)
+        files = find_masks(self.mask_folder)
         masks = [_read(files[image_id], "L", WHOLE) for image_id in self.table["image_id"]]
         return torch.stack(masks) >= 128
 

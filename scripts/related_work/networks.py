@@ -23,7 +23,7 @@ from .methods import PAPERS_WIDTH, branch
 
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 3, 32, 1e-3, 0.05
 SIZE = (72, 96)  # of what the network reads
-BLOCK, DROP = 3, 0.1  # places of the map of stride 16, which is 5 by 6 here, and the share that is dropped
+BLOCK, DROP = 3, 0.1  # of the map of stride 16, 5 by 6 places here; timm's probability, by which a sixth of them goes
 
 
 class Network(nn.Module):
