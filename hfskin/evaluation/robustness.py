@@ -43,7 +43,7 @@ def summarise_robustness(
         kinds[name] = _compare(changed, before, pipeline.config.gate_threshold, bootstrap)
         differences.append(_bma(changed, bootstrap) - before)
         promises.append(_promises(changed, pipeline.config, bootstrap))
-    mirrored = predict_table(pipeline, table, tta=True)
+    averaged = predict_table(pipeline, table, tta=True)
     unchanged = _compare(plain, before, pipeline.config.gate_threshold, bootstrap)
     del unchanged["difference"]
     return {
@@ -54,7 +54,7 @@ def summarise_robustness(
             "unchanged": _intervals(_promises(plain, pipeline.config, bootstrap)),
             "mean": _intervals({name: np.mean([p[name] for p in promises], axis=0) for name in promises[0]}),
         },
-        "mirrored": _compare(mirrored, before, pipeline.config.gate_threshold, bootstrap),
+        "mirrored": _compare(averaged, before, pipeline.config.gate_threshold, bootstrap),
         "copies": _summarise_copies(pipeline, table, copies) if copies else None,
     }
 
