@@ -14,6 +14,8 @@ from typing import Annotated
 import torch
 import typer
 
+from ..repeatability import main as measure_repeatability
+
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = ROOT / "hfskin" / "checkpoints" / "default"
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/folds
@@ -42,6 +44,7 @@ def main(
     _hfskin("export", str(EMBEDDED))
     measure = ["--robustness", *_given("--masks", masks), "--plots", str(EMBEDDED / "plots")]
     _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, *outside, *measure, "-o", str(EMBEDDED / "metrics.json"))
+    measure_repeatability(data)
     if FOLDS.is_file():
         from ..folds.report import put_into
 
