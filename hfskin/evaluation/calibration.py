@@ -54,14 +54,14 @@ def summarise_calibration(labels: np.ndarray, probabilities: np.ndarray, bootstr
 
 
 def class_shares(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, dict[str, float]]:
-    """By class, its mean probability ("said") and its share of the pictures ("found").
+    """By class, the mean predicted probability ("said") and the prevalence ("found").
 
     A loss that weighs rare or dangerous classes more makes the model say them more often than they are, which ECE, of
     the most probable class alone, does not show.
     """
-    found = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
-    said = probabilities.mean(axis=0)
-    return {c: {"said": float(said[i]), "found": float(found[i])} for i, c in enumerate(CLASSES)}
+    prevalence = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
+    mean_predicted = probabilities.mean(axis=0)
+    return {c: {"said": float(mean_predicted[i]), "found": float(prevalence[i])} for i, c in enumerate(CLASSES)}
 
 
 def summarise_malignancy(labels: np.ndarray, suspicious: np.ndarray, bootstrap: LesionBootstrap) -> dict:
