@@ -5,7 +5,7 @@ time” sets a change against. A few minutes on two cores:
 
 The pictures are those of HAM10000's lesions with several, in the val and test part of the lesion split: of what it was
 trained on, a checkpoint is more certain. They were taken at one visit or at a few, so that some lesions did change.
-Written to results/repeatability.json and, as "repeatability", into the embedded checkpoint's metrics.json.
+Written to results/repeatability.json and, as "repeatability", into the checkpoint's metrics.json, which the page reads.
 """
 
 import json
@@ -33,18 +33,24 @@ PARTS = ("val", "test")
 QUANTILES = {"half": 0.5, "nine_in_ten": 0.9}
 
 
-def main(data: Annotated[Path, typer.Option(help="HAM10000 folder.")]) -> None:
-    """Measure the embedded checkpoint."""
-    found = measure(make_split(load_ham10000(data), "lesion"))
-    write_results(RESULTS, found)
-    put_into(EMBEDDED_CHECKPOINT / METRICS_FILE, found)
-    print(f"{RESULTS}: {found['difference']['nine_in_ten']}; next: hfskin card {EMBEDDED_CHECKPOINT} -o model_cards")
+def main(
+    data: Annotated[Path, typer.Option(help="HAM10000 folder.")],
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder.")] = EMBEDDED_CHECKPOINT,
+) -> None:
+    """Measure a checkpoint."""
+    found = measure(make_split(load_ham10000(data), "lesion"), checkpoint)
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    write_results(RESULTS, before | {checkpoint.name: found})
+    metrics = checkpoint / METRICS_FILE
+    write_metrics(json.loads(metrics.read_text(encoding="utf-8")) | {"repeatability": found}, metrics)
+    print(f"{checkpoint}: {found['difference']['nine_in_ten']}; next: hfskin card {checkpoint} -o model_cards")
 
 
-def measure(table: pd.DataFrame) -> dict:
+def measure(table: pd.DataFrame, checkpoint: Path) -> dict:
     """
     Args:
         table: from `make_split`.
+        checkpoint: a folder.
 
     Returns:
         measured, the checkpoint's digests; split; parts; pictures, lesions, pairs; difference, the quantiles of the
@@ -53,7 +59,7 @@ def measure(table: pd.DataFrame) -> dict:
     """
     rows = table[table["split"].isin(PARTS)]
     rows = rows[rows.duplicated("lesion_id", keep=False)].reset_index(drop=True)
-    pipeline = load()
+    pipeline = load(checkpoint)
     answers = predict_table(pipeline, rows)
     malignant = malignant_probability(answers.probabilities, malignant_columns(pipeline.config))
     return {
@@ -94,12 +100,6 @@ def _quantiles(values: np.ndarray, weights: np.ndarray, share: float) -> np.ndar
     order = np.argsort(values)
     sums = weights[:, order].cumsum(axis=1)
     return values[order][(sums < share * sums[:, -1:]).sum(axis=1)]
-
-
-def put_into(metrics: Path, found: dict) -> None:
-    """Let a checkpoint's metrics.json tell of it."""
-    report = json.loads(metrics.read_text(encoding="utf-8"))
-    write_metrics(report | {"repeatability": found}, metrics)
 
 
 if __name__ == "__main__":

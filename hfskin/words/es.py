@@ -163,7 +163,7 @@ ANSWERED_BY = "Respondido por {checkpoint} en {milliseconds} ms."
 REPORT_TITLE = "hfskin: lo que dice un programa de una lesión de la piel"
 REPORT_FACTS = "Hecho el {date}. Modelo: {checkpoint}."
 REPORT_SAVE, REPORT_PRINT = "Guardar como informe", "Imprimir o PDF"
-REPORT_NOTE = "Hecho con lo que está arriba; no se envía nada. En la ventana de impresión elija «Guardar como PDF»."
+REPORT_PNG, REPORT_CLOSE = "Como imagen", "Cerrar"
 REPORT_NOTE = "Hecho con lo que está arriba; no se envía nada. En la ventana de impresión elija «Guardar como PDF»."
 
 # Over time: what a browser keeps of pictures, side by side

@@ -153,7 +153,7 @@ ANSWERED_BY = "Trả lời bởi {checkpoint} trong {milliseconds} ms."
 REPORT_TITLE = "hfskin: một chương trình nói gì về một tổn thương da"
 REPORT_FACTS = "Lập ngày {date}. Mô hình: {checkpoint}."
 REPORT_SAVE, REPORT_PRINT = "Lưu thành báo cáo", "In hoặc lưu PDF"
-REPORT_NOTE = "Lập từ những gì ở trên; không gửi đi đâu cả. Trong cửa sổ in của trình duyệt, chọn “Lưu dưới dạng PDF”."
+REPORT_PNG, REPORT_CLOSE = "Lưu thành ảnh", "Đóng"
 REPORT_NOTE = "Lập từ những gì ở trên; không gửi đi đâu cả. Trong cửa sổ in của trình duyệt, chọn “Lưu dưới dạng PDF”."
 
 # Over time: what a browser keeps of pictures, side by side

@@ -41,21 +41,13 @@ def main(
     on_data = ["--data", str(data), "--split", "lesion", *_given("--copies", copies)]
     outside = [*_given("--lesions-elsewhere", lesions_elsewhere), *_given("--negatives", negatives)]
     _hfskin("calibrate", str(checkpoint), *on_data, *outside)
-<<<<<<< HEAD
-    embed(checkpoint)
-    _hfskin("export", str(EMBEDDED))
-    measure = ["--robustness", *_given("--masks", masks), "--plots", str(EMBEDDED / "plots")]
-    _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, *outside, *measure, "-o", str(EMBEDDED / "metrics.json"))
-    measure_repeatability(data)
-    if FOLDS.is_file():
-=======
     embedded = CHECKPOINTS / name
     embed(checkpoint, embedded)
     _hfskin("export", str(embedded))
     measure = ["--robustness", *_given("--masks", masks), "--plots", str(embedded / "plots")]
     _hfskin("evaluate", "--model", str(embedded), *on_data, *outside, *measure, "-o", str(embedded / "metrics.json"))
+    measure_repeatability(data, embedded)
     if name == "default" and FOLDS.is_file():
->>>>>>> main
         from ..folds.report import put_into
 
         put_into(embedded / "metrics.json", FOLDS)
