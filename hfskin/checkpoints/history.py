@@ -2,10 +2,13 @@
 
 import csv
 import json
+import os
+import platform
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .layout import METRICS_FILE, SPLIT_FILE, TRAINING_FILE, digests
 from .save import write_whole
@@ -66,6 +69,22 @@ def runs_in_order(training: Mapping | None) -> list[Mapping]:
         runs.insert(0, training)
         training = training.get("before")
     return runs
+
+
+def how_it_ran(program: str) -> dict[str, Any]:
+    """Of a training: "device", "versions" and "command", the program with the arguments that it was given."""
+    import torch
+    import transformers
+
+    return {
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores",
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+        "command": " ".join([program, *sys.argv[1:]]),
+    }
 
 
 def write_split(table: "pd.DataFrame", checkpoint: Path) -> None:

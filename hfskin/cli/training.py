@@ -145,14 +145,19 @@ def average(
 
 
 def ensemble(
-    checkpoints: Annotated[list[Path], typer.Argument(help="Of one split and image size; the first one's maps count.")],
+    checkpoints: Annotated[
+        list[Path], typer.Argument(help="Of one split; the first one's maps count, and its image size, the largest.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
+    weight: Annotated[
+        list[float] | None, typer.Option(help="Of a checkpoint in the mean, one for each; equal if left out.")
+    ] = None,
 ) -> None:
     """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
     with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import ensemble_checkpoints
 
-        typer.echo(f"saved {ensemble_checkpoints(checkpoints, output)}")
+        typer.echo(f"saved {ensemble_checkpoints(checkpoints, output, weight)}")
 
 
 def backbones() -> None:

@@ -14,7 +14,7 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 
 from ..checkpoints.hub import HubError, checkpoint_folder, hub_errors
-from ..checkpoints.layout import EMBEDDED_CHECKPOINT, METRICS_FILE, read_settings
+from ..checkpoints.layout import EMBEDDED, EMBEDDED_CHECKPOINT, METRICS_FILE, read_settings
 from ..inference.backend import load
 from ..inference.base import LesionPipeline, network_names
 from ..inference.onnx import OnnxPipeline
@@ -48,16 +48,20 @@ class Checkpoint:
         return load(self.folder, backend="torch", threads=1)
 
     @property
+    def of_hub(self) -> bool:
+        return self.source not in EMBEDDED and not Path(self.source).is_dir()
+
+    @property
     def name(self) -> str:
         """What to call it; of a folder only its last part, since the rest of its path is nobody's business."""
         if self.folder == EMBEDDED_CHECKPOINT:
             return text.CHECKPOINT_EMBEDDED
-        return self.folder.name if Path(self.source).is_dir() else split_revision(self.source)[0]
+        return split_revision(self.source)[0] if self.of_hub else self.folder.name
 
     @property
     def revision(self) -> str:
         """The Hub's commit, or of a folder the first digits of the SHA-256 of its weights."""
-        if not Path(self.source).is_dir():
+        if self.of_hub:
             return self.folder.name[:12]
         with (self.folder / "model.safetensors").open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:12]
@@ -88,7 +92,7 @@ class Checkpoint:
     def file(self, name: str) -> Path | None:
         """A file that stands beside the weights, or None."""
         path = self.folder / name
-        if not path.is_file() and not Path(self.source).is_dir():
+        if not path.is_file() and self.of_hub:
             try:
                 return Path(hf_hub_download(split_revision(self.source)[0], name, revision=self.folder.name))
             except EntryNotFoundError:

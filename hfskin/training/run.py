@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-import transformers
 from transformers import EarlyStoppingCallback, TrainerState, TrainingArguments, set_seed
 
-from ..checkpoints.history import read_training, write_split
+from ..checkpoints.history import how_it_ran, read_training, write_split
 from ..checkpoints.hub import explain
 from ..checkpoints.layout import FINGERPRINT_FILE, TRAINING_FILE
 from ..checkpoints.load import uncalibrated_config
@@ -135,13 +133,7 @@ def train(
         "epochs_done": round(trainer.state.epoch, 2),
         "best": {"metric": recipe.metric, "value": trainer.state.best_metric, "step": trainer.state.best_global_step},
         "minutes_of_last_session": round((time.time() - started) / 60, 1),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores",
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        **how_it_ran(Path(sys.argv[0]).name),
         "before": _before(config.start),
         "history": [entry for entry in trainer.state.log_history if "eval_bma" in entry],
     }

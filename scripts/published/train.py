@@ -7,7 +7,6 @@ All pictures lie in memory and are augmented on the device, in whole batches. A 
 last epoch. The same seed, device and thread count give the same weights.
 """
 
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -21,8 +20,7 @@ import torch.nn.functional as F
 import typer
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from hfskin.checkpoints.history import write_split
-from hfskin.checkpoints.layout import TRAINING_FILE
+from hfskin.checkpoints.history import how_it_ran, write_split, write_training
 from hfskin.data.ham10000 import find_images, load_ham10000
 from hfskin.data.splits import make_split
 from hfskin.model.backbones import pretrained_weights
@@ -88,7 +86,7 @@ MEMBERS = {
         "vit_small_patch14_dinov2_saliency.safetensors",
         stages=(
             Stage((140, 196), epochs=7, learning_rate=3e-4, strength=0.5, last_strength=0.2),
-            Stage((196, 252), epochs=2, learning_rate=1.5e-4, strength=0.3, last_strength=0.1, ema_decay=0.995),
+            Stage((196, 252), epochs=1, learning_rate=1.5e-4, strength=0.3, last_strength=0.1, ema_decay=0.995),
         ),
         layer_decay=0.75,
     ),
@@ -99,6 +97,15 @@ MEMBERS = {
         stages=(Stage((144, 192), epochs=12, learning_rate=6e-4),),
     ),
 }
+
+
+def recipe(member: Member) -> dict:
+    """A member's settings as its card lists them."""
+    settings = asdict(member)
+    del settings["backbone"]
+    stages = [f"{stage.epochs} epochs at {stage.size[0]}x{stage.size[1]}" for stage in member.stages]
+    rates = [f"{stage.learning_rate:g}" for stage in member.stages]
+    return settings | {"stages": ", then ".join(stages), "learning_rate": ", then ".join(rates)}
 
 
 def create_model(member: Member, size: tuple[int, int], weights: str | None) -> HfskinForImageClassification:
@@ -255,9 +262,19 @@ class Trainer:
             colour_reference=[round(value, 4) for value in self.reference.tolist()],
             colour_strength=ANSWERED_STRENGTH,
         ).save_pretrained(self.output)
-        facts = {"backbone": self.member.backbone, "weights": self.member.weights, "member": asdict(self.member)}
-        facts |= {"seed": self.seed, "device": str(self.device), "minutes_of_last_session": round(seconds / 60, 1)}
-        (self.output / TRAINING_FILE).write_text(json.dumps(facts | {"finished": True}, indent=1) + "\n")
+        facts = {
+            "backbone": self.member.backbone,
+            "image_size": [height, width],
+            "recipe": recipe(self.member),
+            "seed": self.seed,
+            "n_train": len(self.train),
+            "n_copies": int((self.train.copy_of >= 0).sum()),
+            "n_val": len(self.val),
+            "finished": True,
+            "epochs_done": sum(stage.epochs for stage in self.member.stages),
+            "minutes_of_last_session": round(seconds / 60, 1),
+        }
+        write_training(self.output, facts | how_it_ran("python -m scripts.published.train"))
 
     def _batches(self, stage: int, epoch: int) -> Iterator[torch.Tensor]:
         order = self.sampling.order(1000 * stage + epoch)
