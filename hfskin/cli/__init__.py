@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..checkpoints.layout import METRICS_FILE
+from ..model.labels import CLASSES, shown_classes
 from . import hub, predict
 from .console import one_line_errors
 from .outputs import output_file, output_folder
@@ -118,6 +120,16 @@ def train(
     masks: Annotated[
         Path | None, typer.Option(help="Folder of lesion masks, to teach Soft-Attention where to look.")
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Separated by commas. Default: the seven, or those of --from; the table's own if it has none of them."
+        ),
+    ] = None,
+    malignant: Annotated[
+        str | None,
+        typer.Option(help="Which of the classes are. Default: akiec, ak, bcc, mel, scc and malignant, where there."),
+    ] = None,
 ) -> None:
     """Train a checkpoint on a labelled data set; resumes where it was cut off."""
     if (backbone is None) == (start is None):
@@ -128,6 +140,7 @@ def train(
     with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
         from ..model.backbones import backbone_spec
+        from ..model.configuration_hfskin import HfskinConfig
         from ..training.config import TrainConfig
         from ..training.recipes import CONDITIONS, RECIPES
         from ..training.run import train as run
@@ -150,8 +163,10 @@ def train(
             start=start,
             teachers=tuple(teacher or ()),
             masks=find_masks(masks) if masks else None,
+            malignant=_names(malignant),
         )
-        run(_load_table(data, split, images), output, config, minutes, workers)
+        usual = CLASSES if start is None else shown_classes(HfskinConfig.from_pretrained(start))
+        run(_load_table(data, split, images, _names(classes), usual), output, config, minutes, workers)
         typer.echo(f"saved {output}")
         _next(f"calibrate {output} --data {data} --split {split}")
 
@@ -194,9 +209,11 @@ def calibrate(
     with one_line_errors(), output_folder(checkpoint):
         from ..calibration.calibrate import calibrate_checkpoint
         from ..calibration.exposure import read_exposure
+        from ..model.configuration_hfskin import HfskinConfig
 
         exposure = read_exposure(lesions_elsewhere, negatives, copies)
-        config = calibrate_checkpoint(checkpoint, _load_table(data, split), exposure)
+        classes = shown_classes(HfskinConfig.from_pretrained(checkpoint))
+        config = calibrate_checkpoint(checkpoint, _load_table(data, split, classes=classes), exposure)
         fitted = "temperature", "malignant_threshold", "conformal_threshold", "gate_threshold", "unusual_threshold"
         for name in fitted:
             value = getattr(config, name)
@@ -244,10 +261,12 @@ def evaluate(
         from ..evaluation.plots import write_plots
         from ..evaluation.report import evaluate as run
         from ..evaluation.report import write_metrics
+        from ..inference.backend import load
 
         others = find_images([copies]) if copies else None
+        classes = shown_classes(load(model, backend, device="cpu").config)
         report = run(
-            model, _load_table(data, split), split, part,
+            model, _load_table(data, split, classes=classes), split, part, data=_data_name(data, classes),
             tta=tta, robustness=robustness or shifts, copies=others, masks=masks, backend=backend,
             exposure=read_exposure(lesions_elsewhere, negatives),
         )  # fmt: skip
@@ -307,16 +326,22 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _load_table(data: str, split: Split, images: list[Path] | None = None):
+def _load_table(
+    data: str,
+    split: Split,
+    images: list[Path] | None = None,
+    classes: Sequence[str] | None = None,
+    usual: Sequence[str] = CLASSES,
+):
     from ..data.ham10000 import gaps, load_ham10000
     from ..data.splits import make_split
 
     if data.startswith("hub:"):
         from ..data.hub_dataset import load_table  # `datasets` is only needed here
 
-        table = load_table(data, images or ())
+        table = load_table(data, images or (), classes, usual)
     else:
-        table = load_ham10000(data, images or ())
+        table = load_ham10000(data, images or (), classes, usual)
     for line in gaps(table):
         typer.echo(f"{data}: {line}", err=True)
     parts = make_split(table, split)
@@ -325,6 +350,18 @@ def _load_table(data: str, split: Split, images: list[Path] | None = None):
             f"{data}: few lesions a class, so one in {few} is for validation and one in {few} for test", err=True
         )
     return parts
+
+
+def _names(listed: str | None) -> tuple[str, ...] | None:
+    return None if listed is None else tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
+def _data_name(data: str, classes: Sequence[str]) -> str:
+    """What metrics.json and the card call the data: the Hub's name of a data set there, or, since it has other classes
+    than HAM10000, a folder's own."""
+    if data.startswith("hub:"):
+        return data.removeprefix("hub:")
+    return "HAM10000" if classes == CLASSES else Path(data).resolve().name
 
 
 def _interval(value: float | None, low: float | None, high: float | None) -> str:

@@ -71,7 +71,7 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
 
 def as_json(prediction: Prediction) -> dict:
     """A prediction's plain values and the plain names of the classes."""
-    return {**prediction.to_dict(), "names": DIAGNOSES}
+    return {**prediction.to_dict(), "names": {code: DIAGNOSES.get(code, code) for code in prediction.scores}}
 
 
 def row_as_json(row: Row) -> dict:
