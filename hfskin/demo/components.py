@@ -3,6 +3,7 @@
 from html import escape
 
 import gradio as gr
+from gradio.components import Component
 
 
 def picture_file(**kwargs) -> gr.Image:
@@ -16,6 +17,13 @@ def picture_file(**kwargs) -> gr.Image:
     image = gr.Image(type="filepath", image_mode=None, webcam_options=camera, **kwargs)
     image.preprocess = _uploaded_path
     return image
+
+
+def optional(component: Component) -> Component:
+    """The same input, which programs and agents may leave empty: its schema takes null too."""
+    schema = {"anyOf": [component.api_info(), {"type": "null"}]}
+    component.api_info = lambda: schema
+    return component
 
 
 def camera_html(label: str) -> str:

@@ -67,7 +67,7 @@ NO_PICTURE = "There is no picture yet. Drop, paste or choose one, or take one of
 FILE_GONE = "The file was deleted from the server because it had been there for too long. Choose it again."
 NOT_TAKEN = (
     "This page takes short plain values, and files that were uploaded to it: no other path, and nothing from another "
-    "address. Upload the file itself."
+    "address. Upload the file itself; from Python, by gradio_client.handle_file(path), and many as a list."
 )
 CANNOT_ANSWER = "This page cannot answer that request."
 

@@ -124,9 +124,8 @@ def test_the_eight_of_isic_2019(tiny_checkpoint, table, tmp_path, lesion_path):
     head = ",".join(c.upper() for c in eight)
     data = folder_of(place, table, f"image,{head},UNK\n{rows}\n")
     (place / "metadata.csv").rename(place / "ISIC_2019_Training_GroundTruth.csv")
-    run(
-        "train", "--from", tiny_checkpoint, "--data", data, "-o", tmp_path / "eight", *QUICK, "--classes", ",".join(eight)
-    )  # fmt: skip
+    learn = "train", "--data", data, *QUICK
+    run(*learn, "--from", tiny_checkpoint, "-o", tmp_path / "eight", "--classes", ",".join(eight))
     pipeline = hfskin.load(tmp_path / "eight")
     answer = pipeline(lesion_path)
     assert list(answer.probabilities) == eight
@@ -136,5 +135,5 @@ def test_the_eight_of_isic_2019(tiny_checkpoint, table, tmp_path, lesion_path):
         "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC\n"
     )
     # On from there with the same table: its classes are the checkpoint's, and its head goes on.
-    run("train", "--from", tmp_path / "eight", "--data", data, "-o", tmp_path / "more", *QUICK)
+    run(*learn, "--from", tmp_path / "eight", "-o", tmp_path / "more")
     assert config_of(tmp_path / "more")["id2label"] == config_of(tmp_path / "eight")["id2label"]
