@@ -27,7 +27,7 @@ RESULTS = ROOT / "results" / "experiments.json"
 PAGE = ROOT / "docs" / "experiments.md"
 
 # The recipes that are changed, and what each of them was before what was found here changed it.
-BASELINES: dict[str, dict] = {"modern": {"sampling_power": 0.0}, "partner": {}}
+BASELINES: dict[str, dict] = {"modern": {"sampling_power": 0.0}, "member": {}}
 UNCHANGED = "unchanged"
 EXPERIMENTS: dict[str, dict] = {
     UNCHANGED: {},
@@ -49,7 +49,7 @@ EXPERIMENTS: dict[str, dict] = {
     "the paper's class weights": {"weight_power": 1.0},
     "twice melanoma's weight": {"melanoma_weight": 2.0},
     "square-root sampling": {"sampling_power": 0.5},
-    "classes drawn alike": {"sampling_power": 1.0},
+    "classes sampled alike": {"sampling_power": 1.0},
     "early layers kept": {"freeze_early": True},
     "no label smoothing": {"label_smoothing": 0.0},
     "no averaged weights": {"ema_decay": 0.0},

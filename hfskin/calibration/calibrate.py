@@ -27,7 +27,7 @@ from .thresholds import fit_malignant_threshold, fit_temperature
 
 COVERAGE = 0.90  # of the prediction sets
 SENSITIVITY = 0.95  # of the malignancy threshold
-CHANGES = 2  # of a validation picture, besides the picture as it is
+TRANSFORMS_EACH = 2  # of a validation picture, besides the picture as it is
 
 
 def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Exposure | None = None) -> HfskinConfig:
@@ -83,13 +83,13 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
 
 
 def predict_as_elsewhere(pipeline: SkinLesionPipeline, table: pd.DataFrame) -> Predictions:
-    """The answers to the N pictures as they are, and to each under `CHANGES` of the `TRANSFORMS` in turn: N (1 +
-    `CHANGES`) in all."""
+    """The answers to the N pictures as they are, and to each under `TRANSFORMS_EACH` of the `TRANSFORMS` in turn:
+    N (1 + `TRANSFORMS_EACH`) in all."""
     parts = [predict_table(pipeline, table)]
     turn = np.arange(len(table))
-    step = len(TRANSFORMS) // CHANGES
+    step = len(TRANSFORMS) // TRANSFORMS_EACH
     for number, transform in enumerate(TRANSFORMS.values()):
-        rows = table[[(at - number) % len(TRANSFORMS) in range(0, step * CHANGES, step) for at in turn]]
+        rows = table[[(at - number) % len(TRANSFORMS) in range(0, step * TRANSFORMS_EACH, step) for at in turn]]
         if len(rows):
             parts.append(predict_table(pipeline, rows, transform=transform))
     joined = {name: [getattr(part, name) for part in parts] for name in vars(parts[0])}
@@ -111,9 +111,9 @@ def gate_features(
 
 @contextmanager
 def _alone(model: HfskinForImageClassification) -> Iterator[None]:
-    """Inside, the model answers without its partners: the features are its own."""
-    partners, model.partners = model.partners, torch.nn.ModuleList()
+    """Inside, the model answers without the other members of its ensemble: the features are its own."""
+    others, model.partners = model.partners, torch.nn.ModuleList()
     try:
         yield
     finally:
-        model.partners = partners
+        model.partners = others

@@ -19,7 +19,7 @@ from ..data.transforms import training_transform
 from ..model.image_reading import read_image
 from .negatives import SYNTHETIC, quarters, shipped_paths, synthetic_pictures
 
-DRAWN = 1500  # training pictures that are seen as they are, as many changed, and at most as many copies
+SAMPLED = 1500  # training pictures that are seen as they are, as many transformed, and at most as many copies
 ALTERED = 2  # changed views of every picture of other things
 SIZE = 192, 256  # pixels: height and width of changed views
 ASPECT = 4 / 3  # a camera's
@@ -86,12 +86,12 @@ def lesion_views(table: pd.DataFrame, exposure: Exposure, seed: int = 0) -> Iter
     elsewhere, as they are, changed, and brought to a camera's aspect where they are square."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(table))
-    for i in order[:DRAWN]:
+    for i in order[:SAMPLED]:
         yield read_image(table["path"].iloc[i]).image
-    for i in order[::-1][:DRAWN]:
+    for i in order[::-1][:SAMPLED]:
         yield altered(read_image(table["path"].iloc[i]).image, rng)
     known = [i for i in order if table["image_id"].iloc[i] in exposure.copies]
-    for i in known[: DRAWN // 2]:
+    for i in known[: SAMPLED // 2]:
         size = read_image(table["path"].iloc[i]).image.size
         copy = read_image(exposure.copies[table["image_id"].iloc[i]]).image
         yield copy.resize(size, Image.Resampling.BICUBIC)

@@ -21,7 +21,7 @@ INT8_FILE = "model.int8.onnx"
 METRICS_FILE = "metrics.json"
 SPLIT_FILE = "split.csv"
 TRAINING_FILE = "training.json"  # written when a session of training ends
-IDENTITY_FILE = "run.json"  # written before the first step, so that a run that is killed has it too
+FINGERPRINT_FILE = "run.json"  # written before the first step, so that a run that is killed has it too
 
 # Said of a checkpoint from before the gate asked what a lesion looks like.
 OLD_GATE_UNUSED = (

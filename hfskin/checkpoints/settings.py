@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 SIDES = (16, 1024)  # pixels of the network's input
-MAX_PARTNERS = 16
+MAX_MEMBERS = 16
 MAX_LABELS, MAX_LABEL = 1000, 100  # classes, and characters of a name
 
 Possible = Callable[[Any], bool]
@@ -85,9 +85,9 @@ def _name(value) -> bool:
     return isinstance(value, str) and re.fullmatch(r"\w{1,60}", value) is not None
 
 
-def _partners(value) -> bool:
+def _members(value) -> bool:
     """Each the architecture of a network, whose settings are those of the model's own."""
-    return isinstance(value, list) and len(value) <= MAX_PARTNERS and all(map(_architecture, value))
+    return isinstance(value, list) and len(value) <= MAX_MEMBERS and all(map(_architecture, value))
 
 
 def _architecture(value) -> bool:
@@ -134,7 +134,7 @@ ARCHITECTURE: dict[str, Check] = {
 }
 # Of config.json.
 SETTINGS: dict[str, Check] = ARCHITECTURE | {
-    "partners": (_partners, f"a list of at most {MAX_PARTNERS} networks' settings"),
+    "partners": (_members, f"a list of at most {MAX_MEMBERS} networks' settings"),
     "id2label": (_id2label, f"two to {MAX_LABELS} different names, by index from 0 on"),
     "malignant_labels": _optional((_labels, "a list of different names")),
     "problem_type": _optional((_one_of("single_label_classification"), "single_label_classification")),

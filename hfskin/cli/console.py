@@ -50,3 +50,8 @@ def _sigterm_tidies_up() -> Iterator[None]:
 
 def _stop(number: int, frame: object) -> None:
     raise Stopped
+
+
+def say_next(command: str) -> None:
+    """Name the command that usually follows."""
+    typer.echo(f"next: hfskin {command}")

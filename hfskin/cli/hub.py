@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .console import one_line_errors
+from .console import one_line_errors, say_next
 from .outputs import output_folder
 
 dataset = typer.Typer(help="HAM10000 as a data set of the Hub.", no_args_is_help=True)
@@ -41,7 +41,7 @@ def push(
                 typer.echo(
                     "The Space can read the private model once its settings hold a secret HF_TOKEN with read rights."
                 )
-        typer.echo(f"next: hfskin predict PICTURE --model {repository}")
+        say_next(f"predict PICTURE --model {repository}")
 
 
 def card(

@@ -14,7 +14,7 @@ except ImportError:  # Windows, where nothing keeps two writers apart
 from ..checkpoints.layout import (
     CHECKPOINT_FILES,
     CONFIG_FILE,
-    IDENTITY_FILE,
+    FINGERPRINT_FILE,
     ONNX_FILE,
     SPLIT_FILE,
     TRAINING_FILE,
@@ -22,7 +22,7 @@ from ..checkpoints.layout import (
 from ..inference.batch.row_file import OutputError
 
 # What is read again of a checkpoint folder. Other files there, such as answers and metrics, may be written anew.
-_READ = (*CHECKPOINT_FILES, ONNX_FILE, SPLIT_FILE, TRAINING_FILE, IDENTITY_FILE)
+_READ = (*CHECKPOINT_FILES, ONNX_FILE, SPLIT_FILE, TRAINING_FILE, FINGERPRINT_FILE)
 
 
 def check_output_file(path: Path, inputs: Iterable[str | Path | None] = (), suffix: str = "") -> None:

@@ -60,14 +60,14 @@ def summarise_calibration(
 def class_shares(
     labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str] = CLASSES
 ) -> dict[str, dict[str, float]]:
-    """By class, its mean probability ("said") and its share of the pictures ("found").
+    """By class, the mean predicted probability ("said") and the prevalence ("found").
 
     A loss that weighs rare or dangerous classes more makes the model say them more often than they are, which ECE, of
     the most probable class alone, does not show.
     """
-    found = np.bincount(labels, minlength=len(classes)) / len(labels)
-    said = probabilities.mean(axis=0)
-    return {c: {"said": float(said[i]), "found": float(found[i])} for i, c in enumerate(classes)}
+    prevalence = np.bincount(labels, minlength=len(classes)) / len(labels)
+    mean_predicted = probabilities.mean(axis=0)
+    return {c: {"said": float(mean_predicted[i]), "found": float(prevalence[i])} for i, c in enumerate(classes)}
 
 
 def summarise_malignancy(

@@ -39,14 +39,14 @@ def summarise_robustness(
         changed = predict_table(pipeline, table, transform=transform)
         kinds[name] = _compare(changed, before, pipeline.config.gate_threshold, bootstrap)
         differences.append(_bma(changed, bootstrap) - before)
-    mirrored = predict_table(pipeline, table, tta=True)
+    averaged = predict_table(pipeline, table, tta=True)
     unchanged = _compare(plain, before, pipeline.config.gate_threshold, bootstrap)
     del unchanged["difference"]
     return {
         "unchanged": unchanged,
         "kinds": kinds,
         "mean_difference": interval(np.mean(differences, axis=0)),
-        "mirrored": _compare(mirrored, before, pipeline.config.gate_threshold, bootstrap),
+        "mirrored": _compare(averaged, before, pipeline.config.gate_threshold, bootstrap),
         "copies": _summarise_copies(pipeline, table, copies) if copies else None,
     }
 

@@ -34,8 +34,9 @@ def export_int8(folder: Path, pictures: Sequence[Path], output: Path | None = No
     """Write a checkpoint as ONNX with its convolutions in 8 bits (static quantisation, weights by channel).
 
     The convolutions that read the largest maps stay in float32: they have few channels, whose coarse steps all that
-    comes later would inherit. So do Soft-Attention, metadata branch, classifier, gate and partners. The answers differ
-    a little from the checkpoint's, and its thresholds were fitted to those: docs/benchmark.md measures how much.
+    comes later would inherit. So do Soft-Attention, metadata branch, classifier, gate and the other members of an
+    ensemble. The answers differ a little from the checkpoint's, and its thresholds were fitted to those:
+    docs/benchmark.md measures how much.
 
     Args:
         folder: the checkpoint.
@@ -106,7 +107,7 @@ def _fold(source: Path, target: Path) -> None:
 
 def _kept_in_float(path: Path, pipeline: OnnxPipeline) -> list[str]:
     """Names of the convolutions that read maps of more than `LARGEST` of the input's height, of Soft-Attention's, and
-    of the partners': those are small networks, in which 8 bits cost more than they gain."""
+    of the other members of an ensemble: those are small networks, in which 8 bits cost more than they gain."""
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     heights = {
         value.name: shape[2].dim_value
@@ -121,7 +122,7 @@ def _kept_in_float(path: Path, pipeline: OnnxPipeline) -> list[str]:
 
 
 def _first_network(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """The convolutions, in their order, of the network whose maps and score the model gives: all without partners."""
+    """The convolutions, in their order, of the network whose maps and score the model gives: all, where it is alone."""
     outputs = {value.name for value in graph.output}
     before = outputs & {"attentions", "in_distribution_score"} or outputs
     convolutions = []

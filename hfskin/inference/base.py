@@ -33,7 +33,7 @@ _ONE = (
 )  # not many pictures, though some can be iterated
 _END = object()
 LOGITS = "logits", "logits_without_age"
-MIRRORS = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
+TTA_AXES = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
 
 
 def network_names(config: Any) -> str:
@@ -150,7 +150,7 @@ class LesionPipeline:
         """
         outputs = self._run_in_order(pixel_values, metadata)
         if self.tta:
-            flipped = (np.ascontiguousarray(np.flip(pixel_values, axes)) for axes in MIRRORS)
+            flipped = (np.ascontiguousarray(np.flip(pixel_values, axes)) for axes in TTA_AXES)
             views = [outputs, *(self._run_in_order(pixels, metadata) for pixels in flipped)]
             for name in LOGITS:
                 outputs[name] = np.log(np.mean([softmax(view[name]) for view in views], axis=0))

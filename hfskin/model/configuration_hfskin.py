@@ -42,7 +42,7 @@ class HfskinConfig(PreTrainedConfig):
         drop_path_rate: stochastic depth of the backbone while training.
         malignant_labels: the classes whose probabilities make up `malignant_probability`; None is those of them that
             `labels.malignant_classes` knows, which of the seven are `MALIGNANT`.
-        partners: further networks that answer with this one, see [`Partner`]; each the `ARCHITECTURE` of one, which has
+        partners: the other members of an ensemble, see [`EnsembleMember`]; each the `ARCHITECTURE` of one, which has
             the model's `image_size` where it names none.
         temperature: logits are divided by it (Guo et al. 2017), set by calibration.
         malignant_threshold: a `malignant_probability` at or above it is called suspicious.
@@ -115,8 +115,8 @@ class HfskinConfig(PreTrainedConfig):
         for name in CALIBRATION:
             setattr(self, name, getattr(type(self), name))
 
-    def of_partner(self, architecture: dict) -> "HfskinConfig":
-        """The configuration of another network that answers with this one, for the same classes."""
+    def of_member(self, architecture: dict) -> "HfskinConfig":
+        """The configuration of an ensemble member, for the same classes."""
         return type(self)(**{"image_size": self.image_size} | architecture, id2label=self.id2label)
 
     def _invert_labels(self) -> None:

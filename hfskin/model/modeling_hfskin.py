@@ -118,7 +118,7 @@ class HfskinPreTrainedModel(PreTrainedModel):
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, HfskinModel | SoftAttention | LesionGate | Partner):
+        elif isinstance(module, HfskinModel | SoftAttention | LesionGate | EnsembleMember):
             module.reset_parameters()
 
 
@@ -235,7 +235,8 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
         self.gate = None
         if config.gate:
             self.gate = LesionGate(sum(self.image_model.feature_sizes))
-        self.partners = nn.ModuleList(Partner(config.of_partner(partner)) for partner in config.partners)
+        # The other members of an ensemble. The name is in the weights' names, and stays.
+        self.partners = nn.ModuleList(EnsembleMember(config.of_member(member)) for member in config.partners)
         self.post_init()
 
     @classmethod
@@ -295,14 +296,14 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
         """What all networks say of a picture for each of several patients: the mean of their logits (B, num_labels).
 
         Args:
-            pixel_values: (B, 3, H, W), for the partners.
+            pixel_values: (B, 3, H, W), for the other members.
             features: this network's `pooler_output`.
             patients: metadata (B, 19) each; of None nothing is known.
         """
         answers = [self._head(features, patient) for patient in patients]
         if not self.partners:
             return answers
-        others = (partner(pixel_values, patients) for partner in self.partners)
+        others = (member(pixel_values, patients) for member in self.partners)
         return [torch.stack(together).mean(dim=0) for together in zip(answers, *others, strict=True)]
 
     def _head(self, features: torch.Tensor, patient: torch.Tensor | None) -> torch.Tensor:
@@ -313,8 +314,8 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
         return self.classifier(features)
 
     def networks(self) -> list["HfskinForImageClassification"]:
-        """This network and its partners'."""
-        return [self, *(partner.network for partner in self.partners)]
+        """The ensemble's: this one, and those of its other members."""
+        return [self, *(member.network for member in self.partners)]
 
     def _feature_size(self) -> int:
         """D of the image path; found by arithmetic, since a forward pass is not possible on the meta device."""
@@ -325,7 +326,7 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
         return paths * self.image_model.channels * -(-height // 2) * -(-width // 2)
 
 
-class Partner(nn.Module):
+class EnsembleMember(nn.Module):
     """Another network that answers with a model: an ensemble (Lakshminarayanan et al. 2017), whose logits are averaged.
 
     Args:

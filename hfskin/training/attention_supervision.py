@@ -1,4 +1,4 @@
-"""Teaching Soft-Attention where the lesion is, by segmentation masks (Yan, Kawahara and Hamarneh 2019)."""
+"""Attention supervision: lesion masks tell Soft-Attention where to look (Yan, Kawahara and Hamarneh 2019)."""
 
 import torch
 from torch.nn import functional as F

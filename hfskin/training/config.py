@@ -24,7 +24,7 @@ class TrainConfig:
         start: a checkpoint of hfskin to go on from, in place of `weights`: its architecture, processor and weights,
             head included. It must have been trained on the same split, or the validation part is not unseen.
         teachers: checkpoints to learn from beside the labels, see [`Teachers`]; of the same split too.
-        masks: lesion masks of training pictures by image id, to teach Soft-Attention where the lesion is; see
+        masks: lesion masks of training pictures by image id, for attention supervision; see
             training/attention_supervision.py.
         malignant: which of the table's classes are malignant; None is those of them whose names are known for it, see
             `labels.malignant_classes`.
@@ -61,5 +61,5 @@ class TrainConfig:
             raise ValueError("copies are mixed in where pictures are augmented, and this recipe does not augment: "
                              "leave the copies out, or take another recipe")  # fmt: skip
         if self.masks is not None and not recipe.augment:
-            raise ValueError("masks teach Soft-Attention on augmented pictures, and this recipe does not augment: "
+            raise ValueError("masks supervise Soft-Attention on augmented pictures, and this recipe does not augment: "
                              "leave the masks out, or take another recipe")  # fmt: skip

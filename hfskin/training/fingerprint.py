@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..checkpoints.layout import IDENTITY_FILE, TRAINING_FILE
+from ..checkpoints.layout import FINGERPRINT_FILE, TRAINING_FILE
 from ..data.ham10000 import classes_of
 from ..data.splits import digest
 from ..model.configuration_hfskin import HfskinConfig
@@ -43,26 +43,26 @@ def run_fingerprint(table: pd.DataFrame, config: TrainConfig) -> dict:
     }
 
 
-def refuse_another_run(output: Path, identity: Mapping) -> None:
+def refuse_another_run(output: Path, fingerprint: Mapping) -> None:
     """Let nobody go on from Trainer's checkpoints in `output` but the run that wrote them.
 
     Raises:
-        ValueError: they are of a run with another identity; the message says in what it differs.
+        ValueError: they are of a run with another fingerprint; the message says in what it differs.
     """
-    if any((output / "trainer").glob("checkpoint-*")) and (found := differences(output, identity)):
+    if any((output / "trainer").glob("checkpoint-*")) and (found := differences(output, fingerprint)):
         raise ValueError(f"{output} holds a run that was trained in another way: {found}; give another folder or "
                          "delete this one")  # fmt: skip
 
 
-def differences(run: Path, identity: Mapping) -> str:
-    """In what the run of a folder differs from `identity`, in words; empty where it is not known to.
+def differences(run: Path, fingerprint: Mapping) -> str:
+    """In what the run of a folder differs from `fingerprint`, in words; empty where it is not known to.
 
-    Earlier versions wrote no `IDENTITY_FILE`: of their runs training.json tells most of it, if they wrote that.
+    Earlier versions wrote no `FINGERPRINT_FILE`: of their runs training.json tells most of it, if they wrote that.
     """
-    record = next((run / name for name in (IDENTITY_FILE, TRAINING_FILE) if (run / name).is_file()), None)
+    record = next((run / name for name in (FINGERPRINT_FILE, TRAINING_FILE) if (run / name).is_file()), None)
     if record is None:
         return ""
-    there, here = _flat(json.loads(record.read_text(encoding="utf-8"))), _flat(identity)
+    there, here = _flat(json.loads(record.read_text(encoding="utf-8"))), _flat(fingerprint)
     return ", ".join(
         f"{key} {there[key]} there and {value} here"
         for key, value in here.items()

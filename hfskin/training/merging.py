@@ -13,7 +13,7 @@ from ..checkpoints.save import save_checkpoint
 from ..model.configuration_hfskin import ARCHITECTURE
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.labels import class_names
-from ..model.modeling_hfskin import Partner
+from ..model.modeling_hfskin import EnsembleMember
 from .resume import last_complete_checkpoint
 from .trainer import EMA_FILE
 
@@ -89,7 +89,7 @@ def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequenc
     Args:
         folders: trained on the same split, or what one of them was tested on another has seen. The first one's image
             size is what pictures are prepared for, and the others' are made from it, so it should be the largest. Of
-            an ensemble all networks join.
+            an ensemble all networks become members.
         weights: of the folders in the mean, positive; equal if left out. They become part of the classifiers.
 
     Returns:
@@ -111,16 +111,14 @@ def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequenc
     networks = sum(map(len, members))
     for weight, of_folder in zip(weights, members, strict=True):
         share = weight / sum(weights) / len(of_folder)
-        for partner in of_folder:
-            for parameter in partner.network.classifier.parameters():
+        for member in of_folder:
+            for parameter in member.network.classifier.parameters():
                 parameter.data *= share * networks  # the model's mean gives every network 1 / networks
     _refuse_other_classes(folders, [main.network for main, *_ in members])
-    (first, *others) = [partner for of_folder in members for partner in of_folder]
+    (first, *others) = [member for of_folder in members for member in of_folder]
     model = first.network
     model.partners = torch.nn.ModuleList(others)
-    model.config.partners = [
-        {name: getattr(partner.network.config, name) for name in ARCHITECTURE} for partner in others
-    ]
+    model.config.partners = [{name: getattr(member.network.config, name) for name in ARCHITECTURE} for member in others]
     facts, *of_others = map(read_training, folders)
     told = [one for run in of_others for one in (run, *run.get("partners", ()))]
     facts["partners"] = [
@@ -131,18 +129,18 @@ def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequenc
     return output
 
 
-def _members(folder: Path, given: HfskinImageProcessor, own: HfskinImageProcessor) -> list[Partner]:
+def _members(folder: Path, given: HfskinImageProcessor, own: HfskinImageProcessor) -> list[EnsembleMember]:
     """The networks of a checkpoint, each with the way from the pixels of `given` to its own."""
     model = uncalibrated_model(folder)
-    own_partners, model.partners, model.config.partners = list(model.partners), torch.nn.ModuleList(), []
-    main = Partner(model.config)
+    own_members, model.partners, model.config.partners = list(model.partners), torch.nn.ModuleList(), []
+    main = EnsembleMember(model.config)
     main.network = model
     scale, shift = _renormalisation(given, own)
     main.scale.copy_(scale), main.shift.copy_(shift)
-    for partner in own_partners:
-        partner.shift.copy_(shift * partner.scale + partner.shift)
-        partner.scale.mul_(scale)
-    return [main, *own_partners]
+    for member in own_members:
+        member.shift.copy_(shift * member.scale + member.shift)
+        member.scale.mul_(scale)
+    return [main, *own_members]
 
 
 def _renormalisation(given: HfskinImageProcessor, wanted: HfskinImageProcessor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,7 +23,9 @@ class Recipe:
     weight_power: float = 1.0  # of the class weights, see losses.class_weights
     weight_mean: float = 1.0  # of the class weights over the pictures; 7 makes the paper's formula the plain N / N_c
     melanoma_weight: float = 1.0  # melanoma's class weight times this, after `weight_mean`
-    sampling_power: float = 0.0  # above 0, rare classes are drawn more often and weigh less, see sampling.class_quotas
+    sampling_power: float = (
+        0.0  # above 0, rare classes are sampled more often and weigh less, see sampling.class_quotas
+    )
     label_smoothing: float = 0.0
     augment: float = 0.0  # strength of the augmentation, see data/transforms.py; 0 leaves the pictures as they are
     start_scale: float = 1.0  # progressive resizing: the first epochs see pictures this much smaller
@@ -78,22 +80,25 @@ MODERN = Recipe(
 )
 
 # To go on from a checkpoint (`hfskin train --from`), once or several times to average the results: a missed melanoma
-# costs more, and the early layers stay as they are. More epochs, or drawing rare classes more often here too, changed
+# costs more, and the early layers stay as they are. More epochs, or sampling rare classes more often here too, changed
 # little (docs/cross_validation.md).
 CONTINUE = replace(MODERN, epochs=10, learning_rate=3e-4, melanoma_weight=2.0, sampling_power=0.0, freeze_early=True)
 
 # To go on from a checkpoint with `--masks`: its Soft-Attention learns where the lesion is, and little else changes.
-TEACH = replace(CONTINUE, epochs=3, learning_rate=1e-3, start_scale=1.0, freeze_early=False, freeze_backbone=True)
+ATTENTION_SUPERVISION = replace(
+    CONTINUE, epochs=3, learning_rate=1e-3, start_scale=1.0, freeze_early=False, freeze_backbone=True
+)
 
 # To go on from a checkpoint too: the last epochs, on pictures nearly as they are. What the strong augmentation costs on
 # them (docs/experiments.md) comes back, and what it gave on changed ones mostly stays.
 FINE_TUNE = replace(CONTINUE, epochs=3, augment=0.2, start_scale=1.0)
 
-# A small network that answers beside a model (`hfskin join`): few epochs of mild augmentation.
-PARTNER = replace(MODERN, epochs=4, augment=0.3, start_scale=1.0, melanoma_weight=1.5)
+# A small network, to be an ensemble member beside a larger one (`hfskin ensemble`): few epochs of mild augmentation.
+MEMBER = replace(MODERN, epochs=4, augment=0.3, start_scale=1.0, melanoma_weight=1.5)
 
 RECIPES = {
-    "paper": PAPER, "modern": MODERN, "continue": CONTINUE, "teach": TEACH, "fine-tune": FINE_TUNE, "partner": PARTNER,
+    "paper": PAPER, "modern": MODERN, "continue": CONTINUE, "attention-supervision": ATTENTION_SUPERVISION,
+    "fine-tune": FINE_TUNE, "member": MEMBER,
 }  # fmt: skip
 
 # What the paper compares, as changes to a recipe: metadata with its weighted loss; augmented pictures without either

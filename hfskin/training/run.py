@@ -17,7 +17,7 @@ from transformers import EarlyStoppingCallback, TrainerState, TrainingArguments,
 
 from ..checkpoints.history import read_training, write_split
 from ..checkpoints.hub import explain
-from ..checkpoints.layout import IDENTITY_FILE, TRAINING_FILE
+from ..checkpoints.layout import FINGERPRINT_FILE, TRAINING_FILE
 from ..checkpoints.load import uncalibrated_config
 from ..checkpoints.save import write_whole
 from ..data.dataset import LesionDataset, TrainingDataset
@@ -37,7 +37,7 @@ from .keras_adam import KerasAdam
 from .losses import WeightedCrossEntropy, class_weights
 from .recipes import Recipe
 from .resume import STATE_FILE, last_complete_checkpoint, patience_is_spent, save_errors
-from .sampling import ClassSampling, ReproducibleDraws, TellEpoch, class_quotas
+from .sampling import ClassSampling, ReproducibleSampling, TellEpoch, class_quotas
 from .trainer import HfskinTrainer, validation_metrics
 
 FEW_CORES = 2
@@ -63,7 +63,7 @@ def train(
         output: the checkpoint folder; Trainer's own checkpoints go to `output/trainer`.
         config: what the run is.
         max_minutes: stop after the step that passes this time; calling again goes on from there.
-        workers: processes that draw pictures; None is what suits the machine.
+        workers: processes that prepare pictures; None is what suits the machine.
 
     Returns:
         `output`, with the best model by the recipe's metric, its processor and training.json, whose "finished" is false
@@ -75,8 +75,8 @@ def train(
             takes one size.
     """
     recipe, seed = config.recipe, config.seed
-    identity = run_fingerprint(table, config)
-    refuse_another_run(output, identity)
+    fingerprint = run_fingerprint(table, config)
+    refuse_another_run(output, fingerprint)
     output.mkdir(parents=True, exist_ok=True)
     set_seed(seed)
     if not torch.cuda.is_available():
@@ -100,7 +100,7 @@ def train(
     else:
         pictures = LesionDataset(train_rows, processor, in_memory=True, classes=classes)
     sampling = ClassSampling(pictures.labels, recipe.sampling_power, seed) if recipe.sampling_power else None
-    train_set = ReproducibleDraws(pictures, seed, sampling)
+    train_set = ReproducibleSampling(pictures, seed, sampling)
     arguments = training_arguments(recipe, output, seed, workers)
     if len(train_set) < recipe.batch_size:  # the only batch of a small data set is not left out
         arguments.dataloader_drop_last = False
@@ -126,7 +126,7 @@ def train(
     started = time.time()
     with trainer.args.main_process_first(local=False):  # it removes what was cut off
         checkpoint = last_complete_checkpoint(output / "trainer")
-    _write_facts(trainer, output / IDENTITY_FILE, identity)
+    _write_facts(trainer, output / FINGERPRINT_FILE, fingerprint)
     if trainer.is_world_process_zero():
         with save_errors(output):
             write_split(table, output)
@@ -134,7 +134,7 @@ def train(
         trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE_FILE))
     else:
         trainer.train(resume_from_checkpoint=checkpoint)
-    facts = identity | {
+    facts = fingerprint | {
         "finished": not (limit and limit.stopped),
         "epochs_done": round(trainer.state.epoch, 2),
         "best": {"metric": recipe.metric, "value": trainer.state.best_metric, "step": trainer.state.best_global_step},
@@ -188,7 +188,7 @@ def _refuse_unfit(config: TrainConfig, model: HfskinForImageClassification) -> N
         raise ValueError("small pictures first are not for a flattened map, which has one size: use a recipe "
                          "with start_scale 1, such as fine-tune")  # fmt: skip
     if config.masks is not None and model.image_model.attention is None:
-        raise ValueError("masks teach Soft-Attention, and this model lacks it: leave the masks out")
+        raise ValueError("masks supervise Soft-Attention, and this model lacks it: leave the masks out")
 
 
 def loss_weights(recipe: Recipe, counts: Sequence[int], classes: Sequence[str] = CLASSES) -> torch.Tensor:
@@ -247,7 +247,7 @@ def continued_model(recipe: Recipe, start: Path, classes: Sequence[str] | None =
         config = uncalibrated_config(start, id2label=dict(enumerate(classes)))
     regularisation = {"dropout": recipe.dropout, "drop_path_rate": recipe.drop_path_rate}
     config.update(regularisation)
-    config.partners = [partner | regularisation for partner in config.partners]
+    config.partners = [member | regularisation for member in config.partners]
     model = HfskinForImageClassification.from_pretrained(
         start, config=config, dtype=torch.float32, ignore_mismatched_sizes=is_anew
     )

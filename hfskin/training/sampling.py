@@ -1,4 +1,4 @@
-"""Random draws that are the same whichever worker, process or session makes them."""
+"""Random numbers that are the same whichever worker, process or session makes them."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 
 
 def seed_of(*key: int) -> int:
-    """One seed, 32 bits, for several numbers that say what is drawn for."""
+    """One seed, 32 bits, for several numbers that say what it is for."""
     return int(np.random.SeedSequence(key).generate_state(1)[0])
 
 
@@ -62,8 +62,8 @@ def _repeated(members: np.ndarray, quota: int, random: np.random.Generator) -> n
     return np.concatenate([random.permutation(members) for _ in range(0, quota, len(members))])[:quota]
 
 
-class ReproducibleDraws(Dataset):
-    """A data set whose random draws for a sample depend on the seed, the epoch and the sample's index alone.
+class ReproducibleSampling(Dataset):
+    """A data set whose random numbers for a sample depend on the seed, the epoch and the sample's index alone.
 
     A worker's own random numbers go on from sample to sample; where a run is resumed, or goes over several processes,
     they would be others than in a run without a break.
@@ -95,7 +95,7 @@ class ReproducibleDraws(Dataset):
 class TellEpoch(TrainerCallback):
     """Tells the data set which epoch begins; accelerate does so only in a run of one process without a break."""
 
-    def __init__(self, dataset: ReproducibleDraws):
+    def __init__(self, dataset: ReproducibleSampling):
         self.dataset = dataset
 
     def on_epoch_begin(self, args, state, control, **kwargs):

@@ -59,8 +59,8 @@ class HfskinTrainer(Trainer):
         if lesion is not None:
             loss = loss + attention.WEIGHT * attention.attention_loss(outputs.attentions, lesion)
         if self.teachers is not None and model.training:
-            taught = self.teachers.loss(outputs.logits, inputs["pixel_values"], inputs["metadata"])
-            loss = (1 - WEIGHT) * loss + WEIGHT * taught
+            distilled = self.teachers.loss(outputs.logits, inputs["pixel_values"], inputs["metadata"])
+            loss = (1 - WEIGHT) * loss + WEIGHT * distilled
         return (loss, outputs) if return_outputs else loss
 
     def get_eval_dataloader(self, eval_dataset=None):

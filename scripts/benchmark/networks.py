@@ -66,7 +66,7 @@ class Architecture:
         together, which `_run_bare` runs one after the other."""
         config = self.config
         networks = []
-        for network in (config, *(HfskinConfig(**partner) for partner in config.partners)):
+        for network in (config, *(HfskinConfig(**member) for member in config.partners)):
             kwargs = network.backbone_kwargs
             if kwargs is None:
                 kwargs = pretrained_weights(network.backbone, None).timm_kwargs

@@ -33,8 +33,8 @@ CONTENDERS = """\
 PIPELINES = """\
 From picture files to answers: read, decode, crop and resize, network, answer. A list of as many files as the batch
 says; ratios to our pipeline on torch. TimmWrapper has the embedded checkpoint's first backbone and input size, without
-attention, metadata, gate and partners; ViT-base has its own {vit}x{vit} (batch 1 alone: it takes seconds for 32). Both
-are transformers' `pipeline("image-classification")`.
+attention, metadata, gate and ensemble members; ViT-base has its own {vit}x{vit} (batch 1 alone: it takes seconds for
+32). Both are transformers' `pipeline("image-classification")`.
 """
 KERAS = """\
 The same graph twice: MobileNetV3-Large, Soft-Attention with 16 maps, flatten, 4096 metadata units, at 224x224. Keras
@@ -211,7 +211,7 @@ def _training(measured: dict | None) -> str | None:
     heads = ["size", "real / in memory", "real, images/s", "in memory, images/s", "waiting for data"]
     draw = 1000 * statistics.median(measured["draw_seconds"])
     peak = (
-        f"To draw and augment a picture takes {draw:.1f} ms of one core: where no core is free for it, the step gives\n"
+        f"To load and augment a picture takes {draw:.1f} ms of one core: where no core is free for it, the step gives\n"
         f"them. Peak memory of the training process, its workers not counted: {measured['peak_mb']:.0f} MB."
     )
     return "\n\n".join(["## Training", text.strip(), markdown_table(heads, rows), peak])
@@ -244,7 +244,7 @@ def _profiles(report: dict) -> str | None:
         if "step" in row:
             sections.append(f"**training, a step of {name} size**\n\n" + _operators(row["step"]))
     if "data" in training:
-        sections.append("**training, a batch drawn and augmented on one core**\n\n" + _operators(training["data"]))
+        sections.append("**training, a batch loaded and augmented on one core**\n\n" + _operators(training["data"]))
     if not sections:
         return None
     text = (

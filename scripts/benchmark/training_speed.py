@@ -19,7 +19,7 @@ from hfskin.model.labels import CLASSES
 from hfskin.training.losses import WeightedCrossEntropy
 from hfskin.training.recipes import MODERN
 from hfskin.training.run import continued_model, loss_weights, training_arguments
-from hfskin.training.sampling import ReproducibleDraws
+from hfskin.training.sampling import ReproducibleSampling
 from hfskin.training.trainer import HfskinTrainer
 
 from .profiles import torch_profile
@@ -100,7 +100,7 @@ def _trainer(recipe, arguments, data: TrainingDataset, processor, table: pd.Data
     return HfskinTrainer(
         model=model,
         args=arguments,
-        train_dataset=ReproducibleDraws(data, seed=0),
+        train_dataset=ReproducibleSampling(data, seed=0),
         eval_dataset=data,  # Trainer asks for one
         processing_class=processor,
         compute_loss_func=WeightedCrossEntropy(loss_weights(recipe, counts), recipe.label_smoothing),

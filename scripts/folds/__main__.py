@@ -1,7 +1,7 @@
-"""Five-fold cross-validation on the `lesion` split, trained in the stages of the published model
-(scripts/published/stages.py): answers of models to lesions that they never saw.
+"""Five-fold cross-validation on the `lesion` split, trained by the schedule of the published model
+(scripts/published/schedule.py): answers of models to lesions that they never saw.
 
-    python -m scripts.folds --data DIR --copies DIR --masks DIR --weights FILE --partner-weights FILE \\
+    python -m scripts.folds --data DIR --copies DIR --masks DIR --weights FILE --member-weights FILE \\
         [--folds 0,1] [--minutes M]
     python -m scripts.folds --record DIR
     python -m scripts.folds --render
@@ -48,12 +48,12 @@ def main(
     render: Annotated[bool, typer.Option("--render", help="Only render the page from metrics.json.")] = False,
     record: Annotated[Path | None, typer.Option(help="Folder of runs whose validation figures to keep.")] = None,
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
-    masks: Annotated[Path | None, typer.Option(help="Folder of lesion masks, to teach Soft-Attention by.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="Folder of lesion masks, for attention supervision.")] = None,
     backbone: Annotated[str, typer.Option(help="A name of `hfskin backbones`.")] = "efficientnet_lite0",
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
     image_size: Annotated[tuple[int, int], typer.Option(help="Height and width, pixels.")] = (144, 192),
     epochs: Annotated[str, typer.Option(help="Of the first run and of each round after it, comma-separated.")] = "8,10",
-    partner_weights: Annotated[str, typer.Option(help="Likewise, of the small network that answers too.")] = "timm",
+    member_weights: Annotated[str, typer.Option(help="Likewise, of the small ensemble member.")] = "timm",
     folds: Annotated[str, typer.Option(help="Comma-separated, 0 to 4.")] = "0,1,2,3,4",
     minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the answers.")] = RESULTS,
@@ -66,7 +66,7 @@ def main(
     elif not render:
         if data is None:
             raise typer.BadParameter("give --data DIR, --record DIR, or --render")
-        how = {"backbone": backbone, "weights": weights, "image_size": image_size, "partner_weights": partner_weights}
+        how = {"backbone": backbone, "weights": weights, "image_size": image_size, "member_weights": member_weights}
         how["epochs"] = tuple(map(int, epochs.split(",")))
         run_folds(data, copies, masks, how, folds, minutes, output, runs)
     if (output / "metrics.json").is_file():
@@ -74,14 +74,14 @@ def main(
 
 
 def run_folds(data, copies, masks, how: dict, folds: str, minutes: float | None, output: Path, runs: Path) -> None:
-    """`how`: the rest of [`Stages`]."""
+    """`how`: the rest of [`Schedule`]."""
     from hfskin.data.ham10000 import find_images, find_masks, load_ham10000
 
-    from ..published.stages import Stages, train_in_stages
+    from ..published.schedule import Schedule, train_by_schedule
     from .report import fold_split, summarise_folds
 
     others = find_images([copies]) if copies else None
-    stages = Stages(**how, copies=others, masks=find_masks(masks) if masks else None)
+    schedule = Schedule(**how, copies=others, masks=find_masks(masks) if masks else None)
     table = load_ham10000(data)
     limit = TimeLimit(minutes)
     output.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def run_folds(data, copies, masks, how: dict, folds: str, minutes: float | None,
     def job(fold: int) -> Job:
         def work() -> bool:
             split = fold_split(table, fold)
-            checkpoint = train_in_stages(split, runs / f"fold{fold}", stages, fold, limit)
+            checkpoint = train_by_schedule(split, runs / f"fold{fold}", schedule, fold, limit)
             if checkpoint is not None:
                 answer_fold(checkpoint, split, fold, others, output)
             return checkpoint is not None
@@ -185,9 +185,9 @@ def render_page(report: dict, tried: dict[str, list]) -> str:
 
 
 def _figures(results: dict) -> str:
-    from .report import KNOWN, MIRRORED, UNKNOWN, headlines
+    from .report import KNOWN, TTA, UNKNOWN, headlines
 
-    views = [headlines(results[name]) for name in (KNOWN, UNKNOWN, MIRRORED)]
+    views = [headlines(results[name]) for name in (KNOWN, UNKNOWN, TTA)]
     rows = [[title, *(number(view[key]) for view in views)] for key, title in FIGURES.items()]
     head = ["", "with age, sex, site", "picture alone", "with age, sex, site, mean over mirror images"]
     return markdown_table(head, rows)

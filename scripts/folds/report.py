@@ -24,12 +24,12 @@ FOLDS = 5
 TENTHS = N_FOLDS // FOLDS  # of the lesions that a fold tests on
 DIGITS = 5  # of a stored probability
 KEPT = {"freeze_early": "early layers kept", "freeze_backbone": "backbone kept"}  # of a recipe, in words
-KNOWN, UNKNOWN, MIRRORED = "with_metadata", "without_metadata", "mirrored"
+KNOWN, UNKNOWN, TTA = "with_metadata", "without_metadata", "mirrored"
 # The end of the names of the stored columns, and how the answers in them are made.
 VIEWS: dict[str, tuple[str, dict]] = {
     KNOWN: ("", {}),
     UNKNOWN: ("_alone", {"use_metadata": False}),
-    MIRRORED: ("_mirrored", {"tta": True}),
+    TTA: ("_mirrored", {"tta": True}),
 }
 COPY = "_copy"
 SETS, ALARM = "conformal_threshold", "malignant_threshold"
@@ -130,11 +130,11 @@ def describe_training(runs: Sequence[Mapping]) -> str:
         raise ValueError("the folds were trained in different ways; remove the answers of those that are out of date")
     height, width = run["image_size"]
     first, *later = runs_in_order(run)
-    words = f"{_origin(first)}, {width}x{height}, {first['device']}: {_stage(first)} on seven tenths of the lesions"
-    beside = [f"beside it, {_origin(partner)}: {_stage(partner)}" for partner in run.get("partners", ())]
+    words = f"{_origin(first)}, {width}x{height}, {first['device']}: {_told(first)} on seven tenths of the lesions"
+    beside = [f"beside it, {_origin(member)}: {_told(member)}" for member in run.get("partners", ())]
     if beside:
         beside.append("together they answer with the mean of their logits")
-    return "; ".join([words, *(f"then {_stage(stage)}" for stage in later), *beside])
+    return "; ".join([words, *(f"then {_told(more)}" for more in later), *beside])
 
 
 def for_card(report: Mapping) -> dict:
@@ -192,13 +192,13 @@ def _origin(run: Mapping) -> str:
     return f"{run['backbone']} from {run['backbone_weights']}"
 
 
-def _stage(run: Mapping) -> str:
-    """One run in words: how long, by what it was taught, what it shows and weighs more than it occurs, what it keeps.
+def _told(run: Mapping) -> str:
+    """One run in words: how long, what it learnt from, what it shows and weighs more than it occurs, what it keeps.
 
     Runs of older versions lack some fields.
     """
     recipe = run["recipe"]
-    words = ["rare classes drawn more often" if recipe.get("sampling_power") else "classes drawn as they occur"]
+    words = ["rare classes sampled more often" if recipe.get("sampling_power") else "classes sampled as they occur"]
     if (weight := recipe.get("melanoma_weight", 1)) != 1:
         words.append(f"melanoma weighing {weight:g} times as much")
     if (strength := float(recipe.get("augment", 1))) != 1:  # it was a switch once
@@ -207,7 +207,7 @@ def _stage(run: Mapping) -> str:
     if teachers := run.get("teachers"):
         words.append("a teacher" if len(teachers) == 1 else f"{len(teachers)} teachers")
     if run.get("n_masks"):
-        words.append("Soft-Attention taught by masks")
+        words.append("Soft-Attention supervised by masks")
     told = f"{recipe['epochs']} epochs ({', '.join(words)})"
     if others := len(run.get("averaged", ())):  # the last of them is what it went on from
         told += f"{', twice,' if others == 2 else ''} and the mean with what it went on from"

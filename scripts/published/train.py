@@ -34,6 +34,7 @@ from hfskin.model.preprocessing import MAX_GAIN
 from hfskin.training.losses import class_weights
 from hfskin.training.sampling import ClassSampling, seed_of
 
+from ..runner import TimeLimit
 from .augment import augment
 from .pictures import Pictures, load_pictures, mean_colour, resized
 
@@ -152,19 +153,19 @@ class Trainer:
         drawn_mean = (weights_of * torch.from_numpy(self.sampling.quotas)).sum() / counts.sum()
         self.class_weights = (weights_of / drawn_mean).float().to(self.device)
 
-    def run(self, deadline: float) -> HfskinForImageClassification | None:
-        """Train what is left; the averaged model, or None where the deadline (of `time.monotonic`) came first."""
+    def run(self, limit: TimeLimit) -> HfskinForImageClassification | None:
+        """Train what is left; the averaged model, or None where the time was over first."""
         average = None
         for number, stage in enumerate(self.member.stages):
             model = create_model(self.member, stage.size, self.weights).to(self.device)
             if average is not None:
                 _hand_on(average, model)
-            average = self._stage(number, stage, model, deadline)
+            average = self._stage(number, stage, model, limit)
             if average is None:
                 return None
         return average
 
-    def _stage(self, number: int, stage: Stage, model, deadline: float) -> HfskinForImageClassification | None:
+    def _stage(self, number: int, stage: Stage, model, limit: TimeLimit) -> HfskinForImageClassification | None:
         average = create_model(self.member, stage.size, None).to(self.device)
         average.load_state_dict(model.state_dict())
         backbone = model.image_model.backbone
@@ -174,7 +175,7 @@ class Trainer:
         first = self._resume(number, model, average, optimizer)
         steps = len(self.train) // self.member.batch_size
         for epoch in range(first, stage.epochs):
-            if time.monotonic() > deadline:
+            if limit.is_over:
                 return None
             started, losses = time.monotonic(), []
             model.train()
@@ -336,13 +337,13 @@ def main(
     weights: Annotated[Path, typer.Option(help="Folder of pretrained weights, with its weights.json.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the checkpoints, one a member.")],
     copies: Annotated[Path | None, typer.Option(help="Folder of sharper copies of the pictures, mixed in.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
     threads: Annotated[int, typer.Option(help="Of a CPU; 0 leaves the choice to torch.")] = 0,
-    max_minutes: Annotated[float, typer.Option(help="Stop after the epoch that passes this time.")] = math.inf,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop after the epoch that passes this time.")] = None,
 ) -> None:
     """Train one member after the other; their checkpoints are not calibrated yet."""
     started = time.monotonic()
-    deadline = started + 60 * max_minutes
+    limit = TimeLimit(max_minutes)
     if threads:
         torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -355,7 +356,7 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)
         trainer = Trainer(MEMBERS[name], train, val, folder, str(weights / MEMBERS[name].weights), seed)
-        if (model := trainer.run(deadline)) is None:
+        if (model := trainer.run(limit)) is None:
             print("The time is over; the same command goes on from the last epoch.")
             return
         trainer.save(model, time.monotonic() - started)

@@ -1,9 +1,9 @@
-"""Train the embedded checkpoint by the stages of scripts/published/stages.py, and publish it.
+"""Train the embedded checkpoint by the schedule of scripts/published/schedule.py, and publish it.
 
     python -m scripts.published.train_default --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
         --masks ../shared/ham10000/HAM10000_segmentations_lesion_tschandl \\
         --weights ../shared/weights/tf_efficientnet_lite0.safetensors \\
-        --partner-weights ../shared/weights/mobilenetv3_small_100.safetensors
+        --member-weights ../shared/weights/mobilenetv3_small_100.safetensors
 
 A run that was cut off resumes.
 """
@@ -17,7 +17,7 @@ from hfskin.data.ham10000 import find_images, find_masks, load_ham10000
 from hfskin.data.splits import make_split
 
 from . import publish
-from .stages import Stages, train_in_stages
+from .schedule import Schedule, train_by_schedule
 
 
 def main(
@@ -27,17 +27,17 @@ def main(
     lesions_elsewhere: publish.ElsewhereOption = None,
     negatives: publish.NegativesOption = None,
     weights: Annotated[str, typer.Option(help='"timm", or a safetensors file of the ImageNet weights.')] = "timm",
-    partner_weights: Annotated[str, typer.Option(help="Likewise, of the small network that answers too.")] = "timm",
+    member_weights: Annotated[str, typer.Option(help="Likewise, of the small ensemble member.")] = "timm",
     runs: Annotated[Path, typer.Option(help="Where the runs are kept.")] = publish.ROOT / "runs" / "default",
 ) -> None:
     """Train the embedded checkpoint and replace it."""
-    stages = Stages(
+    schedule = Schedule(
         weights=weights,
-        partner_weights=partner_weights,
+        member_weights=member_weights,
         copies=find_images([copies]) if copies else None,
         masks=find_masks(masks) if masks else None,
     )
-    checkpoint = train_in_stages(make_split(load_ham10000(data), "lesion"), runs, stages)
+    checkpoint = train_by_schedule(make_split(load_ham10000(data), "lesion"), runs, schedule)
     publish.main(checkpoint, data, copies, masks, lesions_elsewhere, negatives)
 
 

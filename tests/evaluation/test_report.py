@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import hfskin
-from hfskin.calibration.calibrate import CHANGES, calibrate_checkpoint, predict_as_elsewhere
+from hfskin.calibration.calibrate import TRANSFORMS_EACH, calibrate_checkpoint, predict_as_elsewhere
 from hfskin.calibration.gate import SURE
 from hfskin.checkpoints.history import LearntError, write_split
 from hfskin.data.splits import make_split
@@ -70,9 +70,9 @@ def test_calibration_is_stored_and_reloads(calibrated, tiny_checkpoint, split):
     val = predict_as_elsewhere(pipeline, rows)
     assert config.gate_threshold == pytest.approx(min(val.gate_scores.min(), SURE), rel=1e-4)  # 99.5 % of them: all
     # Each picture as it is, and each twice changed: what is promised holds for all of them together.
-    assert len(val.labels) == (1 + CHANGES) * len(rows)
+    assert len(val.labels) == (1 + TRANSFORMS_EACH) * len(rows)
     assert np.array_equal(val.gate_scores[: len(rows)], predict_table(pipeline, rows).gate_scores)
-    assert sorted(val.lesion_ids) == sorted([*rows["lesion_id"]] * (1 + CHANGES))
+    assert sorted(val.lesion_ids) == sorted([*rows["lesion_id"]] * (1 + TRANSFORMS_EACH))
     assert val.gate_scores[len(rows) :].min() != val.gate_scores[: len(rows)].min()
     of_truth = val.probabilities[np.arange(len(val.labels)), val.labels]
     assert (of_truth >= config.conformal_threshold).mean() >= config.conformal_coverage
@@ -165,13 +165,13 @@ def test_a_missing_part_is_named(calibrated, split):
         evaluate(calibrated, split, "paper", part="holdout")
 
 
-def test_flips_do_not_care_about_mirror_images(calibrated, split, tmp_path):
+def test_tta_does_not_care_about_mirror_images(calibrated, split, tmp_path):
     pipeline = hfskin.load(calibrated)
     row = split[split["split"] == "test"].head(1)
-    mirrored = row.assign(path=tmp_path / "mirrored.png")
+    mirror_image = row.assign(path=tmp_path / "mirrored.png")
     image = hfskin.read_image(row["path"].iloc[0]).image
     image.transpose(0).save(tmp_path / "mirrored.png")
-    first, second = (predict_table(pipeline, r, tta=True) for r in (row, mirrored))
+    first, second = (predict_table(pipeline, r, tta=True) for r in (row, mirror_image))
     np.testing.assert_allclose(first.probabilities, second.probabilities, atol=1e-5)
     np.testing.assert_allclose(first.probabilities.sum(axis=1), 1)
 

@@ -18,7 +18,7 @@ def few(table):
 
 
 @pytest.mark.parametrize("kind", TRANSFORMS)
-def test_every_shift_gives_another_picture(kind, lesion_path):
+def test_every_transform_gives_another_picture(kind, lesion_path):
     with Image.open(lesion_path) as file:
         original = file.convert("RGB")
     changed = TRANSFORMS[kind](original).convert("RGB")
@@ -26,7 +26,7 @@ def test_every_shift_gives_another_picture(kind, lesion_path):
     assert not same_size or (np.asarray(changed) != np.asarray(original)).mean() > 0.1
 
 
-def test_the_summary_pairs_each_shift_with_the_unchanged_pictures(embedded, few):
+def test_the_summary_pairs_each_transform_with_the_unchanged_pictures(embedded, few):
     copies = {few["image_id"][0]: few["path"][0]}
     summary = summarise_robustness(embedded, few, copies)
     assert list(summary["kinds"]) == list(TRANSFORMS)
@@ -35,8 +35,8 @@ def test_the_summary_pairs_each_shift_with_the_unchanged_pictures(embedded, few)
         assert row["difference"]["value"] == pytest.approx(row["bma"]["value"] - before)
     assert summary["kinds"]["enlarged three times"]["difference"]["value"] == 0  # the processor shrinks it again
     assert all(0 <= row["accepted"]["value"] <= 1 for row in (summary["unchanged"], *summary["kinds"].values()))
-    mirrored = predict_table(embedded, few, tta=True)
-    right = mirrored.probabilities.argmax(axis=1) == mirrored.labels  # one picture a class
+    averaged = predict_table(embedded, few, tta=True)
+    right = averaged.probabilities.argmax(axis=1) == averaged.labels  # one picture a class
     assert summary["mirrored"]["bma"]["value"] == pytest.approx(right.mean())
     assert summary["copies"]["n"] == 1
     assert summary["copies"]["difference"]["value"] == 0  # a copy that is the same file

@@ -44,13 +44,13 @@ def test_it_answers_nearly_as_float32_does(quantised, table):
     assert [p.in_distribution for p in found].count(True) >= 24
 
 
-def test_convolutions_of_large_maps_and_partners_stay_in_float32(quantised):
+def test_convolutions_of_large_maps_and_other_members_stay_in_float32(quantised):
     graph = onnx.load(quantised).graph
     made_by = {output: node for node in graph.node for output in node.output}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     weights_of = {node.name: made_by.get(node.input[1]) for node in convolutions}
     in_8_bits = [name for name, maker in weights_of.items() if maker is not None]  # a DequantizeLinear
-    # Of the first network's 50, all but five on large maps and Soft-Attention's; of its partner's 53, none.
+    # Of the first network's 50, all but five on large maps and Soft-Attention's; of its other member's 53, none.
     assert in_8_bits == [f"node_conv2d_{i}" for i in range(5, 49)]
     assert len(convolutions) == 50 + 53
 

@@ -251,7 +251,7 @@ def test_facts_that_cannot_be_are_one_line(embedded_file, tmp_path, key, value):
         hfskin.load(tmp_path / "odd.onnx")
 
 
-def test_a_file_of_a_version_without_partners_answers(tmp_path, tiny_checkpoint):
+def test_a_file_of_a_version_without_ensembles_answers(tmp_path, tiny_checkpoint):
     file = export_onnx(tiny_checkpoint, tmp_path / "older.onnx")
     model = onnx.load(file)
     (config,) = (entry for entry in model.metadata_props if entry.key == "config")

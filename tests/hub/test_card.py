@@ -186,9 +186,9 @@ def test_a_chain_of_runs_is_told_from_its_beginning(metrics, config):
 def test_a_run_with_masks_and_the_mean_of_it_and_its_start_are_told(metrics, config):
     metrics["training"] |= {"n_masks": 8011, "averaged": [{"command": "train first", "seed": 0}]}
     card = render_card(metrics, config, "org/name")
-    assert "Soft-Attention taught by 8,011 masks" in card
+    assert "Soft-Attention supervised by 8,011 masks" in card
     metrics["localisation"] = {"n": 1002, "attention": {"mass": measured(0.7), "pointing": measured(0.9)}}
-    warning = "Soft-Attention was taught by masks to lie on the lesion"
+    warning = "Soft-Attention was supervised by masks to lie on the lesion"
     assert warning in render_card(metrics, config, "org/name")
     later = {"n_masks": 0, "before": dict(metrics["training"])}
     assert warning in render_card(metrics | {"training": metrics["training"] | later}, config, "org/name")

@@ -187,17 +187,17 @@ def test_a_folder_without_processor_is_refused(tiny_checkpoint, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def mirrored() -> hfskin.SkinLesionPipeline:
+def with_tta() -> hfskin.SkinLesionPipeline:
     pipeline = hfskin.load(backend="torch")
     pipeline.tta = True
     return pipeline
 
 
-def test_mirrored_answers_are_means_over_the_mirror_images(mirrored, embedded, table):
+def test_answers_with_tta_are_means_over_the_mirror_images(with_tta, embedded, table):
     rows = table.head(3)
     expected = predict_table(embedded, rows, tta=True).probabilities
     patients = [list(rows[field]) for field in ("age", "sex", "localization")]
-    alone, mean = (pipeline(list(rows["path"]), *patients) for pipeline in (embedded, mirrored))
+    alone, mean = (pipeline(list(rows["path"]), *patients) for pipeline in (embedded, with_tta))
     told, averaged = ([list(p.probabilities.values()) for p in given] for given in (alone, mean))
     np.testing.assert_allclose(averaged, expected, atol=1e-5)
     assert np.abs(np.subtract(told, averaged)).max() > 1e-3
@@ -205,12 +205,12 @@ def test_mirrored_answers_are_means_over_the_mirror_images(mirrored, embedded, t
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
-def test_the_command_asks_for_the_mean_over_mirror_images(backend, mirrored, lesion_path):
+def test_the_command_asks_for_the_mean_over_mirror_images(backend, with_tta, lesion_path):
     command = ["predict", str(lesion_path), "--format", "json", "--backend", backend, "--mirrored"]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     (answer,) = json.loads(result.stdout)
-    assert answer["probabilities"] == pytest.approx(mirrored(lesion_path).probabilities, abs=1e-4)
+    assert answer["probabilities"] == pytest.approx(with_tta(lesion_path).probabilities, abs=1e-4)
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])

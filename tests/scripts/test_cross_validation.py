@@ -20,7 +20,7 @@ from hfskin.model.labels import CLASSES
 from hfskin.training.resume import last_complete_checkpoint
 from hfskin.training.trainer import EMA_FILE
 from scripts.folds.report import FOLDS, describe_training, fold_split, predict_fold, put_into, summarise_folds
-from scripts.published.stages import Stages, train_in_stages
+from scripts.published.schedule import Schedule, train_by_schedule
 from scripts.runner import TimeLimit, run_jobs
 
 pytestmark = pytest.mark.slow
@@ -121,11 +121,11 @@ def test_the_training_goes_on_in_rounds_and_where_it_was_cut_off(many, tmp_path)
     weights = tmp_path / "initial.safetensors"
     save_file(create_backbone("mobilenet_v3_small").state_dict(), weights)
     masks = {f"{name}-{i}": file for name, file in find_masks(ROOT / "tests" / "masks").items() for i in range(4)}
-    stages = Stages("mobilenet_v3_small", str(weights), (32, 48), (1, 1), masks=masks, partner_weights=str(weights))
+    schedule = Schedule("mobilenet_v3_small", str(weights), (32, 48), (1, 1), masks=masks, member_weights=str(weights))
     split, runs = fold_split(many, 0), tmp_path / "runs"
     for seconds in (-1, 0.1):
-        assert train_in_stages(split, runs, stages, limit=TimeLimit(seconds / 60)) is None
-    checkpoint = train_in_stages(split, runs, stages)
+        assert train_by_schedule(split, runs, schedule, limit=TimeLimit(seconds / 60)) is None
+    checkpoint = train_by_schedule(split, runs, schedule)
     assert checkpoint == runs / "joined"
     mean = runs / "round3-mean"
     start = load_file(runs / "round2-mean" / "model.safetensors")
@@ -134,19 +134,21 @@ def test_the_training_goes_on_in_rounds_and_where_it_was_cut_off(many, tmp_path)
         torch.testing.assert_close(value, ((start[name].double() + end[name].double()) / 2).to(value.dtype))
 
     written = (checkpoint / "model.safetensors").stat().st_mtime_ns
-    assert train_in_stages(split, runs, stages) == checkpoint
+    assert train_by_schedule(split, runs, schedule) == checkpoint
     assert (checkpoint / "model.safetensors").stat().st_mtime_ns == written
     with pytest.raises(ValueError, match="was trained in another way"):
-        train_in_stages(split, runs, replace(stages, epochs=(2, 1)))
+        train_by_schedule(split, runs, replace(schedule, epochs=(2, 1)))
 
     facts = json.loads((checkpoint / "training.json").read_text())
     told = describe_training([facts, facts])
     assert told.startswith("mobilenet_v3_small from initial.safetensors, 48x32")
-    assert "; then 1 epochs (classes drawn as they occur, melanoma weighing 2 times as much, early layers kept)" in told
-    assert "Soft-Attention taught by masks) and the mean with what it went on from; then 3 epochs (" in told
+    assert (
+        "; then 1 epochs (classes sampled as they occur, melanoma weighing 2 times as much, early layers kept)" in told
+    )
+    assert "Soft-Attention supervised by masks) and the mean with what it went on from; then 3 epochs (" in told
     assert "augmentation at 0.2 of its strength" in told.split("; ")[3]
     assert told.split("; ")[4:] == [
-        "beside it, mobilenet_v3_small from initial.safetensors: 4 epochs (rare classes drawn more often, "
+        "beside it, mobilenet_v3_small from initial.safetensors: 4 epochs (rare classes sampled more often, "
         "melanoma weighing 1.5 times as much, augmentation at 0.3 of its strength)",
         "together they answer with the mean of their logits",
     ]

@@ -54,7 +54,7 @@ def test_an_ensemble_answers_with_the_mean_of_what_its_members_say_of_the_pictur
     assert (joined / SPLIT_FILE).read_bytes() == (members[0] / SPLIT_FILE).read_bytes()
 
 
-def test_the_networks_of_an_ensemble_join_another(members, joined, lesion_path, tmp_path):
+def test_the_members_of_an_ensemble_become_members_of_another(members, joined, lesion_path, tmp_path):
     nested = ensemble_checkpoints([members[2], joined], tmp_path / "nested", weights=[1, 3])
     expected = (logits(members[2], lesion_path, temperature=1.0) + 3 * logits(joined, lesion_path)) / 4
     torch.testing.assert_close(logits(nested, lesion_path), expected, atol=1e-4, rtol=1e-4)

@@ -10,7 +10,8 @@ import torch
 from paths import DATA
 from typer.testing import CliRunner
 
-from hfskin.cli import Condition, app
+from hfskin.cli import app
+from hfskin.cli.training import Condition
 from hfskin.training.config import TrainConfig
 from hfskin.training.keras_adam import KerasAdam
 from hfskin.training.recipes import CONDITIONS, MODERN, PAPER

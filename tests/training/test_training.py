@@ -23,8 +23,9 @@ from transformers import TrainerState
 from typer.testing import CliRunner
 
 import hfskin
-from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, IDENTITY_FILE
-from hfskin.cli import RecipeName, app
+from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, FINGERPRINT_FILE
+from hfskin.cli import app
+from hfskin.cli.training import RecipeName, recipe_name
 from hfskin.data.ham10000 import find_masks, load_ham10000
 from hfskin.evaluation.localisation import summarise_localisation
 from hfskin.model.backbones import BACKBONES, create_backbone, early_maps, freeze_early_layers
@@ -35,10 +36,10 @@ from hfskin.training.config import TrainConfig
 from hfskin.training.distillation import TEMPERATURE, Teachers
 from hfskin.training.losses import WeightedCrossEntropy, class_weights
 from hfskin.training.merging import average_checkpoints
-from hfskin.training.recipes import CONTINUE, MODERN, PAPER, RECIPES, TEACH
+from hfskin.training.recipes import ATTENTION_SUPERVISION, CONTINUE, MODERN, PAPER, RECIPES
 from hfskin.training.resume import last_complete_checkpoint
 from hfskin.training.run import loss_weights, train
-from hfskin.training.sampling import ClassSampling, ReproducibleDraws, class_quotas
+from hfskin.training.sampling import ClassSampling, ReproducibleSampling, class_quotas
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +101,7 @@ def test_a_picture_that_comes_up_twice_is_drawn_anew():
             return picture, float(torch.rand(()))
 
     labels = [0] * 8 + [1]
-    drawn = ReproducibleDraws(Draws(), 0, ClassSampling(labels, 1.0, seed=0))
+    drawn = ReproducibleSampling(Draws(), 0, ClassSampling(labels, 1.0, seed=0))
     rare = [value for picture, value in (drawn[i] for i in range(9)) if picture == 8]
     assert len(set(rare)) == len(rare) >= 4
 
@@ -118,6 +119,7 @@ def test_sampling_leaves_the_objective():
 
 def test_every_recipe_can_be_asked_for():
     assert {name.value for name in RecipeName} == set(RECIPES)
+    assert (recipe_name("teach"), recipe_name("partner")) == ("attention-supervision", "member")  # until 0.2
 
 
 def test_paper_recipe_is_section_2_5():
@@ -184,13 +186,13 @@ def test_the_attention_loss_is_the_share_on_the_lesion():
     assert torch.isfinite(attention_loss(maps[:1], elsewhere))
 
 
-def test_masks_teach_the_attention_where_the_lesion_is(split_table, tmp_path):
+def test_attention_supervision_moves_the_map_onto_the_lesion(split_table, tmp_path):
     """From maps that are the same everywhere; the backbone stays as it was."""
     model, masks = hfskin.load(backend="torch").model, find_masks(MASKS)
     torch.nn.init.zeros_(model.image_model.attention.conv.weight)
     model.save_pretrained(tmp_path / "start")
     HfskinImageProcessor.from_pretrained(EMBEDDED_CHECKPOINT).save_pretrained(tmp_path / "start")
-    recipe = short(TEACH, epochs=20, learning_rate=2e-3, ema_decay=0.0)
+    recipe = short(ATTENTION_SUPERVISION, epochs=20, learning_rate=2e-3, ema_decay=0.0)
     train(split_table, tmp_path / "run", TrainConfig(recipe, None, start=tmp_path / "start", masks=masks))
     rows = split_table[split_table["image_id"].isin(masks)]
     found = summarise_localisation(hfskin.load(tmp_path / "run"), rows, MASKS)
@@ -286,13 +288,13 @@ def test_teachers_answer_as_they_do_alone(tiny_checkpoint, lesion_path):
 
 def test_a_student_moves_towards_its_teacher(tiny_checkpoint, split_table, tmp_path):
     recipe = short(MODERN, epochs=2)
-    for name, teachers in (("alone", ()), ("taught", (tiny_checkpoint,))):
+    for name, teachers in (("alone", ()), ("distilled", (tiny_checkpoint,))):
         train(
             split_table, tmp_path / name, TrainConfig(recipe, "mobilenet_v3_small", None, (64, 96), teachers=teachers)
         )
-    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "taught")]
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "distilled")]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    assert json.loads((tmp_path / "taught" / "training.json").read_text())["teachers"] == [tiny_checkpoint.name]
+    assert json.loads((tmp_path / "distilled" / "training.json").read_text())["teachers"] == [tiny_checkpoint.name]
 
 
 def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp_path, lesion_path):
@@ -423,11 +425,11 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path, split_table):
     """It has no record of how it was started, and where it was killed no training.json either."""
     run, how = tmp_path / "run", (short(MODERN), "mobilenet_v3_small", None, (64, 64))
     train(split_table, run, TrainConfig(*how), max_minutes=0)
-    (run / IDENTITY_FILE).unlink()
+    (run / FINGERPRINT_FILE).unlink()
     (run / "training.json").unlink()
     train(split_table, run, TrainConfig(*how))
     assert json.loads((run / "training.json").read_text())["finished"]
-    assert (run / IDENTITY_FILE).is_file()
+    assert (run / FINGERPRINT_FILE).is_file()
 
 
 def test_without_checkpoints_a_run_starts_anew_however_the_one_before_did(tmp_path, split_table):
@@ -435,7 +437,7 @@ def test_without_checkpoints_a_run_starts_anew_however_the_one_before_did(tmp_pa
     train(split_table, run, TrainConfig(short(MODERN), *how), max_minutes=0)
     shutil.rmtree(run / "trainer")
     train(split_table, run, TrainConfig(short(MODERN), *how, seed=1))
-    assert json.loads((run / IDENTITY_FILE).read_text())["seed"] == 1
+    assert json.loads((run / FINGERPRINT_FILE).read_text())["seed"] == 1
 
 
 def test_early_stopping_ends_a_run_for_good(tmp_path, split_table):

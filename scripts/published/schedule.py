@@ -1,8 +1,7 @@
 """How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
-the mean of its weights and those of what it went on from; of a run, these are the last epoch's (averaging.py), though
-the first round begins with the epoch that validation chose. The last round but one shows Soft-Attention where the
-lesion is, the last one shows pictures nearly as they are. A small network that is trained beside it answers with it in
-the end.
+the mean of its weights and those of what it went on from; of a run, these are the last epoch's (training/merging.py),
+though the first round begins with the epoch that validation chose. The last round but one is attention supervision, the
+last one shows pictures nearly as they are. A small network that is trained beside it is its ensemble member in the end.
 These are today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
 """
 
@@ -15,23 +14,23 @@ import pandas as pd
 from hfskin.checkpoints.history import is_finished
 from hfskin.training.config import TrainConfig
 from hfskin.training.merging import average_checkpoints, ensemble_checkpoints
-from hfskin.training.recipes import CONTINUE, FINE_TUNE, MODERN, PARTNER, TEACH, Recipe
+from hfskin.training.recipes import ATTENTION_SUPERVISION, CONTINUE, FINE_TUNE, MEMBER, MODERN, Recipe
 
 from ..runner import TimeLimit, is_trained
 
 NO_LIMIT = TimeLimit()
-PARTNER_BACKBONE = "mobilenet_v3_small"
+MEMBER_BACKBONE = "mobilenet_v3_small"
 
 
 @dataclass(frozen=True)
-class Stages:
-    """What [`train_in_stages`] makes a model of.
+class Schedule:
+    """What [`train_by_schedule`] trains a model by.
 
     Args:
         backbone, weights, image_size, copies: see [`train`].
         epochs: of the first run and of each round of `continue` after it.
-        masks: lesion masks by image id for `teach`, which is left out without them.
-        partner_weights: of the small network that answers with the model, a `PARTNER_BACKBONE`.
+        masks: lesion masks by image id for `attention-supervision`, which is left out without them.
+        member_weights: of the small ensemble member, a `MEMBER_BACKBONE`.
     """
 
     backbone: str = "efficientnet_lite0"
@@ -40,14 +39,14 @@ class Stages:
     epochs: tuple[int, ...] = (14, 12)
     copies: Mapping[str, Path] | None = None
     masks: Mapping[str, Path] | None = None
-    partner_weights: str = "timm"
+    member_weights: str = "timm"
 
 
-def train_in_stages(
-    split: pd.DataFrame, runs: Path, stages: Stages, seed: int = 0, limit: TimeLimit = NO_LIMIT
+def train_by_schedule(
+    split: pd.DataFrame, runs: Path, schedule: Schedule, seed: int = 0, limit: TimeLimit = NO_LIMIT
 ) -> Path | None:
-    """Train on a split by the recipes `modern`, `continue`, `teach` and `fine-tune`, and join what comes of it with a
-    network of the recipe `partner`. What was done in `runs` stays.
+    """Train on a split by the recipes `modern`, `continue`, `attention-supervision` and `fine-tune`, and make
+    an ensemble of what comes of it and a network of the recipe `member`. What was done in `runs` stays.
 
     Args:
         split: from `make_split` or `fold_split`.
@@ -62,16 +61,17 @@ def train_in_stages(
     """
 
     def finished(run: Path, recipe: Recipe, **how) -> bool:
-        config = TrainConfig(recipe, image_size=stages.image_size, copies=stages.copies, **how)
+        config = TrainConfig(recipe, image_size=schedule.image_size, copies=schedule.copies, **how)
         return is_trained(split, run, config, limit)
 
-    first, *more = stages.epochs
+    first, *more = schedule.epochs
     model = runs / "first"
-    if not finished(model, replace(MODERN, epochs=first), backbone=stages.backbone, weights=stages.weights, seed=seed):
+    recipe = replace(MODERN, epochs=first)
+    if not finished(model, recipe, backbone=schedule.backbone, weights=schedule.weights, seed=seed):
         return None
     rounds = [(replace(CONTINUE, epochs=epochs), None) for epochs in more]
-    if stages.masks is not None:
-        rounds.append((TEACH, stages.masks))
+    if schedule.masks is not None:
+        rounds.append((ATTENTION_SUPERVISION, schedule.masks))
     rounds.append((FINE_TUNE, None))
     for i, (recipe, masks) in enumerate(rounds, start=1):
         run, mean = runs / f"round{i}", runs / f"round{i}-mean"
@@ -80,7 +80,7 @@ def train_in_stages(
         if not is_finished(mean):
             average_checkpoints([run, model], mean)
         model = mean
-    partner, joined = runs / "partner", runs / "joined"
-    if not finished(partner, PARTNER, backbone=PARTNER_BACKBONE, weights=stages.partner_weights, seed=100 + seed):
+    member, ensemble = runs / "partner", runs / "joined"  # folders of runs that are there keep their names
+    if not finished(member, MEMBER, backbone=MEMBER_BACKBONE, weights=schedule.member_weights, seed=100 + seed):
         return None
-    return joined if is_finished(joined) else ensemble_checkpoints([model, partner], joined)
+    return ensemble if is_finished(ensemble) else ensemble_checkpoints([model, member], ensemble)

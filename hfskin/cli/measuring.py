@@ -1,0 +1,117 @@
+"""The command line's part that measures checkpoints: `hfskin calibrate` and `hfskin evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..checkpoints.layout import METRICS_FILE
+from ..model.labels import shown_classes
+from .console import one_line_errors, say_next
+from .labelled import Split, data_name, load_table
+from .outputs import output_file, output_folder
+from .predict import Backend
+
+ElsewhereOption = Annotated[
+    Path | None,
+    typer.Option(help="Lesions from other clinics: half of the patients fit the gate, the others judge it."),
+]
+NegativesOption = Annotated[
+    Path | None, typer.Option(help="Pictures of other things: one half fits the gate, the other judges it.")
+]
+
+
+def mount(app: typer.Typer) -> None:
+    """Add these commands to `hfskin`."""
+    app.command()(calibrate)
+    app.command()(evaluate)
+
+
+def calibrate(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
+    data: Annotated[str, typer.Option(help="The data that it was trained on.")],
+    split: Split = Split.lesion,
+    copies: Annotated[Path | None, typer.Option(help="Other files of some of the pictures, for the gate.")] = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
+) -> None:
+    """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
+    with one_line_errors(), output_folder(checkpoint):
+        from ..calibration.calibrate import calibrate_checkpoint
+        from ..calibration.exposure import read_exposure
+        from ..model.configuration_hfskin import HfskinConfig
+
+        exposure = read_exposure(lesions_elsewhere, negatives, copies)
+        classes = shown_classes(HfskinConfig.from_pretrained(checkpoint))
+        config = calibrate_checkpoint(checkpoint, load_table(data, split, classes=classes), exposure)
+        fitted = "temperature", "malignant_threshold", "conformal_threshold", "gate_threshold", "unusual_threshold"
+        for name in fitted:
+            value = getattr(config, name)
+            typer.echo(f"{name} {'none' if value is None else f'{value:.4f}'}")
+        say_next(f"evaluate --model {checkpoint} --data {data} --split {split}")
+
+
+def evaluate(
+    data: Annotated[str, typer.Option(help="HAM10000 folder, one like it, or hub:organisation/name.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="JSON to write; default metrics.json in the checkpoint's folder, unless --split is all.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint folder, ONNX file or Hub id; default the embedded one.")
+    ] = None,
+    split: Split = Split.lesion,
+    part: Annotated[str, typer.Option(help='"test" or "val" (the paper split has no test part).')] = "test",
+    tta: Annotated[bool, typer.Option("--tta", help="Average over mirror images.")] = False,
+    plots: Annotated[Path | None, typer.Option(help="Folder for confusion matrix, ROC and reliability plots.")] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also on transformed pictures: cropped, darker, ...")
+    ] = False,
+    shifts: Annotated[bool, typer.Option("--shifts", hidden=True)] = False,  # its name until 0.2
+    copies: Annotated[Path | None, typer.Option(help="With --robustness: other files of some of the pictures.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="Lesion masks, to measure the explanations by.")] = None,
+    lesions_elsewhere: ElsewhereOption = None,
+    negatives: NegativesOption = None,
+    backend: Annotated[Backend, typer.Option(help="What answers, see `hfskin predict`.")] = Backend.auto,
+) -> None:
+    """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
+    into_checkpoint = output is None and split != Split.all and model is not None and Path(model).is_dir()
+    if into_checkpoint:
+        output = Path(str(model), METRICS_FILE)
+    with one_line_errors(), output_file(output, [model], suffix=".json"), output_folder(plots):
+        from ..calibration.exposure import read_exposure
+        from ..data.ham10000 import find_images
+        from ..evaluation.plots import write_plots
+        from ..evaluation.report import evaluate as run
+        from ..evaluation.report import write_metrics
+        from ..inference.backend import load
+
+        others = find_images([copies]) if copies else None
+        classes = shown_classes(load(model, backend, device="cpu").config)
+        report = run(
+            model, load_table(data, split, classes=classes), split, part, data=data_name(data, classes),
+            tta=tta, robustness=robustness or shifts, copies=others, masks=masks, backend=backend,
+            exposure=read_exposure(lesions_elsewhere, negatives),
+        )  # fmt: skip
+        if output:
+            write_metrics(report, output)
+        if plots:
+            write_plots(report, plots)
+        facts, metrics = report["data"], report["results"]["with_metadata"]["metrics"]
+        leak = ", LEAKS lesions" if facts["leaks"] else ""
+        typer.echo(f"{facts['images']} pictures of {facts['lesions']} lesions, split {split}/{part}{leak}")
+        for name in ("bma", "auc_macro", "accuracy"):
+            typer.echo(f"{name:<10} {_interval(**metrics[name])}")
+        if into_checkpoint:
+            typer.echo(f"saved {output}")
+            say_next(f"push {model} organisation/name")
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "undefined: the pictures are too few, or of one class"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f}  [{low:.3f}, {high:.3f}]"
