@@ -21,7 +21,9 @@ def picture_file(**kwargs) -> gr.Image:
 
 def optional(component: Component) -> Component:
     """The same input, which programs and agents may leave empty: its schema takes null too."""
-    schema = {"anyOf": [component.api_info(), {"type": "null"}]}
+    given = component.api_info()
+    definitions = {name: given[name] for name in ("$defs",) if name in given}  # gradio finds them at the root alone
+    schema = {"anyOf": [given, {"type": "null"}], **definitions}
     component.api_info = lambda: schema
     return component
 

@@ -88,7 +88,7 @@ def test_classes_of_which_none_is_malignant_by_a_ground_truth_of_ones(table, tmp
         for i, dx in zip(table["image_id"], table["dx"], strict=True)
     )
     data, checkpoint = folder_of(place, table, f"image,crusts,moles,others\n{rows}\n"), tmp_path / "checkpoint"
-    run("train", *NEW, "--data", data, "-o", checkpoint, "--epochs", 1, "--batch-size", 8, "--recipe", "partner")
+    run("train", *NEW, "--data", data, "-o", checkpoint, "--epochs", 1, "--batch-size", 8, "--recipe", "member")
     assert list(config_of(checkpoint)["id2label"].values()) == ["crusts", "moles", "others"]
     assert "malignant_threshold none" in run("calibrate", checkpoint, "--data", data)
     run("evaluate", "--model", checkpoint, "--data", data)
