@@ -36,7 +36,7 @@ def measure_elsewhere(pipeline: LesionPipeline, lesions: pd.DataFrame) -> dict |
     classes = shown_classes(config)
     if not is_melanoma.any() or is_melanoma.all() or MELANOMA not in classes:
         return None
-    probabilities = predict_pictures(pipeline, map(_at_camera_aspect, lesions["path"])).probabilities
+    probabilities = predict_pictures(pipeline, map(at_camera_aspect, lesions["path"])).probabilities
     return summarise_elsewhere(
         probabilities,
         is_melanoma,
@@ -76,6 +76,7 @@ def summarise_elsewhere(
     return found
 
 
-def _at_camera_aspect(path: str) -> Image.Image:
+def at_camera_aspect(path: str) -> Image.Image:
+    """A picture, stretched to 4:3 where it is square: collections squash pictures."""
     image = read_image(path).image
     return next(iter(unsquashed(image)), image)

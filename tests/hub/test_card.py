@@ -13,7 +13,7 @@ from paths import ROOT
 from hfskin import CLASSES
 from hfskin.checkpoints.hub import HubError
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
-from hfskin.hub.card import number, of_100, percent, render_card, write_card
+from hfskin.hub.card import card_data, number, of_100, percent, render_card, write_card
 
 MODEL_CARDS = ROOT / "model_cards"
 
