@@ -73,7 +73,7 @@ def _instead(folder: Path, missing: str) -> str | None:
         return ', but parts of it, and hfskin reads one file: save it anew with max_shard_size="4GB"'
     if (folder / ONNX_FILE).is_file():
         return (
-            f", and its {ONNX_FILE} is the graph alone: copy the whole checkpoint, or load a file that holds everything "
+            f", and its {ONNX_FILE} is the graph alone: copy the whole checkpoint, or load a file with everything "
             "(`hfskin export CHECKPOINT -o FILE.onnx`)"
         )
     return None
