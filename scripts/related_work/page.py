@@ -56,7 +56,7 @@ WORKS = (
          {"lesion cut out": STRETCHED, "surroundings masked": STRETCHED}),
     Work("Lee et al. (16)", "score .899 on validation and .785 on test data, padded, as an ensemble; ISIC 2018",
          _arxiv("1808.03426"), {"whole picture, padded": STRETCHED}),
-    Work("Alberti et al. (8)", "accuracy + 2.2 % on average over all their data sets, HAM10000 among them; a spectral start "
+    Work("Alberti et al. (8)", "accuracy + 2.2 % on average over their data sets, HAM10000 among them; a spectral start "
          "converges faster than a random one", _arxiv("1911.05045"),
          {"matrix transformation, spectral": "flattened map", "matrix transformation, identity": "flattened map"}),
     Work("Poduval et al. (11)", "better calibrated than Bayesian networks at less cost; skin lesions",
@@ -142,9 +142,9 @@ def _gates(by_method: dict[str, dict[int, dict]]) -> list[str]:
     text = (
         f"[Li et al. (4)]({_arxiv('2003.09365')}) claim better detection of unseen kinds of lesions than by four "
         "other methods, by isolation forests on a network's features; HAM10000 among the data. Here a forest on the "
-        "frozen network's pooled features, fitted to training lesions alone, has to tell the judged lesions from photographs of other "
-        "things; the threshold lets 99 % of the calibration part pass. [docs/gates.md](gates.md) compares gates on a "
-        "trained network, and on lesions from other clinics."
+        "frozen network's pooled features, fitted to training lesions alone, has to tell the judged lesions from "
+        "photographs of other things; the threshold lets 99 % of the calibration part pass. "
+        "[docs/gates.md](gates.md) compares gates on a trained network, and on lesions from other clinics."
     )
     columns = ["gate", "seeds", "AUROC", "lesions accepted", "photographs refused", "CPU minutes"]
     return ["## Is it a lesion at all", text, markdown_table(columns, lines)]
