@@ -56,7 +56,7 @@ WORKS = (
          {"lesion cut out": STRETCHED, "surroundings masked": STRETCHED}),
     Work("Lee et al. (16)", "score .899 on validation and .785 on test data, padded, as an ensemble; ISIC 2018",
          _arxiv("1808.03426"), {"whole picture, padded": STRETCHED}),
-    Work("Alberti et al. (8)", "accuracy + 2.2 % on average over their data sets, HAM10000 among them; a spectral start "
+    Work("Alberti et al. (8)", "accuracy +2.2 % on average over their data sets, HAM10000 too; a spectral start "
          "converges faster than a random one", _arxiv("1911.05045"),
          {"matrix transformation, spectral": "flattened map", "matrix transformation, identity": "flattened map"}),
     Work("Poduval et al. (11)", "better calibrated than Bayesian networks at less cost; skin lesions",
