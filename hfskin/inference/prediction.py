@@ -11,7 +11,7 @@ from ..model.metadata import YOUNG
 from ..model.preprocessing import CropBox
 from .attention import attention_map
 from .decisions import malignant_columns, malignant_probability, prediction_sets, softmax
-from .prepare import SHARPER, Prepared
+from .prepare import ITSELF, SHARPER, Prepared
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,6 +25,9 @@ AGELESS = (
 )
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
 REFUSED_BLURRED = f"this is too blurred to tell whether it shows a skin lesion; take it again: {SHARPER}"
+REFUSED_FROM_SCREEN = (
+    f"this seems to be taken from a screen or a print, so nobody can tell what it shows; take it again: {ITSELF}"
+)
 UNUSUAL = (
     "this is unlike the pictures that the model learnt from: it errs more often on such, and is too sure of itself"
 )
@@ -196,7 +199,8 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision
         warnings=notes,
     )
     if status == "refused":
-        return answer.refused(REFUSED_BLURRED if prepared.blurred else REFUSAL)
+        unclear = REFUSED_BLURRED if prepared.blurred else REFUSED_FROM_SCREEN if prepared.from_screen else None
+        return answer.refused(unclear or REFUSAL)
     return answer
 
 

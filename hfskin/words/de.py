@@ -220,6 +220,11 @@ PIPELINE = {
         "unter 45 Jahren zählt die Antwort ohne das Alter, wo sie vorsichtiger ist, wie hier: Mit dem Alter würden zu "
         "viele bösartige Hautveränderungen der Jüngeren übersehen"
     ),
+    "the picture seems to be taken from a screen or a print; take it again: of the skin itself, through the "
+    "dermatoscope": (
+        "das Bild scheint von einem Bildschirm oder Ausdruck aufgenommen zu sein; "
+        "nehmen Sie es noch einmal auf: von der Haut selbst, durch das Dermatoskop"
+    ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "Haare oder ein Lineal scheinen durch das Bild zu gehen: Sie können Einzelheiten verdecken"
     ),

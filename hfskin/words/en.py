@@ -223,6 +223,8 @@ PIPELINE = {
         "focus",
         "below 45 years the answer without the age counts where it is more cautious, as here: with the age, too many "
         "malignant lesions of the young would be missed",
+        "the picture seems to be taken from a screen or a print; take it again: of the skin itself, through the "
+        "dermatoscope",
         "hairs or a ruler seem to cross the picture: they may hide details",
         "16-bit grey levels were reduced to 8 bits",
         "converted from CMYK; colours may differ from the original",

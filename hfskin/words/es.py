@@ -217,6 +217,11 @@ PIPELINE = {
         "por debajo de los 45 años cuenta la respuesta sin la edad donde es más prudente, como aquí: con la edad se "
         "pasarían por alto demasiadas lesiones malignas de los jóvenes"
     ),
+    "the picture seems to be taken from a screen or a print; take it again: of the skin itself, through the "
+    "dermatoscope": (
+        "la imagen parece tomada de una pantalla o de un papel impreso; "
+        "tómela otra vez: de la propia piel, a través del dermatoscopio"
+    ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "parece que pelos o una regla cruzan la imagen: pueden ocultar detalles"
     ),

@@ -200,6 +200,10 @@ PIPELINE = {
         "dưới 45 tuổi, câu trả lời không dùng tuổi được tính khi thận trọng hơn, như ở đây: nếu dùng tuổi sẽ bỏ sót "
         "quá nhiều tổn thương ác tính của người trẻ"
     ),
+    "the picture seems to be taken from a screen or a print; take it again: of the skin itself, through the "
+    "dermatoscope": (
+        "ảnh có vẻ được chụp từ màn hình hoặc bản in; hãy chụp lại: chụp chính vùng da đó, qua máy soi da"
+    ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "có vẻ có lông hoặc thước cắt ngang ảnh: chúng có thể che chi tiết"
     ),

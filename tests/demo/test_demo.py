@@ -15,6 +15,8 @@ import pytest
 from demo_fixtures import LESIONS, random_checkpoint
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image, ImageFilter
+from screens import from_a_screen
 
 import hfskin
 from hfskin.checkpoints.hub import HubError
@@ -25,6 +27,7 @@ from hfskin.demo.card import plots_html, render_card
 from hfskin.demo.checkpoints import Checkpoints, split_revision
 from hfskin.demo.example_lesions import load_examples
 from hfskin.demo.upload_folder import UploadFolder
+from hfskin.inference.answer.verdict import verdict
 from hfskin.inference.batch.items import Row
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
 from hfskin.words import en as text
@@ -62,6 +65,24 @@ def test_one_example_a_class_with_its_picture_and_true_diagnosis():
 
 def batch_html(rows, config, notes=()):
     return rows_html(Looked(rows, {}, list(notes)), config, "", text)
+
+
+def test_every_example_is_answered_and_a_bad_picture_of_one_is_to_be_taken_again(pipeline):
+    """Nobody's own lesion may be told that it is none, as a cat is."""
+    for seed, example in enumerate(load_examples()):
+        patient = example.age, example.sex, example.localization
+        assert pipeline(example.path, *patient).status != "refused", example
+        with Image.open(example.path) as picture:
+            taken = {
+                "blurred": picture.filter(ImageFilter.GaussianBlur(3)),
+                "very blurred": picture.filter(ImageFilter.GaussianBlur(8)),
+                "from a screen": from_a_screen(picture, seed),
+            }
+        for how, bad in taken.items():
+            prediction = pipeline(bad, *patient)
+            said = verdict(prediction, pipeline.config, text)
+            advice = said.todo if said.kind == "refused" else " ".join(prediction.warnings)
+            assert "take it again" in advice.lower(), (how, example)
 
 
 def test_what_people_named_is_escaped(prediction, thresholds):

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from ...model.labels import malignant_classes
-from ..prediction import REFUSED_BLURRED, Prediction
+from ..prediction import REFUSED_BLURRED, REFUSED_FROM_SCREEN, Prediction
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def verdict(prediction: Prediction, config: Any, text: ModuleType) -> Verdict:
         text: the language's words, see `hfskin.words`.
     """
     if prediction.status == "refused":
-        unclear = prediction.warnings[:1] == [REFUSED_BLURRED]
+        unclear = prediction.warnings[0] in (REFUSED_BLURRED, REFUSED_FROM_SCREEN)
         why, todo = (text.UNCLEAR_WHY, text.UNCLEAR_NEXT) if unclear else (text.REFUSED_WHY, text.REFUSED_NEXT)
         return Verdict("refused", text.NO_ANSWER, "", [why], todo)
     lines = [text.UNUSUAL] if prediction.status == "unusual" else []
