@@ -10,7 +10,7 @@ from pathlib import Path
 from ..folds.report import KNOWN, UNKNOWN, for_card
 
 ROOT = Path(__file__).resolve().parents[2]
-METRICS = ROOT / "hfskin" / "checkpoints" / "default" / "metrics.json"
+METRICS, LARGE = (ROOT / "hfskin" / "checkpoints" / name / "metrics.json" for name in ("default", "large"))
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"
 README = ROOT / "README.md"
 START, END = "<!-- results: scripts/published/readme.py -->", "<!-- end of results -->"
@@ -60,6 +60,20 @@ def render_elsewhere(report: dict) -> str:
     )
 
 
+def render_large(report: dict) -> str:
+    """The larger checkpoint's main figures in a paragraph of Markdown."""
+    known, unknown = (report["results"][name] for name in ("with_metadata", "without_metadata"))
+    millions = f"{report['model']['parameters'] / 1e6:.0f}"
+    return (
+        f'**Larger**, `hfskin.load("large")`: a vision transformer answers too, {millions} million parameters in all. '
+        f"On the same pictures BMA {_interval(known['metrics']['bma'])}, picture alone "
+        f"{_interval(unknown['metrics']['bma'])}; macro AUC {_interval(known['metrics']['auc_macro'])}; malignancy "
+        f"threshold: sensitivity {_interval(known['malignancy']['sensitivity'])}, specificity "
+        f"{_interval(known['malignancy']['specificity'])}; elsewhere, melanoma's AUC "
+        f"{_interval(report['elsewhere']['melanoma_auc'])}. [Both compared on more pictures](docs/elsewhere.md)."
+    )
+
+
 def render_folds(report: dict) -> str:
     """The out-of-fold figures in a paragraph of Markdown."""
     told = for_card(report)
@@ -86,8 +100,8 @@ def _alarms(told: dict, band: str) -> str:
 def whole() -> str:
     """All that stands between the two marks."""
     report = json.loads(METRICS.read_text())
-    parts = render(report), render_elsewhere(report), render_folds(json.loads(FOLDS.read_text()))
-    return "\n\n".join(parts)
+    larger, folds = (json.loads(path.read_text()) for path in (LARGE, FOLDS))
+    return "\n\n".join((render(report), render_elsewhere(report), render_large(larger), render_folds(folds)))
 
 
 def insert(text: str, block: str) -> str:
