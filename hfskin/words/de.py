@@ -78,6 +78,7 @@ MISSED_ELSEWHERE = "Auf Bildern anderer Kliniken blieben {missed} von {melanomas
 BELOW_ALL_THE_SAME = (
     "Die Zahl liegt unter dem Alarm; aber bei der wahrscheinlichsten Diagnose, {name}, wartet man nicht."
 )
+NO_NUMBER = "Dieses Modell teilt seine Klassen nicht in bösartige und gutartige ein; darum nennt es keine Zahl."
 WITHOUT_THRESHOLD = "dieses Modell hat keine Schwelle, mit der man sie vergleichen könnte"
 UNUSUAL = (
     "Dieses Bild ist anders als die, an denen das Modell gelernt hat: Bei solchen irrt es öfter. Trauen Sie der "
@@ -116,11 +117,11 @@ UNCLEAR_NEXT = (
 DETAILS = "Einzelheiten"
 LIKELY = "Wonach es für das Modell aussieht"
 SET = "In Frage kommen: {names}."
-SET_OF_ALL = "Keine der sieben Klassen lässt sich ausschließen."
+SET_OF_ALL = "Keine der Klassen lässt sich ausschließen."
 SET_COVERAGE = "Solchen Listen fehlt die wahre Diagnose bei etwa {share} der Validierungsbilder."
 MALIGNANT = (
     "Die Zahl ist die geschätzte Wahrscheinlichkeit in Prozent, dass die Hautveränderung bösartig oder eine Vorstufe "
-    "ist: Melanom, Basalzellkarzinom oder aktinische Keratose / Morbus Bowen."
+    "ist: {names}."
 )
 SENSITIVITY = (
     "Die Alarmschwelle von {threshold} wurde so gelegt, dass {share} der bösartigen Validierungsbilder sie erreichen."

@@ -68,7 +68,7 @@ NO_PICTURE = "There is no picture yet. Drop, paste or choose one, or take one of
 FILE_GONE = "The file was deleted from the server because it had been there for too long. Choose it again."
 NOT_TAKEN = (
     "This page takes short plain values, and files that were uploaded to it: no other path, and nothing from another "
-    "address. Upload the file itself."
+    "address. Upload the file itself; from Python, by gradio_client.handle_file(path), and many as a list."
 )
 CANNOT_ANSWER = "This page cannot answer that request."
 
@@ -90,6 +90,7 @@ ALARM_STARTS = "the alarm starts at {threshold}"
 MISSED = "{share} of 100 malignant ones stayed below it there."
 MISSED_ELSEWHERE = "Of pictures from other clinics, {missed} of {melanomas} melanomas stayed below it."
 BELOW_ALL_THE_SAME = "The number is below the alarm; but the likeliest diagnosis, {name}, is itself nothing to wait on."
+NO_NUMBER = "This checkpoint does not sort its classes into malignant and benign ones, so it gives no number."
 WITHOUT_THRESHOLD = "this checkpoint has no threshold to compare it with"
 UNUSUAL = "This picture is unlike those that the model learnt from: it errs more often on such. Trust the answer less."
 ALARM_MARK = "alarm from {threshold}"
@@ -124,11 +125,10 @@ UNCLEAR_NEXT = (
 DETAILS = "Details"
 LIKELY = "What it looks like to the model"
 SET = "Candidates: {names}."
-SET_OF_ALL = "None of the seven classes can be ruled out."
+SET_OF_ALL = "None of the classes can be ruled out."
 SET_COVERAGE = "Such lists miss the true diagnosis in about {share} of the validation pictures."
 MALIGNANT = (
-    "The number is the estimated probability, in per cent, that the lesion is malignant or a precursor: melanoma, "
-    "basal cell carcinoma, or actinic keratosis / Bowen's disease."
+    "The number is the estimated probability, in per cent, that the lesion is malignant or a precursor: {names}."
 )
 SENSITIVITY = (
     "The alarm threshold of {threshold} was set so that {share} of the malignant pictures in the validation data "

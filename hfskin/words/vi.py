@@ -76,6 +76,7 @@ ALARM_STARTS = "báo động bắt đầu từ {threshold}"
 MISSED = "Ở đó {share} trên 100 tổn thương ác tính nằm dưới mức này."
 MISSED_ELSEWHERE = "Với ảnh của phòng khám khác, {missed} trên {melanomas} u hắc tố nằm dưới mức này."
 BELOW_ALL_THE_SAME = "Con số thấp hơn mức báo động, nhưng chẩn đoán có khả năng nhất, {name}, thì không nên chờ."
+NO_NUMBER = "Mô hình này không phân các loại thành ác tính và lành tính, nên không đưa ra con số."
 WITHOUT_THRESHOLD = "mô hình này không có ngưỡng để so sánh"
 UNUSUAL = "Ảnh này không giống các ảnh mà mô hình đã học: với ảnh như vậy nó sai nhiều hơn. Hãy tin câu trả lời ít hơn."
 ALARM_MARK = "báo động từ {threshold}"
@@ -107,12 +108,9 @@ UNCLEAR_NEXT = (
 DETAILS = "Chi tiết"
 LIKELY = "Mô hình thấy giống gì"
 SET = "Khả năng: {names}."
-SET_OF_ALL = "Không thể loại trừ loại nào trong bảy loại."
+SET_OF_ALL = "Không thể loại trừ loại nào."
 SET_COVERAGE = "Danh sách như vậy thiếu chẩn đoán thật ở khoảng {share} ảnh kiểm định."
-MALIGNANT = (
-    "Con số là xác suất ước tính, tính bằng phần trăm, rằng tổn thương là ác tính hoặc tiền ung thư: u hắc tố ác tính, "
-    "ung thư biểu mô tế bào đáy, hoặc dày sừng quang hóa / bệnh Bowen."
-)
+MALIGNANT = "Con số là xác suất ước tính, tính bằng phần trăm, rằng tổn thương là ác tính hoặc tiền ung thư: {names}."
 SENSITIVITY = "Ngưỡng báo động {threshold} được đặt sao cho {share} ảnh ác tính trong dữ liệu kiểm định đạt tới."
 NOT_HARMLESS = "Con số thấp hơn không chứng minh rằng tổn thương là vô hại."
 DIAGNOSES = {
