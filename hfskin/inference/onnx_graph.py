@@ -15,7 +15,7 @@ MAX_NODES = 20_000
 MAX_FACTS = 10**6  # bytes of what stands beside the graph: labels, settings
 # Plain arithmetic from front to back. Nothing here repeats, branches or reads a file.
 OPERATORS = frozenset((
-    "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv",
+    "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "CastLike", "Clip", "Concat", "Constant", "Conv",
     "DequantizeLinear", "Div", "Erf", "Exp", "Expand", "Flatten", "Gather", "Gelu", "Gemm", "GlobalAveragePool",
     "HardSigmoid", "HardSwish", "Identity", "IsNaN", "LayerNormalization", "Log", "MatMul", "MaxPool", "Mul", "Neg",
     "Pad", "Pow", "QuantizeLinear", "ReduceL2", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Shape",

@@ -23,7 +23,7 @@ class CropBox(NamedTuple):
 def center_box(width: int, height: int, aspect: float) -> CropBox:
     """The largest centred box of `aspect` (width / height) in a picture of width x height."""
     box_width = min(width, height * aspect)
-    box_height = box_width / aspect
+    box_height = min(height, box_width / aspect)  # rounding must not leave the picture
     left, top = (width - box_width) / 2, (height - box_height) / 2
     return CropBox(left, top, left + box_width, top + box_height)
 

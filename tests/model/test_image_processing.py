@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,18 @@ def test_output_has_the_models_size_and_normalisation(lesion_path):
 )
 def test_crop_keeps_the_shape_of_the_lesion(size, box):
     assert center_box(*size, aspect=4 / 3) == pytest.approx(box)
+
+
+def test_the_crop_never_leaves_the_picture():
+    """Pillow refuses what rounding puts a millionth outside; 196x252 is the size of a vision transformer's patches."""
+    sides = range(2, 400, 7)
+    for aspect in (252 / 196, 4 / 3, 1, 16 / 9):
+        for width, height in itertools.product(sides, sides):
+            left, top, right, bottom = center_box(width, height, aspect)
+            assert left >= 0
+            assert top >= 0
+            assert right <= width
+            assert bottom <= height
 
 
 def test_a_sharp_original_and_its_small_copy_look_alike(lesion_path):
