@@ -14,7 +14,7 @@ from ..checkpoints.history import refuse_stale, runs_in_order
 from ..checkpoints.hub import HubError
 from ..checkpoints.layout import CONFIG_FILE, METRICS_FILE, TRAINING_FILE
 from ..checkpoints.save import write_whole
-from ..model.backbones import BACKBONES
+from ..model.backbone_table import BACKBONES
 from ..model.labels import CLASSES, DIAGNOSES, MALIGNANT
 
 TEMPLATE = Path(__file__).with_name("card_template.md")

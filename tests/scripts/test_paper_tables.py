@@ -11,7 +11,7 @@ import pytest
 import torch
 from paths import ROOT
 
-from hfskin.model.backbones import BACKBONES
+from hfskin.model.backbone_table import BACKBONES
 from hfskin.training.losses import class_weights
 from hfskin.training.recipes import CONDITIONS, PAPER
 from scripts.paper import timing
