@@ -9,7 +9,7 @@ from huggingface_hub import constants, errors, snapshot_download
 from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars, validate_repo_id
 from safetensors import SafetensorError
 
-from .layout import CHECKPOINT_FILES, ONNX_FILE, WEIGHTS_FILE
+from .layout import CHECKPOINT_FILES, EMBEDDED, ONNX_FILE, WEIGHTS_FILE
 
 try:
     import httpx2 as http
@@ -41,7 +41,8 @@ def check_name(repo_id: str) -> None:
 def checkpoint_folder(
     source: str | Path, revision: str | None = None, further_files: Sequence[str] = (), **hub_kwargs
 ) -> Path:
-    """The folder of a checkpoint: `source` itself, or where the Hub's repository of that name is cached.
+    """The folder of a checkpoint: an embedded one's, `source` itself, or where the Hub's repository of that name is
+    cached.
 
     All files are of one commit, and without a network the cache serves.
 
@@ -54,7 +55,7 @@ def checkpoint_folder(
         HubError: no such folder, or a file of `CHECKPOINT_FILES` is missing. What huggingface_hub raises is for
             [`hub_errors`].
     """
-    folder = Path(source)
+    folder = EMBEDDED.get(str(source), Path(source))
     if not folder.is_dir():
         if len(folder.parts) > 1 and folder.parent.is_dir():  # a slip, and no name of the Hub
             raise HubError(f"{source}: no such folder; `ls {folder.parent}` shows what is there")

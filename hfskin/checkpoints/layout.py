@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-EMBEDDED_CHECKPOINT = Path(__file__).parent / "default"
+# What travels with the package, by the name that `hfskin.load` takes.
+EMBEDDED = {name: Path(__file__).parent / name for name in ("default", "large")}
+EMBEDDED_CHECKPOINT = EMBEDDED["default"]
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

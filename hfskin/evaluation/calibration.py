@@ -66,17 +66,25 @@ def class_shares(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, dic
 
 def summarise_malignancy(labels: np.ndarray, suspicious: np.ndarray, bootstrap: LesionBootstrap) -> dict:
     """Sensitivity and specificity of [`is_suspicious`] for the malignant classes together, with n and intervals."""
+    sensitivity, specificity = alarm_rates(labels, suspicious, bootstrap)
+    malignant = is_malignant(labels)
+    return {
+        "n_malignant": int(malignant.sum()),
+        "n_benign": int((~malignant).sum()),
+        "sensitivity": interval(sensitivity),
+        "specificity": interval(specificity),
+    }
+
+
+def alarm_rates(
+    labels: np.ndarray, suspicious: np.ndarray, bootstrap: LesionBootstrap
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sensitivity and specificity of [`is_suspicious`] for the malignant classes together: (R + 1,) each."""
     malignant = is_malignant(labels)
     cells = np.stack([malignant & suspicious, malignant, ~malignant & ~suspicious, ~malignant], axis=1)
     found, positives, cleared, negatives = bootstrap.totals(cells.astype(float)).T
     with np.errstate(invalid="ignore"):
-        sensitivity, specificity = interval(found / positives), interval(cleared / negatives)
-    return {
-        "n_malignant": int(malignant.sum()),
-        "n_benign": int((~malignant).sum()),
-        "sensitivity": sensitivity,
-        "specificity": specificity,
-    }
+        return found / positives, cleared / negatives
 
 
 def _bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

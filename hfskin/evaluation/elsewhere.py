@@ -31,7 +31,7 @@ def measure_elsewhere(pipeline: LesionPipeline, lesions: pd.DataFrame) -> dict |
     is_melanoma = (lesions["dx"] == MELANOMA).to_numpy()
     if not is_melanoma.any() or is_melanoma.all():
         return None
-    probabilities = predict_pictures(pipeline, map(_at_camera_aspect, lesions["path"])).probabilities
+    probabilities = predict_pictures(pipeline, map(at_camera_aspect, lesions["path"])).probabilities
     return summarise_elsewhere(probabilities, is_melanoma, lesions["patient"], pipeline.config.malignant_threshold)
 
 
@@ -58,6 +58,7 @@ def summarise_elsewhere(
     return found
 
 
-def _at_camera_aspect(path: str) -> Image.Image:
+def at_camera_aspect(path: str) -> Image.Image:
+    """A picture, stretched to 4:3 where it is square: collections squash pictures."""
     image = read_image(path).image
     return next(iter(unsquashed(image)), image)

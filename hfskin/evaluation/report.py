@@ -173,7 +173,7 @@ def _device(pipeline: LesionPipeline) -> str:
 
 
 def _model_facts(pipeline: LesionPipeline, tta: bool) -> dict:
-    config = pipeline.config
+    config, preprocessing = pipeline.config, pipeline.preprocessing
     return {
         "backbone": config.backbone,
         "backbone_cut": config.backbone_cut,
@@ -181,6 +181,7 @@ def _model_facts(pipeline: LesionPipeline, tta: bool) -> dict:
         "attention_maps": config.attention_maps,
         "metadata_hidden": config.metadata_hidden,
         "parameters": pipeline.parameters,
+        "colour_strength": preprocessing.colour_strength if preprocessing.colour_reference else 0.0,
         "test_time_augmentation": tta,
         "hfskin": __version__,
     }

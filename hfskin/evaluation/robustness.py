@@ -10,8 +10,10 @@ from PIL import Image
 from ..data.robustness import TRANSFORMS
 from ..inference.base import LesionPipeline
 from ..inference.batch.predictions import Predictions, predict_table
+from ..inference.decisions import is_suspicious, prediction_sets
 from ..model.image_reading import read_image
-from .bootstrap import LesionBootstrap, interval
+from .bootstrap import LesionBootstrap, interval, interval_of_error
+from .calibration import alarm_rates, calibration_errors
 from .metrics import balanced_accuracies
 
 
@@ -27,18 +29,20 @@ def summarise_robustness(
 
     Returns:
         unchanged: n, BMA and the share accepted by the gate (None without one); kinds: by name the same and the
-        difference of the BMA; mean_difference over `TRANSFORMS`; mirrored: the same for answers averaged over mirror
+        difference of the BMA; mean_difference over `TRANSFORMS`; calibration: what the answers promise, as they are and
+        as the mean over `TRANSFORMS`, see [`_promises`]; mirrored: the same as kinds for answers averaged over mirror
         images (test-time augmentation); copies: the same for `copies`, None without. Differences are paired: the
         intervals come from the same resampled lesions.
     """
     plain = predict_table(pipeline, table)
     bootstrap = LesionBootstrap(plain.lesion_ids)
     before = _bma(plain, bootstrap)
-    kinds, differences = {}, []
+    kinds, differences, promises = {}, [], []
     for name, transform in TRANSFORMS.items():
         changed = predict_table(pipeline, table, transform=transform)
         kinds[name] = _compare(changed, before, pipeline.config.gate_threshold, bootstrap)
         differences.append(_bma(changed, bootstrap) - before)
+        promises.append(_promises(changed, pipeline.config, bootstrap))
     averaged = predict_table(pipeline, table, tta=True)
     unchanged = _compare(plain, before, pipeline.config.gate_threshold, bootstrap)
     del unchanged["difference"]
@@ -46,6 +50,10 @@ def summarise_robustness(
         "unchanged": unchanged,
         "kinds": kinds,
         "mean_difference": interval(np.mean(differences, axis=0)),
+        "calibration": {
+            "unchanged": _intervals(_promises(plain, pipeline.config, bootstrap)),
+            "mean": _intervals({name: np.mean([p[name] for p in promises], axis=0) for name in promises[0]}),
+        },
         "mirrored": _compare(averaged, before, pipeline.config.gate_threshold, bootstrap),
         "copies": _summarise_copies(pipeline, table, copies) if copies else None,
     }
@@ -58,6 +66,24 @@ def _compare(changed: Predictions, before: np.ndarray, threshold: float | None, 
         accepted = interval(bootstrap.means((changed.gate_scores >= threshold).astype(float)))
     n = len(changed.labels)
     return {"n": n, "bma": interval(after), "difference": interval(after - before), "accepted": accepted}
+
+
+def _promises(predictions: Predictions, config, bootstrap: LesionBootstrap) -> dict[str, np.ndarray]:
+    """What the calibration promises, each (R + 1,): "ece", "coverage" of the prediction sets, "sensitivity" and
+    "specificity" of the alarm; what the checkpoint has no threshold for is left out."""
+    labels, probabilities = predictions.labels, predictions.probabilities
+    kept = {"ece": calibration_errors(labels, probabilities, bootstrap)}
+    if config.conformal_threshold is not None:
+        covered = prediction_sets(probabilities, config.conformal_threshold)[np.arange(len(labels)), labels]
+        kept["coverage"] = bootstrap.means(covered.astype(float))
+    if config.malignant_threshold is not None:
+        suspicious = is_suspicious(probabilities, config.malignant_threshold)
+        kept["sensitivity"], kept["specificity"] = alarm_rates(labels, suspicious, bootstrap)
+    return kept
+
+
+def _intervals(promises: dict[str, np.ndarray]) -> dict[str, dict]:
+    return {name: (interval_of_error if name == "ece" else interval)(values) for name, values in promises.items()}
 
 
 def _summarise_copies(pipeline: LesionPipeline, table: pd.DataFrame, copies: Mapping[str, Path]) -> dict | None:

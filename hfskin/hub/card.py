@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from ..checkpoints.history import refuse_stale, runs_in_order
 from ..checkpoints.hub import HubError
-from ..checkpoints.layout import CONFIG_FILE, METRICS_FILE, TRAINING_FILE
+from ..checkpoints.layout import CONFIG_FILE, EMBEDDED, EMBEDDED_CHECKPOINT, METRICS_FILE, TRAINING_FILE
 from ..checkpoints.save import write_json, write_whole
 from ..model.backbone_table import BACKBONES
 from ..model.labels import CLASSES, DIAGNOSES, MALIGNANT
@@ -233,9 +233,9 @@ def _template() -> jinja2.Template:
 
 
 def _source(name: str) -> str:
-    """What a reader gives to `hfskin.load`: nothing for the embedded checkpoint, else the repository or a folder."""
-    if name == "default":
-        return ""
+    """What a reader gives to `hfskin.load`: an embedded checkpoint's name, or none, else the repository or a folder."""
+    if name in EMBEDDED:
+        return "" if EMBEDDED[name] == EMBEDDED_CHECKPOINT else f'"{name}"'
     return f'"{code(name)}"' if "/" in name else f'"path/to/{code(name)}"'
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, SpaceCardData
 
 from ..checkpoints.hub import HubError, check_name, checkpoint_folder, hub_errors
-from ..checkpoints.layout import EMBEDDED_CHECKPOINT, METRICS_FILE, ONNX_FILE, SPLIT_FILE, TRAINING_FILE, WEIGHTS_FILE
+from ..checkpoints.layout import EMBEDDED, METRICS_FILE, ONNX_FILE, SPLIT_FILE, TRAINING_FILE, WEIGHTS_FILE
 from ..checkpoints.load import load_checkpoint
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
@@ -21,7 +21,7 @@ RECORDS = (METRICS_FILE, TRAINING_FILE, ONNX_FILE, SPLIT_FILE, "*.png", "plots/*
 PACKAGE = Path(__file__).parents[1]
 SPACE_FILES = ("app.py", "requirements.txt")
 MODEL_VARIABLE = "HFSKIN_MODEL"  # read by app.py
-NOT_IN_SPACE = ("__pycache__", "*.pyc", EMBEDDED_CHECKPOINT.name)
+NOT_IN_SPACE = ("__pycache__", "*.pyc", *EMBEDDED)
 
 SPACE_CARD = """---
 {yaml}

@@ -40,7 +40,8 @@ def load(
     threads: int | None = None,
     **hub_arguments,
 ) -> LesionPipeline:
-    """A pipeline with the embedded checkpoint (None), a checkpoint folder, a repository of the Hub or an ONNX file.
+    """A pipeline with an embedded checkpoint (None or "large"), a checkpoint folder, a repository of the Hub or an ONNX
+    file.
 
     ```python
     pipeline = hfskin.load()

@@ -1,4 +1,4 @@
-"""Make a trained checkpoint the embedded one: calibrate, store in half precision, export, evaluate, write the card.
+"""Make a trained checkpoint an embedded one: calibrate, store in half precision, export, evaluate, write the card.
 
     python -m scripts.published.publish runs/model --data ../shared/ham10000 --copies ../shared/ham10000_224 \\
         --masks ../shared/ham10000/HAM10000_segmentations_lesion_tschandl --lesions-elsewhere ../shared/isic2020 \\
@@ -15,8 +15,8 @@ import torch
 import typer
 
 ROOT = Path(__file__).resolve().parents[2]
-EMBEDDED = ROOT / "hfskin" / "checkpoints" / "default"
-FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/folds
+CHECKPOINTS = ROOT / "hfskin" / "checkpoints"
+FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/folds, for the default one
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "training.json")
 
 DataOption = Annotated[Path, typer.Option(help="HAM10000 folder.")]
@@ -29,6 +29,7 @@ NegativesOption = Annotated[Path | None, typer.Option(help="See `hfskin calibrat
 def main(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
     data: DataOption,
+    name: Annotated[str, typer.Option(help="Of the embedded checkpoint, as `hfskin.load` takes it.")] = "default",
     copies: CopiesOption = None,
     masks: MasksOption = None,
     lesions_elsewhere: ElsewhereOption = None,
@@ -38,27 +39,28 @@ def main(
     on_data = ["--data", str(data), "--split", "lesion", *_given("--copies", copies)]
     outside = [*_given("--lesions-elsewhere", lesions_elsewhere), *_given("--negatives", negatives)]
     _hfskin("calibrate", str(checkpoint), *on_data, *outside)
-    embed(checkpoint)
-    _hfskin("export", str(EMBEDDED))
-    measure = ["--robustness", *_given("--masks", masks), "--plots", str(EMBEDDED / "plots")]
-    _hfskin("evaluate", "--model", str(EMBEDDED), *on_data, *outside, *measure, "-o", str(EMBEDDED / "metrics.json"))
-    if FOLDS.is_file():
+    embedded = CHECKPOINTS / name
+    embed(checkpoint, embedded)
+    _hfskin("export", str(embedded))
+    measure = ["--robustness", *_given("--masks", masks), "--plots", str(embedded / "plots")]
+    _hfskin("evaluate", "--model", str(embedded), *on_data, *outside, *measure, "-o", str(embedded / "metrics.json"))
+    if name == "default" and FOLDS.is_file():
         from ..folds.report import put_into
 
-        put_into(EMBEDDED / "metrics.json", FOLDS)
-    _hfskin("card", str(EMBEDDED), "-o", str(ROOT / "model_cards"))
-    shutil.copy(ROOT / "model_cards" / "default.md", EMBEDDED / "README.md")  # the page's About tab shows it
+        put_into(embedded / "metrics.json", FOLDS)
+    _hfskin("card", str(embedded), "-o", str(ROOT / "model_cards"))
+    shutil.copy(ROOT / "model_cards" / f"{name}.md", embedded / "README.md")  # the page's About tab shows it
 
 
-def embed(run: Path) -> None:
+def embed(run: Path, embedded: Path) -> None:
     """Copy a run's checkpoint into the package, its weights in half precision (loaded as float32 again)."""
     from safetensors.torch import load_file, save_file
 
-    EMBEDDED.mkdir(parents=True, exist_ok=True)
+    embedded.mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        shutil.copy(run / name, EMBEDDED / name)
+        shutil.copy(run / name, embedded / name)
     state = {k: v.half() if v.dtype == torch.float32 else v for k, v in load_file(run / "model.safetensors").items()}
-    save_file(state, EMBEDDED / "model.safetensors", metadata={"format": "pt"})
+    save_file(state, embedded / "model.safetensors", metadata={"format": "pt"})
 
 
 def _given(option: str, folder: Path | None) -> list[str]:

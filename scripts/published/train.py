@@ -38,6 +38,7 @@ from ..runner import TimeLimit
 from .augment import augment
 from .pictures import Pictures, load_pictures, mean_colour, resized
 
+ANSWERED_STRENGTH = 0.5  # of the colour balance when it answers; in training each picture has its own
 STATE = "state.pt"
 LOG = "train.log"
 
@@ -86,10 +87,8 @@ MEMBERS = {
         "block8",
         "vit_small_patch14_dinov2_saliency.safetensors",
         stages=(
-            Stage((168, 224), epochs=8, learning_rate=5e-4, window_dropout=0.5),
-            Stage(
-                (196, 252), 3, learning_rate=3e-4, strength=0.4, last_strength=0.2, window_dropout=0.5, ema_decay=0.995
-            ),
+            Stage((140, 196), epochs=7, learning_rate=3e-4, strength=0.5, last_strength=0.2),
+            Stage((196, 252), epochs=2, learning_rate=1.5e-4, strength=0.3, last_strength=0.1, ema_decay=0.995),
         ),
         layer_decay=0.75,
     ),
@@ -199,7 +198,7 @@ class Trainer:
 
     def _step(self, model, stage: Stage, rows: torch.Tensor, optimizer, strength: float) -> torch.Tensor:
         pictures, metadata = self._draw(rows)
-        x = self.normalised(augment(pictures, stage.size, strength))
+        x = self.normalised(augment(pictures, stage.size, strength), torch.rand(len(rows), 1, device=self.device))
         with torch.autocast(self.device.type, torch.bfloat16):
             logits = model(pixel_values=x, metadata=metadata).logits
         labels = self.train.labels[rows]
@@ -219,9 +218,13 @@ class Trainer:
         metadata = torch.where(hidden, self.train.unknown, self.train.metadata[rows])
         return self.train.pixels[torch.where(sharp, copies, rows)], metadata
 
-    def normalised(self, pictures: torch.Tensor) -> torch.Tensor:
-        """[0, 1] -> what the network reads: mean colour brought to the reference, then the backbone's mean and std."""
-        gain = (self.reference / mean_colour(pictures).clamp_min(1 / 255)).clamp(1 / MAX_GAIN, MAX_GAIN)
+    def normalised(self, pictures: torch.Tensor, balance: torch.Tensor | float = ANSWERED_STRENGTH) -> torch.Tensor:
+        """[0, 1] -> what the network reads: mean colour towards the reference, then the backbone's mean and std.
+
+        Args:
+            balance: how far towards it, 0 to 1, a number or (B, 1).
+        """
+        gain = (self.reference / mean_colour(pictures).clamp_min(1 / 255)).clamp(1 / MAX_GAIN, MAX_GAIN) ** balance
         return ((pictures * gain[..., None, None]).clamp(0, 1) - self.mean) / self.std
 
     @torch.inference_mode()
@@ -250,6 +253,7 @@ class Trainer:
             image_mean=self.mean.flatten().tolist(),
             image_std=self.std.flatten().tolist(),
             colour_reference=[round(value, 4) for value in self.reference.tolist()],
+            colour_strength=ANSWERED_STRENGTH,
         ).save_pretrained(self.output)
         facts = {"backbone": self.member.backbone, "weights": self.member.weights, "member": asdict(self.member)}
         facts |= {"seed": self.seed, "device": str(self.device), "minutes_of_last_session": round(seconds / 60, 1)}

@@ -7,6 +7,7 @@ from hfskin.data.splits import make_split
 from hfskin.evaluation.report import evaluate
 from hfskin.evaluation.robustness import predict_copies, summarise_robustness
 from hfskin.inference.batch.predictions import predict_table
+from hfskin.inference.decisions import is_malignant, is_suspicious
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,14 @@ def test_the_summary_pairs_each_transform_with_the_unchanged_pictures(embedded, 
         assert row["difference"]["value"] == pytest.approx(row["bma"]["value"] - before)
     assert summary["kinds"]["enlarged three times"]["difference"]["value"] == 0  # the processor shrinks it again
     assert all(0 <= row["accepted"]["value"] <= 1 for row in (summary["unchanged"], *summary["kinds"].values()))
+    promised = summary["calibration"]
+    plain = predict_table(embedded, few)
+    alarm = is_suspicious(plain.probabilities, embedded.config.malignant_threshold)
+    malignant = is_malignant(plain.labels)
+    assert promised["unchanged"]["sensitivity"]["value"] == pytest.approx(alarm[malignant].mean())
+    assert promised["unchanged"]["specificity"]["value"] == pytest.approx(1 - alarm[~malignant].mean())
+    assert promised["mean"]["ece"]["value"] != promised["unchanged"]["ece"]["value"]
+    assert 0 < promised["mean"]["coverage"]["value"] <= 1
     averaged = predict_table(embedded, few, tta=True)
     right = averaged.probabilities.argmax(axis=1) == averaged.labels  # one picture a class
     assert summary["mirrored"]["bma"]["value"] == pytest.approx(right.mean())
