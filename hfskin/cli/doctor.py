@@ -35,6 +35,7 @@ def _version(name: str) -> str:
 
 
 def _checkpoint(model: str | None) -> tuple[list[str], bool]:
+    from ..checkpoints.history import StaleMetricsError
     from ..checkpoints.layout import ONNX_FILE
     from ..inference.backend import load
     from ..inference.machine import has_cuda
@@ -44,10 +45,13 @@ def _checkpoint(model: str | None) -> tuple[list[str], bool]:
     try:
         pipeline = load(model)
         answer = pipeline(_grey_picture())
+        whole = _wholeness(pipeline.folder)
+    except StaleMetricsError as error:
+        return [f"{name}: not whole: {error}, or, if it should not have changed, copy it again"], False
     except (ValueError, OSError) as error:
         return [f"{name}: does not answer: {error}"], False
     by = "ONNX Runtime" if isinstance(pipeline, OnnxPipeline) else f"torch, on {'a GPU' if has_cuda() else 'the CPU'}"
-    lines = [f"{name}: whole, revision {answer.revision}; answers by {by}"]
+    lines = [f"{name}: {whole}, revision {answer.revision}; answers by {by}"]
     if not isinstance(pipeline, OnnxPipeline) and not has_cuda() and not Path(pipeline.folder, ONNX_FILE).is_file():
         lines.append(f"{name}: would answer faster with a graph: hfskin export {pipeline.folder}")
     config = pipeline.config
@@ -57,6 +61,23 @@ def _checkpoint(model: str | None) -> tuple[list[str], bool]:
     if lacking:
         lines.append(f"{name}: not calibrated ({', '.join(lacking)} missing): hfskin calibrate")
     return lines, True
+
+
+def _wholeness(folder: Path) -> str:
+    """Whether weights and calibration are those that the metrics.json beside them measured.
+
+    Raises:
+        StaleMetricsError: they are others.
+    """
+    from ..checkpoints.history import refuse_stale
+    from ..checkpoints.layout import METRICS_FILE, read_settings
+
+    path = folder / METRICS_FILE
+    metrics = read_settings(path) if path.is_file() else {}
+    if "measured" not in metrics:
+        return f"complete (no {METRICS_FILE} tells whether it is as it was)"
+    refuse_stale(folder, metrics)
+    return "whole"
 
 
 def _grey_picture():

@@ -14,7 +14,7 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 
 from ..checkpoints.hub import HubError, checkpoint_folder, hub_errors
-from ..checkpoints.layout import EMBEDDED_CHECKPOINT
+from ..checkpoints.layout import EMBEDDED_CHECKPOINT, METRICS_FILE, read_settings
 from ..inference.backend import load
 from ..inference.base import LesionPipeline, network_names
 from ..inference.onnx import OnnxPipeline
@@ -61,6 +61,15 @@ class Checkpoint:
             return self.folder.name[:12]
         with (self.folder / "model.safetensors").open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+    @cached_property
+    def repeatability(self) -> dict | None:
+        """What its metrics.json tells of scripts/repeatability.py; None where nobody measured it."""
+        path = self.file(METRICS_FILE)
+        try:
+            return None if path is None else read_settings(path).get("repeatability")
+        except (OSError, ValueError):  # a stranger's
+            return None
 
     def describe(self, text: ModuleType) -> str:
         """Name, revision and build in one sentence."""

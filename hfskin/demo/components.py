@@ -45,6 +45,7 @@ NEW_PICTURE = "() => { document.getElementById('answer').dataset.scroll = 'yes';
 SETTLED = """() => {
   const place = document.getElementById('answer'), answer = place.querySelector('.answer');
   answer?.classList.remove('stale');
+  document.querySelector('#kept p')?.replaceChildren();
   const wrong = document.querySelector('#age-error p') !== null;
   document.querySelector('#age :is(input, textarea)')?.setAttribute('aria-invalid', wrong);
   if (!place.dataset.scroll || !answer || answer.classList.contains('empty')) return;

@@ -20,6 +20,7 @@ from .answer import failure_html, truth
 from .checkpoints import Checkpoint, Checkpoints
 from .example_lesions import Example
 from .figure import figure_html, thumbnail
+from .over_time import facts_html
 
 ATTENTION, GRAD_CAM = "attention", "grad_cam"
 
@@ -52,6 +53,7 @@ def look(
     except (ImageError, MetadataError, HubError) as error:
         logger.info("look: no answer")
         return failure_html(in_words(str(error), text), text.FAILED), ""
+    facts = facts_html(prediction, checkpoint, question.patient, text) if figure else ""
     milliseconds = round(1000 * (time.perf_counter() - started))
     logger.info("look: answered in %d ms", milliseconds)
     return card(
@@ -64,7 +66,7 @@ def look(
         effects=effects,
         footer=text.ANSWERED_BY.format(checkpoint=checkpoint.name, milliseconds=milliseconds),
         peek=True,
-    ), figure
+    ), figure + facts
 
 
 def views(text: ModuleType) -> list[tuple[str, str]]:

@@ -19,6 +19,9 @@ from .checkpoints import Checkpoints
 from .components import CAMERA, NEW_PICTURE, SETTLED, STALE, camera_html, picture_file
 from .example_lesions import FOLDER, Example, load_examples
 from .look import ATTENTION, GRAD_CAM, Question, look, views
+from .over_time import KEEP, kept_line, time_tab
+from .report import SCRIPT as REPORT
+from .report import report_html
 from .server import Page
 from .tabs import about_tab, batch_tab, compare_tab, small_print
 from .theme import CSS, theme
@@ -71,6 +74,8 @@ def _layout(page: Page, checkpoints: Checkpoints, examples: list[Example], text:
     gr.HTML(f"<p>{escape(text.NOT_A_DEVICE)}</p>", elem_id="notice", js_on_load=None)
     with gr.Tab(text.TAB_LOOK):
         question = _look_tab(checkpoints, examples, chosen, text)
+    with gr.Tab(text.TAB_TIME):
+        time_tab(text)
     with gr.Tab(text.TAB_BATCH):
         batch_tab(checkpoints, chosen, text)
     with gr.Tab(text.TAB_COMPARE, visible=checkpoints.offer_others) as compare:
@@ -150,22 +155,31 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
             small_print(text)
         with gr.Column(min_width=280):
             answer = gr.HTML(empty_html(text), elem_id="answer", js_on_load=None)
-            view = gr.Radio(views(text), value=ATTENTION, label=text.VIEW, visible=False)
+            with gr.Column(visible=False) as more:
+                with gr.Row():
+                    save = gr.Button(text.REPORT_SAVE, size="sm", min_width=120, elem_id="save-report")
+                    keep = gr.Button(text.KEEP, size="sm", min_width=120)
+                kept_line(text)
+                report = gr.HTML(elem_id="report", js_on_load=REPORT)
+                view = gr.Radio(views(text), value=ATTENTION, label=text.VIEW)
             figure = gr.HTML(elem_id="figure", js_on_load=None)
 
     def ask(path, age, sex, site, view, source, index):
         if path is None:
-            return empty_html(text), "", gr.update(visible=False), ""
+            return empty_html(text), "", gr.update(visible=False), "", ""
         patient, wrong = understood(age, sex, site)
         question = Question(path, patient, source)
         words, drawn = look(checkpoints, question, view, None if index is None else examples[index], text)
         message = text.AGE_WRONG.format(value=age) if "age" in wrong else ""
-        return words, drawn, gr.update(visible=bool(drawn)), field_error_html(message)
+        return words, drawn, gr.update(visible=bool(drawn)), "", field_error_html(message)
+
+    def make_report(path, age, sex, site, source):
+        return report_html(checkpoints, Question(path, understood(age, sex, site)[0], source), text)
 
     def take(path, index, turn):  # the picture is held from here on: who leaves at once is never answered
         # While the next answer is on its way, the last one must not stand beside another picture.
         patient = [gr.skip()] * 3 if index is None else ["", "unknown", "unknown"]  # not the example's
-        return *patient, None, turn + 1, empty_html(text), "", gr.update(visible=False)
+        return *patient, None, turn + 1, empty_html(text), "", gr.update(visible=False), ""
 
     def choose(turn, event: gr.EventData):
         index = event._data.get("index") if isinstance(event._data, dict) else None
@@ -174,9 +188,9 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
         example = examples[index]
         age = "" if example.age is None else f"{example.age:g}"
         patient = age, example.sex, example.localization
-        return str(example.path), *patient, index, turn + 1, empty_html(text), "", gr.update(visible=False)
+        return str(example.path), *patient, index, turn + 1, empty_html(text), "", gr.update(visible=False), ""
 
-    patient, shown = [age, sex, site, truth, turn], [answer, figure, view]
+    patient, shown = [age, sex, site, truth, turn], [answer, figure, more, report]
     at_once = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     # By the queue, since gradio's browser side notices a changed state only there.
     soon = at_once | {"queue": True, "concurrency_limit": None}
@@ -190,7 +204,7 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
         [*changed, age.blur, turn.change],  # blur: what is pasted or filled in by the browser is no input to gradio
         ask,
         [picture, age, sex, site, view, chosen, truth],
-        [answer, figure, view, age_error],
+        [*shown, age_error],
         trigger_mode="always_last",
         concurrency_limit=4,
         concurrency_id="look",
@@ -198,6 +212,8 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
         show_progress_on=answer,
         api_visibility="private",
     ).then(js=SETTLED)
+    save.click(make_report, [picture, age, sex, site, chosen], report, concurrency_limit=2, api_visibility="private")
+    keep.click(js=KEEP, **at_once)
     return [picture, age, sex, site]
 
 

@@ -46,6 +46,7 @@ def evaluate(
     part: str = "test",
     data: str = "HAM10000",
     tta: bool = False,
+    cautious: bool = True,
     robustness: bool = False,
     backend: str = "auto",
     copies: Mapping[str, Path] | None = None,
@@ -61,6 +62,7 @@ def evaluate(
         part: "test", or "val" (the `paper` split has no other).
         data: the name of the data set.
         tta: test-time augmentation with mirror images.
+        cautious: False measures what the network says of the young too, see [`LesionPipeline`].
         robustness: measure under `robustness.TRANSFORMS` too; that takes about 20 times as long.
         copies: with `robustness`: other files of some of the pictures, by image id.
         masks: folder of segmentation masks, to measure the explanations by; that needs torch.
@@ -92,7 +94,7 @@ def evaluate(
     pipeline = load(model, backend)
     refuse_trained_on(pipeline.folder, rows["image_id"])
     config = pipeline.config
-    known = unknown = predict_table(pipeline, rows, tta=tta)
+    known = unknown = predict_table(pipeline, rows, tta=tta, cautious=cautious)
     if config.metadata_hidden:
         unknown = predict_table(pipeline, rows, use_metadata=False, tta=tta)
     bootstrap = LesionBootstrap(known.lesion_ids)

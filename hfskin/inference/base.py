@@ -51,6 +51,7 @@ class LesionPipeline:
         folder: where the checkpoint lies.
         tta: True answers by the mean over the picture and its three mirror images (test-time augmentation): four
             passes, which are worth what docs/cross_validation.md says.
+        cautious: False answers the young as everyone else, see `answer`: what the network says, for the laboratory.
     """
 
     config: Any
@@ -58,6 +59,7 @@ class LesionPipeline:
     parameters: int
     folder: Path
     tta: bool = False
+    cautious: bool = True
     _batch_size: int | None = None  # transformers sets these, where it is given them
     _num_workers: int | None = None
 
@@ -155,7 +157,7 @@ class LesionPipeline:
             for name in LOGITS:
                 outputs[name] = np.log(np.mean([softmax(view[name]) for view in views], axis=0))
         told, untold = (outputs[name] for name in LOGITS)
-        ageless = is_young(metadata) & more_cautious(told, untold, malignant_columns(self.config))
+        ageless = self.cautious & is_young(metadata) & more_cautious(told, untold, malignant_columns(self.config))
         return outputs | {"logits": np.where(ageless[:, None], untold, told), "ageless": ageless}
 
     def _run_in_order(self, pixel_values: np.ndarray, metadata: np.ndarray) -> dict[str, np.ndarray]:

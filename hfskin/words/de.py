@@ -17,6 +17,7 @@ PRIVACY = (
 LIMITS = "JPEG, PNG, TIFF, BMP oder WebP, bis {megabytes} MB je Datei."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Ansehen", "Viele", "Modelle", "Über"
+TAB_TIME = "Verlauf"
 
 NEEDS = (
     "Eine Hautveränderung, durch ein Dermatoskop gesehen, scharf. Ein gewöhnliches Foto der Haut lässt sich hier nicht "
@@ -160,7 +161,42 @@ SKIN_NOTE = "Die Trainingsbilder zeigen fast nur helle Haut. Bei dunkler Haut tr
 ANSWERED_BY = "Beantwortet von: {checkpoint}, in {milliseconds} ms."
 
 REPORT_TITLE = "hfskin: was ein Programm zu einer Hautveränderung sagt"
-REPORT_FACTS = "Am {date} erstellt, Modell {revision}."
+REPORT_FACTS = "Am {date} erstellt. Modell: {checkpoint}."
+REPORT_SAVE, REPORT_PRINT = "Als Bericht sichern", "Drucken oder als PDF"
+REPORT_PNG, REPORT_CLOSE = "Als Bild", "Schließen"
+REPORT_NOTE = "Aus dem gemacht, was oben steht; nichts wird verschickt. Im Druckfenster „Als PDF speichern“ wählen."
+
+# Over time: what a browser keeps of pictures, side by side
+KEEP = "Zum Vergleichen aufheben"
+TIME = {
+    "intro": "Zwei Bilder derselben Stelle nebeneinander. Was Sie aufheben, liegt nur in diesem Browser: nicht auf "
+    "dem Server und bei niemandem sonst. Wer diesen Browser benutzt, kann es sehen; hier lässt es sich entfernen.",
+    "empty": "Noch ist nichts aufgehoben. Sehen Sie sich unter „Ansehen“ ein Bild an und drücken Sie unter der "
+    "Antwort „Zum Vergleichen aufheben“.",
+    "one": "Ein Bild ist aufgehoben. Sobald es ein zweites derselben Stelle gibt, stehen beide hier nebeneinander.",
+    "kept": "In diesem Browser aufgehoben; zwei davon stehen unter „Verlauf“ nebeneinander.",
+    "full": "In diesem Browser ist kein Platz dafür, oder er lässt Seiten nichts aufheben. Entfernen Sie ältere.",
+    "date": "Aufgenommen am",
+    "name": "Welche Stelle",
+    "compare": "Vergleichen",
+    "remove": "Entfernen",
+    "remove_all": "Alle entfernen",
+    "number": "{number} von 100: {word}",
+    "choose": "Wählen Sie zwei Bilder zum Vergleichen.",
+    "change": "Von {first} auf {second} von 100 in {days} Tagen: eine Änderung um {change}.",
+    "same": "Die Zahl ist dieselbe.",
+    "within": "Das sagt wenig: Zwischen zwei Bildern einer unveränderten Stelle unterscheidet sich die Zahl bei 9 von "
+    "10 um bis zu {spread}.",
+    "beyond": "Das ist mehr, als sich durch die Bilder allein erklärt: Zwischen zwei Bildern einer unveränderten "
+    "Stelle unterscheidet sich die Zahl bei 9 von 10 um bis zu {spread}. Zeigen Sie beide in einer Hautarztpraxis.",
+    "measured": "Gemessen an {pictures} Bildern von {lesions} Hautveränderungen aus HAM10000.",
+    "unmeasured": "Für dieses Modell hat niemand gemessen, wie sehr sich die Zahl zwischen Bildern einer "
+    "unveränderten Stelle unterscheidet.",
+    "other_checkpoint": "Zwei verschiedene Modelle haben geantwortet: Ihre Zahlen lassen sich nicht vergleichen.",
+    "other_patient": "Alter, Geschlecht oder Körperstelle sind bei beiden verschieden: Schon das ändert die Zahl.",
+    "doctor": "Was immer die Zahlen sagen: Zeigen Sie eine Stelle, die Größe, Form oder Farbe ändert, ärztlich vor. "
+    "Eine Zahl, die sinkt, ist keine Entwarnung.",
+}
 
 _UNKNOWN = "nicht bekannt: Die Antwort beruht mehr auf dem Bild allein"
 PIPELINE = {

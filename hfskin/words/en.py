@@ -16,6 +16,7 @@ PRIVACY = (
 LIMITS = "JPEG, PNG, TIFF, BMP or WebP, up to {megabytes} MB a file."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Look", "Batch", "Checkpoints", "About"
+TAB_TIME = "Over time"
 
 # Look: the question
 NEEDS = (
@@ -170,7 +171,44 @@ ANSWERED_BY = "Answered by {checkpoint} in {milliseconds} ms."
 
 # The page to print
 REPORT_TITLE = "hfskin: what a program says about a skin lesion"
-REPORT_FACTS = "Made on {date} by the checkpoint {revision}."
+REPORT_FACTS = "Made on {date}. Checkpoint: {checkpoint}."
+REPORT_SAVE, REPORT_PRINT = "Save as a report", "Print, or save as PDF"
+REPORT_PNG, REPORT_CLOSE = "As a picture", "Close"
+REPORT_NOTE = (
+    "Made from what stands above; nothing is sent anywhere. In the browser's print window choose “Save as PDF”."
+)
+
+# Over time: what a browser keeps of pictures, side by side
+KEEP = "Keep it to compare later"
+TIME = {
+    "intro": "Two pictures of one lesion, side by side. What you keep lies in this browser alone: not on the server, "
+    "and not with anybody else. Whoever uses this browser can see it; remove it here.",
+    "empty": "Nothing is kept yet. Look at a picture on the tab “Look”, and press “Keep it to compare later” below "
+    "the answer.",
+    "one": "One picture is kept. When there is a second one of the same lesion, both stand here side by side.",
+    "kept": "Kept in this browser; the two of them stand side by side on the tab “Over time”.",
+    "full": "This browser has no room for it, or does not allow pages to keep anything. Remove older pictures.",
+    "date": "Taken on",
+    "name": "Which lesion",
+    "compare": "Compare",
+    "remove": "Remove",
+    "remove_all": "Remove all of them",
+    "number": "{number} of 100: {word}",
+    "choose": "Choose two pictures to compare.",
+    "change": "From {first} to {second} of 100 in {days} days: a change of {change}.",
+    "same": "The number is the same.",
+    "within": "That says little: between two pictures of one lesion that did not change, the number differs by up to "
+    "{spread} in 9 of 10 lesions.",
+    "beyond": "That is more than pictures alone explain: between two pictures of one lesion that did not change, the "
+    "number differs by up to {spread} in 9 of 10 lesions. Show both to a dermatologist.",
+    "measured": "Measured on {pictures} pictures of {lesions} lesions of HAM10000.",
+    "unmeasured": "For this checkpoint nobody measured how much the number differs between pictures of one lesion "
+    "that did not change.",
+    "other_checkpoint": "Two different checkpoints answered: their numbers cannot be compared.",
+    "other_patient": "Age, sex or site differ between the two: that alone changes the number.",
+    "doctor": "Whatever the numbers say: show a lesion that changes in size, shape or colour to a doctor. A number "
+    "that falls is no all-clear.",
+}
 
 # What the pipeline says in English, by the template that it follows. Here the words of the page's own fields.
 PIPELINE = {

@@ -16,6 +16,7 @@ PRIVACY = (
 LIMITS = "JPEG, PNG, TIFF, BMP o WebP, hasta {megabytes} MB por archivo."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Mirar", "Varias", "Modelos", "Acerca de"
+TAB_TIME = "Evolución"
 
 NEEDS = (
     "Una lesión, vista con un dermatoscopio y enfocada. Una fotografía corriente de la piel no se puede juzgar aquí, "
@@ -159,7 +160,42 @@ SKIN_NOTE = (
 ANSWERED_BY = "Respondido por {checkpoint} en {milliseconds} ms."
 
 REPORT_TITLE = "hfskin: lo que dice un programa de una lesión de la piel"
-REPORT_FACTS = "Hecho el {date} por el modelo {revision}."
+REPORT_FACTS = "Hecho el {date}. Modelo: {checkpoint}."
+REPORT_SAVE, REPORT_PRINT = "Guardar como informe", "Imprimir o PDF"
+REPORT_PNG, REPORT_CLOSE = "Como imagen", "Cerrar"
+REPORT_NOTE = "Hecho con lo que está arriba; no se envía nada. En la ventana de impresión elija «Guardar como PDF»."
+
+# Over time: what a browser keeps of pictures, side by side
+KEEP = "Guardar para comparar"
+TIME = {
+    "intro": "Dos imágenes de una misma lesión, una al lado de otra. Lo que guarde queda solo en este navegador: ni "
+    "en el servidor ni en ningún otro sitio. Quien use este navegador puede verlo; aquí se puede borrar.",
+    "empty": "Todavía no hay nada guardado. Mire una imagen en «Mirar» y pulse «Guardar para comparar» debajo de la "
+    "respuesta.",
+    "one": "Hay una imagen guardada. Cuando haya otra de la misma lesión, las dos estarán aquí una al lado de otra.",
+    "kept": "Guardada en este navegador; dos de ellas se ven una al lado de otra en «Evolución».",
+    "full": "En este navegador no hay sitio, o no deja que las páginas guarden nada. Borre imágenes anteriores.",
+    "date": "Tomada el",
+    "name": "Qué lesión",
+    "compare": "Comparar",
+    "remove": "Borrar",
+    "remove_all": "Borrarlas todas",
+    "number": "{number} de 100: {word}",
+    "choose": "Elija dos imágenes para compararlas.",
+    "change": "De {first} a {second} de 100 en {days} días: un cambio de {change}.",
+    "same": "El número es el mismo.",
+    "within": "Eso dice poco: entre dos imágenes de una lesión que no ha cambiado, el número difiere hasta en "
+    "{spread} en 9 de cada 10 lesiones.",
+    "beyond": "Es más de lo que explican las imágenes por sí solas: entre dos imágenes de una lesión que no ha "
+    "cambiado, el número difiere hasta en {spread} en 9 de cada 10 lesiones. Enseñe las dos a un dermatólogo.",
+    "measured": "Medido con {pictures} imágenes de {lesions} lesiones de HAM10000.",
+    "unmeasured": "Para este modelo nadie ha medido cuánto difiere el número entre imágenes de una lesión que no ha "
+    "cambiado.",
+    "other_checkpoint": "Respondieron dos modelos distintos: sus números no se pueden comparar.",
+    "other_patient": "La edad, el sexo o la zona del cuerpo no son los mismos: eso solo ya cambia el número.",
+    "doctor": "Digan lo que digan los números: enseñe a un médico una lesión que cambie de tamaño, forma o color. Que "
+    "el número baje no significa que no haya peligro.",
+}
 
 _UNKNOWN = "sin indicar: la respuesta se apoya más en la imagen sola"
 PIPELINE = {

@@ -16,6 +16,7 @@ PRIVACY = (
 LIMITS = "JPEG, PNG, TIFF, BMP hoặc WebP, tối đa {megabytes} MB mỗi tệp."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Xem", "Nhiều ảnh", "Mô hình", "Giới thiệu"
+TAB_TIME = "Theo thời gian"
 
 NEEDS = (
     "Một tổn thương, nhìn qua máy soi da (dermatoscope), rõ nét. Ảnh chụp da thông thường không thể đánh giá ở đây, dù "
@@ -149,7 +150,41 @@ SKIN_NOTE = "Ảnh huấn luyện hầu như chỉ có da sáng. Với da sẫm 
 ANSWERED_BY = "Trả lời bởi {checkpoint} trong {milliseconds} ms."
 
 REPORT_TITLE = "hfskin: một chương trình nói gì về một tổn thương da"
-REPORT_FACTS = "Lập ngày {date} bởi mô hình {revision}."
+REPORT_FACTS = "Lập ngày {date}. Mô hình: {checkpoint}."
+REPORT_SAVE, REPORT_PRINT = "Lưu thành báo cáo", "In hoặc lưu PDF"
+REPORT_PNG, REPORT_CLOSE = "Lưu thành ảnh", "Đóng"
+REPORT_NOTE = "Lập từ những gì ở trên; không gửi đi đâu cả. Trong cửa sổ in của trình duyệt, chọn “Lưu dưới dạng PDF”."
+
+# Over time: what a browser keeps of pictures, side by side
+KEEP = "Giữ lại để so sánh sau"
+TIME = {
+    "intro": "Hai ảnh của cùng một tổn thương, đặt cạnh nhau. Những gì bạn giữ lại chỉ nằm trong trình duyệt này: "
+    "không ở máy chủ và không ở nơi nào khác. Ai dùng trình duyệt này cũng xem được; có thể xóa tại đây.",
+    "empty": "Chưa giữ lại ảnh nào. Hãy xem một ảnh ở thẻ “Xem” rồi bấm “Giữ lại để so sánh sau” dưới câu trả lời.",
+    "one": "Đã giữ một ảnh. Khi có ảnh thứ hai của cùng tổn thương, hai ảnh sẽ nằm cạnh nhau ở đây.",
+    "kept": "Đã giữ trong trình duyệt này; hai ảnh sẽ nằm cạnh nhau ở thẻ “Theo thời gian”.",
+    "full": "Trình duyệt này không còn chỗ, hoặc không cho trang giữ lại gì. Hãy xóa các ảnh cũ.",
+    "date": "Ngày chụp",
+    "name": "Tổn thương nào",
+    "compare": "So sánh",
+    "remove": "Xóa",
+    "remove_all": "Xóa tất cả",
+    "number": "{number} trên 100: {word}",
+    "choose": "Hãy chọn hai ảnh để so sánh.",
+    "change": "Từ {first} đến {second} trên 100 trong {days} ngày: thay đổi {change}.",
+    "same": "Con số không đổi.",
+    "within": "Điều đó nói lên rất ít: giữa hai ảnh của một tổn thương không thay đổi, con số chênh nhau đến {spread} "
+    "ở 9 trong 10 tổn thương.",
+    "beyond": "Mức đó nhiều hơn chênh lệch do ảnh: giữa hai ảnh của một tổn thương không thay đổi, con số chênh nhau "
+    "đến {spread} ở 9 trong 10 tổn thương. Hãy cho bác sĩ da liễu xem cả hai ảnh.",
+    "measured": "Đo trên {pictures} ảnh của {lesions} tổn thương trong HAM10000.",
+    "unmeasured": "Với mô hình này, chưa ai đo con số chênh nhau bao nhiêu giữa các ảnh của một tổn thương không thay "
+    "đổi.",
+    "other_checkpoint": "Hai mô hình khác nhau đã trả lời: không thể so sánh các con số của chúng.",
+    "other_patient": "Tuổi, giới tính hoặc vị trí khác nhau giữa hai ảnh: riêng điều đó đã làm con số thay đổi.",
+    "doctor": "Dù con số nói gì: hãy cho bác sĩ xem tổn thương thay đổi kích thước, hình dạng hoặc màu sắc. Con số "
+    "giảm không có nghĩa là an toàn.",
+}
 
 _UNKNOWN = "không rõ: câu trả lời dựa nhiều hơn vào ảnh"
 PIPELINE = {

@@ -29,7 +29,7 @@ INTRODUCTION = """\
 Rendered by `python -m scripts.paper --render` from `results/paper/*/metrics.json` and `timing.json` there; do
 not edit. A cell is **paper / ours**; intervals are 95 % (bootstrap over lesions). Not a medical device.
 
-{by_the_papers_recipe} The rest of ours was trained by other recipes; the last column says how each was made, and
+{by_the_papers_recipe} The rest of ours was trained by other recipes. The last column says how each was made, and
 training.json beside its metrics holds its command and the log of its epochs.
 
 The paper trained for at most 150 epochs at each backbone's own input size, on 600x450 pictures, from Keras' ImageNet
@@ -90,13 +90,16 @@ def render(runs: list[dict], timing: dict | None) -> str:
 
 def _by_the_papers_recipe(runs: list[dict]) -> str:
     mine = {
-        run["model"]["backbone"]: run["training"]["epochs_done"]
+        run["model"]["backbone"]: run["training"]
         for run in runs
         if run["training"]["recipe_name"] == "paper" and run["model"]["backbone"] in PAPER_TABLE3
     }
-    epochs = ", ".join(f"{name} {done:g} epochs" for name, done in sorted(mine.items()))
+    epochs = ", ".join(f"{name} {training['epochs_done']:g} epochs" for name, training in sorted(mine.items()))
     which = f" ({epochs})" if mine else ""
-    return f"**{len(mine)} of {len(PAPER_TABLE3)} backbones ran by the paper's own recipe**{which}."
+    said = f"**{len(mine)} of {len(PAPER_TABLE3)} backbones ran by the paper's own recipe**{which}."
+    if not all(training["finished"] for training in mine.values()):
+        said += " Those that were cut off, by the hours of a shared CPU, show how the recipe begins, not where it ends."
+    return said
 
 
 def describe(run: dict) -> str:

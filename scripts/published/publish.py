@@ -14,6 +14,8 @@ from typing import Annotated
 import torch
 import typer
 
+from ..repeatability import main as measure_repeatability
+
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINTS = ROOT / "hfskin" / "checkpoints"
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/folds, for the default one
@@ -44,6 +46,7 @@ def main(
     _hfskin("export", str(embedded))
     measure = ["--robustness", *_given("--masks", masks), "--plots", str(embedded / "plots")]
     _hfskin("evaluate", "--model", str(embedded), *on_data, *outside, *measure, "-o", str(embedded / "metrics.json"))
+    measure_repeatability(data, embedded)
     if name == "default" and FOLDS.is_file():
         from ..folds.report import put_into
 

@@ -1,6 +1,6 @@
 """Measure the related work's methods on paired seeds, and render docs/related_work.md.
 
-    python -m scripts.related_work --data DIR --weights FILE [--methods "a;b"] [--seeds 0,1,2]
+    python -m scripts.related_work --data DIR --weights FILE --strange DIR [--methods "a;b"] [--seeds 0,1,2]
     python -m scripts.related_work
 
 Heads learn on the last map of a frozen, ImageNet-pretrained MobileNetV3-Small: a run takes seconds, and a difference
@@ -22,45 +22,42 @@ from .page import render_page
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "related_work.json"
 PAGE = ROOT / "docs" / "related_work.md"
-BACKBONE, SIDE = "mobilenet_v3_small", 128
 
 
 def main(
     data: Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")] = None,
     weights: Annotated[str, typer.Option(help='"timm" (its Hub), or a safetensors file.')] = "timm",
-    methods: Annotated[
-        str | None, typer.Option(help="Separated by semicolons; default all that are installed.")
-    ] = None,
+    strange: Annotated[Path | None, typer.Option(help="Folder of photographs of other things than lesions.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Separated by semicolons; default all.")] = None,
     seeds: Annotated[str, typer.Option(help="Comma-separated, 0 to 3.")] = "0,1,2",
     output: Annotated[Path, typer.Option("--output", "-o", help="JSON of the rows.")] = RESULTS,
-    cache: Annotated[Path, typer.Option(help="Where the features are kept.")] = ROOT / "runs" / "related_work",
+    cache: Annotated[Path, typer.Option(help="Where features are kept.")] = ROOT / "runs" / "related_work",
 ) -> None:
     """Run the methods seed by seed, where there is data; then render the page."""
     if data is not None:
         from hfskin.data.ham10000 import load_ham10000
 
-        table = load_ham10000(data)
-        run_all(table, weights, methods, seeds, output, cache)
+        from .material import Material
+
+        run_all(Material(load_ham10000(data), weights, data, strange, cache), methods, seeds, output)
     if output == RESULTS:
         write_page(PAGE, render_page(read_rows(output)))
 
 
-def run_all(table, weights: str, methods: str | None, seeds: str, output: Path, cache: Path) -> None:
-    from .features import read_features
-    from .methods import METHODS
+def run_all(material, methods: str | None, seeds: str, output: Path) -> None:
+    from .catalogue import CATALOGUE
 
-    names = methods.split(";") if methods else list(METHODS)
-    if unknown := set(names) - set(METHODS):
-        raise typer.BadParameter(f"unknown method {min(unknown)!r}; choose from: {', '.join(METHODS)}")
-    features = read_features(table, BACKBONE, weights, SIDE, cache / f"{BACKBONE}-{SIDE}.npy")
+    names = methods.split(";") if methods else list(CATALOGUE)
+    if unknown := set(names) - set(CATALOGUE):
+        raise typer.BadParameter(f"unknown method {min(unknown)!r}; choose from: {', '.join(CATALOGUE)}")
     for seed in map(int, seeds.split(",")):
         for name in names:
             if any((row["method"], row["seed"]) == (name, seed) for row in read_rows(output)):
                 continue
             started = time.process_time()
             try:
-                figures = METHODS[name](features, seed)
-            except ImportError as error:
+                figures = CATALOGUE[name](material, seed)
+            except (ImportError, ValueError) as error:
                 typer.echo(f"{name}: {error}", err=True)
                 continue
             row = {"method": name, "seed": seed, **figures, "seconds": round(time.process_time() - started, 1)}

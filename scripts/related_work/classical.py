@@ -19,7 +19,7 @@ def support_vectors(seed: int):
 
 
 def xgboost(seed: int):
-    """Trees of depth 4; the extra `xgboost` has it.
+    """Trees of depth 4; the extra `related-work` has it.
 
     Raises:
         ImportError: it is not installed.

@@ -1,18 +1,33 @@
 """Last feature maps of a frozen, pretrained backbone: what the methods that change only the head are compared on."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
-from hfskin.data.dataset import LesionDataset
-from hfskin.data.splits import N_FOLDS, folds
 from hfskin.model.backbones import create_backbone
-from hfskin.training.run import create_processor
 
-BATCH = 64
+BACKBONE, BATCH = "mobilenet_v3_small", 64
+
+
+def parts_of(fold: np.ndarray, seed: int) -> dict[str, torch.Tensor]:
+    """Rows to train on, to fit the temperature on, and to judge by: "train", "calibrate" and "judge".
+
+    Args:
+        fold: (N,) the tenth of the lesions; tenth 0 is the test part of the published models and in none.
+        seed: 0 to 3.
+    """
+    calibrate, judge = 1 + seed, 5 + seed
+    chosen = {"calibrate": fold == calibrate, "judge": fold == judge}
+    chosen["train"] = ~np.isin(fold, (0, calibrate, judge))
+    return {part: torch.from_numpy(np.flatnonzero(rows)) for part, rows in chosen.items()}
+
+
+def pooled(maps: torch.Tensor) -> torch.Tensor:
+    """(N, C, h, w) -> (N, C), the mean over the places."""
+    return maps.mean(dim=(2, 3))
 
 
 @dataclass(frozen=True)
@@ -23,44 +38,39 @@ class Features:
         maps: float (N, C, h, w), each channel with mean 0 and standard deviation 1 over rows and places.
         metadata: (N, 19).
         labels: (N,) class indices.
-        fold: (N,) the tenth of the lesions, as in the "lesion" split; tenth 0 is the test part and is left alone.
+        fold: (N,) the tenth of the lesions, as in the "lesion" split.
+        strange: (M, C, h, w), scaled as `maps`: of photographs of other things, where there are any.
     """
 
     maps: torch.Tensor
     metadata: torch.Tensor
     labels: torch.Tensor
     fold: np.ndarray
-
-    @property
-    def pooled(self) -> torch.Tensor:
-        """(N, C), the mean over the places."""
-        return self.maps.mean(dim=(2, 3))
+    strange: torch.Tensor | None = None
 
     def parts(self, seed: int) -> dict[str, torch.Tensor]:
-        """Rows to train on, to fit the temperature on, and to judge by: "train", "calibrate" and "judge"."""
-        calibrate, judge = 1 + seed, 5 + seed
-        chosen = {"calibrate": self.fold == calibrate, "judge": self.fold == judge}
-        chosen["train"] = ~np.isin(self.fold, (0, calibrate, judge))
-        return {part: torch.from_numpy(np.flatnonzero(rows)) for part, rows in chosen.items()}
+        """See [`parts_of`]."""
+        return parts_of(self.fold, seed)
+
+    def with_maps(self, maps: torch.Tensor, strange: torch.Tensor | None = None) -> "Features":
+        """The same rows with other maps, which are scaled here."""
+        mean, std = maps.mean(dim=(0, 2, 3), keepdim=True), maps.std(dim=(0, 2, 3), keepdim=True) + 1e-6
+        return replace(self, maps=(maps - mean) / std, strange=None if strange is None else (strange - mean) / std)
 
 
-@torch.inference_mode()
-def read_features(table: pd.DataFrame, backbone: str, weights: str, side: int, cache: Path) -> Features:
-    """Compute, or read again from `cache`, the maps of all pictures of a table, `side` pixels square.
+def read_maps(cache: Path, weights: str | None, batches: Callable[[], Iterable[torch.Tensor]]) -> torch.Tensor:
+    """Maps of pictures, computed once.
 
     Args:
-        weights: a safetensors file, or "timm".
+        cache: a .npy file, read where it is there.
+        weights: as for `create_backbone`.
+        batches: () -> the pictures as the network reads them, (B, 3, H, W).
     """
-    processor = create_processor(backbone, weights, (side, side))
-    pictures = LesionDataset(table, processor)
     if cache.is_file():
-        maps = torch.from_numpy(np.load(cache))
-    else:
-        network = create_backbone(backbone, weights=weights).eval().to(memory_format=torch.channels_last)
-        loader = torch.utils.data.DataLoader(pictures, batch_size=BATCH)
-        maps = torch.cat([network.forward_features(batch["pixel_values"]).half() for batch in loader])
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cache, maps.numpy())
-    maps = maps.float()
-    mean, std = maps.mean(dim=(0, 2, 3), keepdim=True), maps.std(dim=(0, 2, 3), keepdim=True)
-    return Features((maps - mean) / (std + 1e-6), pictures.metadata, pictures.labels, folds(table, N_FOLDS))
+        return torch.from_numpy(np.load(cache)).float()
+    network = create_backbone(BACKBONE, weights=weights).eval().to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        maps = torch.cat([network.forward_features(batch).half() for batch in batches()])
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.save(cache, maps.numpy())
+    return maps.float()

@@ -64,18 +64,35 @@ def fit(head: nn.Module, x: torch.Tensor, metadata: torch.Tensor, labels: torch.
     head.eval()
 
 
-def measured(calibrate: np.ndarray, of_calibrate: np.ndarray, judge: np.ndarray, of_judge: np.ndarray) -> dict:
+def measured(
+    calibrate: np.ndarray,
+    of_calibrate: np.ndarray,
+    judge: np.ndarray,
+    of_judge: np.ndarray,
+    strange: np.ndarray | None = None,
+) -> dict:
     """Figures of the judged part, its logits divided by the temperature that fits the calibration part.
 
     Args:
         calibrate, judge: logits (n, 7).
         of_calibrate, of_judge: labels (n,).
+        strange: logits (m, 7) of what is no lesion: "strange" is the AUROC at which the greatest probability tells the
+            judged part from it.
     """
-    probabilities = softmax(judge / fit_temperature(calibrate, of_calibrate))
+    temperature = fit_temperature(calibrate, of_calibrate)
+    probabilities = softmax(judge / temperature)
     everyone = LesionBootstrap(np.arange(len(of_judge)).astype(str))
-    return {
+    figures = {
         "bma": float(balanced_accuracy_score(of_judge, probabilities.argmax(axis=1))),
         "auc": float(roc_auc_score(of_judge, probabilities, multi_class="ovr")),
         "ece": float(calibration_errors(of_judge, probabilities, everyone)[0]),
         "nll": negative_log_likelihood(probabilities, of_judge),
     }
+    if strange is not None:
+        figures["strange"] = auroc(probabilities.max(axis=1), softmax(strange / temperature).max(axis=1))
+    return figures
+
+
+def auroc(lesions: np.ndarray, others: np.ndarray) -> float:
+    """Of a score that is higher for lesions."""
+    return float(roc_auc_score(np.arange(len(lesions) + len(others)) < len(lesions), np.append(lesions, others)))

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import hfskin
+from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, WEIGHTS_FILE
 from hfskin.cli import app
 from hfskin.data.patients import read_patients
 from hfskin.data.tables import MetadataTableError
@@ -188,7 +190,23 @@ def test_version_and_doctor(tiny_checkpoint, tmp_path):
     result = CliRunner().invoke(app, ["doctor", "--model", str(tiny_checkpoint)])
     assert result.exit_code == 0, result.output
     assert "torch 2." in result.stdout
-    assert f"{tiny_checkpoint}: whole, revision {hfskin.load(tiny_checkpoint).revision}" in result.stdout
+    assert f"{tiny_checkpoint}: complete" in result.stdout
+    assert f"revision {hfskin.load(tiny_checkpoint).revision}" in result.stdout
     result = CliRunner().invoke(app, ["doctor", "--model", str(tmp_path)])
     assert result.exit_code == 1
     assert "does not answer" in result.stdout
+
+
+def test_doctor_notices_one_changed_byte(tmp_path):
+    folder = shutil.copytree(EMBEDDED_CHECKPOINT, tmp_path / "copy", ignore=shutil.ignore_patterns("plots", "*.log"))
+    result = CliRunner().invoke(app, ["doctor", "--model", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert f"{folder}: whole, revision" in result.stdout
+    weights = folder / WEIGHTS_FILE
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    result = CliRunner().invoke(app, ["doctor", "--model", str(folder)])
+    assert result.exit_code == 1
+    assert "not whole: metrics.json" in result.stdout
+    assert "other weights" in result.stdout

@@ -94,6 +94,8 @@ def test_of_the_young_the_more_cautious_answer_counts(tiny, lesion_path, tta):
     branch.data[:, 0] *= -1  # what made an age harmless makes it suspicious, and the other way round
     try:
         turned = {age: pipeline(lesion_path, age, "male", "back") for age in told}
+        pipeline.cautious = False
+        plain = {age: pipeline(lesion_path, age, "male", "back") for age in told}
     finally:
         branch.data[:, 0] *= -1
     for answers in (told, turned):
@@ -102,6 +104,10 @@ def test_of_the_young_the_more_cautious_answer_counts(tiny, lesion_path, tta):
             assert (AGELESS in answer.warnings) == (same and age < YOUNG)
             assert answer.malignant_probability >= alone.malignant_probability - 1e-6 or age >= YOUNG
     assert len({AGELESS in answers[1].warnings for answers in (told, turned)}) == 2
+    assert not any(AGELESS in answer.warnings for answer in plain.values())
+    for age in (45, 90):
+        assert plain[age].probabilities == turned[age].probabilities
+    assert plain[1].probabilities != pytest.approx(alone.probabilities, abs=1e-5)
 
 
 def test_a_refused_picture_gets_no_label(tiny_checkpoint, lesion_path):

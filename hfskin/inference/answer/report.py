@@ -17,8 +17,13 @@ from .card import STYLE, answer_facts, card, template
 PRINTED, THUMBNAIL = 800, 120  # pixels of the longer side
 
 
-def report(prediction: Prediction, asked: Asked, language: str = "en") -> str:
-    """One HTML page that needs nothing beside it: verdict, picture, where the model looked, details, limits."""
+def report(prediction: Prediction, asked: Asked, language: str = "en", checkpoint: str = "") -> str:
+    """One HTML page that needs nothing beside it: verdict, picture, where the model looked, details, limits.
+
+    Args:
+        language: one of `hfskin.words.LANGUAGES`.
+        checkpoint: what to call it, beside its revision.
+    """
     text, picture = words(language), read_image(asked.image).image
     patient = understood(*asked.patient)[0]
     facts = answer_facts(prediction, asked.config, text, patient)
@@ -30,7 +35,7 @@ def report(prediction: Prediction, asked: Asked, language: str = "en") -> str:
         picture=data_uri(picture, PRINTED),
         overlay=data_uri(overlay(picture, prediction), PRINTED) if seen else "",
         date=date.today().isoformat(),
-        revision=prediction.revision or "?",
+        checkpoint=", ".join(filter(None, (checkpoint, prediction.revision or "?"))),
     )
 
 

@@ -59,6 +59,7 @@ def predict_table(
     table: pd.DataFrame,
     use_metadata: bool = True,
     tta: bool = False,
+    cautious: bool = True,
     transform: Callable[[Image.Image], Image.Image] | None = None,
 ) -> Predictions:
     """Answer every row of `table` as a user would be answered.
@@ -66,6 +67,7 @@ def predict_table(
     Args:
         use_metadata: False hides age, sex and site.
         tta: the mean over the picture and its three mirror images, whatever the pipeline is set to.
+        cautious: see [`LesionPipeline`].
         transform: done to every upright picture first, see `evaluation/robustness.py`.
 
     Raises:
@@ -83,7 +85,7 @@ def predict_table(
         return pipeline.prepare(picture, *(patient if use_metadata else UNKNOWN_PATIENT))
 
     answering = copy(pipeline)
-    answering.tta = tta
+    answering.tta, answering.cautious = tta, cautious
     prepared = _ahead(prepare, zip(table["path"], patients, strict=True))
     outputs = collect(answering, map(stack, _batches(prepared, len(table))))
     labels = np.array([CLASSES.index(dx) for dx in table["dx"]])
