@@ -31,9 +31,7 @@ def push(
     without_metrics: Annotated[bool, typer.Option("--without-metrics", help="Though it was never evaluated.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", help="Send nothing; keep what would be sent here."
-        ),
+        typer.Option("--output", "-o", help="Send nothing; keep what would be sent here."),
     ] = None,
 ) -> None:
     """Send a checkpoint to the Hub, with its card and code, in one commit."""
