@@ -8,7 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: no tes
 import pandas as pd
 import pytest
 import torch
-from demo_fixtures import browser, page_checkpoint, page_url, temporary_files, text_page, visit  # noqa: F401
+from demo_fixtures import browser, keep, page_checkpoint, page_url, temporary_files, text_page, visit  # noqa: F401
 from paths import DATA
 
 import hfskin

@@ -29,6 +29,8 @@ CHROMIUM_ARGS = [
     "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
 DESK, PHONE = {"width": 1366, "height": 768}, {"width": 360, "height": 740}
+SLOW = 400  # ms on the way to the server
+AXE = ROOT / "tests" / "a11y" / "node_modules" / "axe-core" / "axe.min.js"
 SECONDS = 60_000  # ms; a busy machine is slow
 START_SECONDS = 120  # on a busy machine torch and gradio take long to import
 
@@ -190,3 +192,48 @@ def wait_answer(page, words: str | re.Pattern = re.compile(".")) -> str:
     """The answer's text, once it holds `words`."""
     page.locator("#answer .answer:has(.footer), #answer .answer.refused", has_text=words).wait_for()
     return page.inner_text("#answer")
+
+
+def slow_down(page) -> None:
+    """As on a train: `SLOW` on the way, by the browser's own means."""
+    slow = {"offline": False, "latency": SLOW, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+
+
+def press(page, element, key: str = "Enter") -> None:
+    """By the keyboard, which must be able to get there."""
+    element.focus()
+    assert element.evaluate("element => element.getRootNode().activeElement === element"), "out of the keyboard's reach"
+    page.keyboard.press(key)
+
+
+@pytest.fixture
+def keep(tmp_path):
+    """Takes a picture of the page, small enough for the repository."""
+    folder = Path(os.environ.get("HFSKIN_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def shoot(page, name, element=None):
+        page.wait_for_timeout(700)  # transitions
+        path = folder / f"{name}.jpg"
+        (page.locator(element) if element else page).screenshot(path=path, type="jpeg", quality=55)
+        assert path.stat().st_size < 110_000
+
+    return shoot
+
+
+def check_accessibility(page) -> None:
+    """axe-core finds nothing serious of our own making."""
+    if not AXE.is_file():
+        pytest.skip("ACCESSIBILITY TEST SKIPPED: npm install --prefix tests/a11y")
+    page.evaluate(AXE.read_text())
+    page.wait_for_timeout(700)
+    found = [
+        (violation["id"], node["html"][:200])
+        for violation in page.evaluate("axe.run()")["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+        # gradio's own: its small upload button holds the file input
+        if not (violation["id"] == "nested-interactive" and "common.upload" in node["html"])
+    ]
+    assert found == []

@@ -15,7 +15,7 @@ from ..checkpoints.save import save_checkpoint
 from ..data.robustness import TRANSFORMS
 from ..inference.backend import load
 from ..inference.batch.predictions import Predictions, predict_pictures, predict_table
-from ..inference.decisions import softmax
+from ..inference.decisions import malignant_columns, softmax
 from ..inference.machine import keep_freed_memory
 from ..inference.pipeline import SkinLesionPipeline
 from ..model.configuration_hfskin import HfskinConfig
@@ -75,8 +75,9 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
     probabilities = softmax(val.logits / config.temperature)
     config.conformal_threshold = fit_conformal_threshold(val.labels, probabilities, COVERAGE)
     config.conformal_coverage = COVERAGE
-    config.malignant_threshold = fit_malignant_threshold(val.labels, probabilities, SENSITIVITY)
-    config.malignant_sensitivity = SENSITIVITY
+    if malignant := malignant_columns(config):
+        config.malignant_threshold = fit_malignant_threshold(val.labels, probabilities, SENSITIVITY, malignant)
+        config.malignant_sensitivity = SENSITIVITY
     save_checkpoint(folder, model, stored=stored_dtype)
     return config
 

@@ -15,7 +15,7 @@ def fit_conformal_threshold(labels: np.ndarray, probabilities: np.ndarray, cover
 
     Args:
         labels: (N,) of a part that the model was not trained on.
-        probabilities: (N, 7), after calibration.
+        probabilities: (N, C), after calibration.
         coverage: between 0 and 1; marginal, that is over all pictures and not for every class.
 
     Raises:

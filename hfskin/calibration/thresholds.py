@@ -2,13 +2,13 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
-from ..inference.decisions import is_malignant, malignant_probability, softmax
-from ..model.labels import MALIGNANT
+from ..inference.decisions import MALIGNANT_COLUMNS, is_malignant, malignant_probability, softmax
 
 TEMPERATURES = (0.05, 20.0)
 
@@ -24,7 +24,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     One that knows nothing would be made ever less sure: the greatest temperature comes with a warning too.
 
     Args:
-        logits: (N, 7), not yet divided by any temperature.
+        logits: (N, C), not yet divided by any temperature.
         labels: (N,).
     """
     right = logits.argmax(axis=1) == labels
@@ -54,14 +54,16 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return math.exp(fit.x)
 
 
-def fit_malignant_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: float) -> float:
+def fit_malignant_threshold(
+    labels: np.ndarray, probabilities: np.ndarray, sensitivity: float, malignant: Sequence[int] = MALIGNANT_COLUMNS
+) -> float:
     """The highest threshold on the malignant probability that still finds `sensitivity` of the malignant pictures.
 
     Raises:
         ValueError: there is no malignant picture.
     """
-    positives = np.sort(malignant_probability(probabilities)[is_malignant(labels)])
+    positives = np.sort(malignant_probability(probabilities, malignant)[is_malignant(labels, malignant)])
     if not len(positives):
-        raise ValueError(f"no picture of {', '.join(MALIGNANT)}: the malignancy threshold cannot be chosen")
+        raise ValueError("no validation picture of a malignant class, to choose the alarm by; add some, and split anew")
     missed = math.floor(len(positives) * (1 - sensitivity) + 1e-9)
     return float(positives[min(missed, len(positives) - 1)])

@@ -9,7 +9,7 @@ from huggingface_hub import constants, errors, snapshot_download
 from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars, validate_repo_id
 from safetensors import SafetensorError
 
-from .layout import CHECKPOINT_FILES, EMBEDDED, ONNX_FILE, WEIGHTS_FILE
+from .layout import CHECKPOINT_FILES, EMBEDDED, ONNX_FILE, SHARDS_FILE, WEIGHTS_FILE
 
 try:
     import httpx2 as http
@@ -59,12 +59,24 @@ def checkpoint_folder(
     if not folder.is_dir():
         if len(folder.parts) > 1 and folder.parent.is_dir():  # a slip, and no name of the Hub
             raise HubError(f"{source}: no such folder; `ls {folder.parent}` shows what is there")
-        wanted = [*CHECKPOINT_FILES, ONNX_FILE, *further_files]
+        wanted = [*CHECKPOINT_FILES, SHARDS_FILE, ONNX_FILE, *further_files]
         folder = Path(snapshot_download(str(source), revision=revision, allow_patterns=wanted, **hub_kwargs))
     for name, remedy in CHECKPOINT_FILES.items():
         if not (folder / name).is_file():
-            raise HubError(f"{source} has no {name}{remedy}")
+            raise HubError(f"{source} has no {name}{_instead(folder, name) or remedy}")
     return folder
+
+
+def _instead(folder: Path, missing: str) -> str | None:
+    """What a folder that lacks a file of a checkpoint holds in its place, and what to do."""
+    if missing == WEIGHTS_FILE and (folder / SHARDS_FILE).is_file():
+        return ', but parts of it, and hfskin reads one file: save it anew with max_shard_size="4GB"'
+    if (folder / ONNX_FILE).is_file():
+        return (
+            f", and its {ONNX_FILE} is the graph alone: copy the whole checkpoint, or load a file with everything "
+            "(`hfskin export CHECKPOINT -o FILE.onnx`)"
+        )
+    return None
 
 
 @contextmanager

@@ -18,6 +18,7 @@ CHECKPOINT_FILES = {
     WEIGHTS_FILE: "; hfskin reads no other weights, since a pickled file can run code",
     PROCESSOR_FILE: ", and without it every answer would be wrong; save the processor too",
 }
+SHARDS_FILE = "model.safetensors.index.json"  # of transformers, where the weights are several files
 ONNX_FILE = "model.onnx"  # the graph of `hfskin export`; its weights are those of WEIGHTS_FILE
 INT8_FILE = "model.int8.onnx"
 METRICS_FILE = "metrics.json"

@@ -14,7 +14,6 @@ from transformers.initialization import no_init_weights
 
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
-from ..model.labels import class_names, malignant_classes
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .hub import HubError
 from .layout import CONFIG_FILE, OLD_GATE_UNUSED, PROCESSOR_FILE, WEIGHTS_FILE, read_settings
@@ -53,9 +52,9 @@ def load_checkpoint(folder: Path, source: str) -> tuple[HfskinForImageClassifica
     return network.eval(), processor
 
 
-def uncalibrated_config(folder: Path) -> HfskinConfig:
+def uncalibrated_config(folder: Path, **changes) -> HfskinConfig:
     """A checkpoint's configuration without what calibration had set: its model then has no gate."""
-    config = HfskinConfig.from_pretrained(folder)
+    config = HfskinConfig.from_pretrained(folder, **changes)
     config.forget_calibration()
     return config
 
@@ -69,14 +68,7 @@ def _read_config(path: Path) -> HfskinConfig:
     values = read_settings(path)
     if (found := values.get("model_type")) != HfskinConfig.model_type:
         raise ValueError(f"its config.json is of a {shown(found)} model, not of hfskin; check the name")
-    config = HfskinConfig(**checked(values, SETTINGS, path.name))
-    if config.malignant_labels is None and not malignant_classes(config):
-        names = ", ".join(class_names(config))[:200]
-        raise ValueError(
-            f"its config.json does not say which of its classes are malignant ({names}): "
-            'give it "malignant_labels", a list of them, [] where none is'
-        )
-    return config
+    return HfskinConfig(**checked(values, SETTINGS, path.name))
 
 
 def _read_network(path: Path, config: HfskinConfig) -> HfskinForImageClassification:

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from ..checkpoints.layout import METRICS_FILE
+from ..model.labels import shown_classes
 from .console import one_line_errors, say_next
-from .labelled import Split, load_table
+from .labelled import Split, data_name, load_table
 from .outputs import output_file, output_folder
 from .predict import Backend
 
@@ -38,9 +39,11 @@ def calibrate(
     with one_line_errors(), output_folder(checkpoint):
         from ..calibration.calibrate import calibrate_checkpoint
         from ..calibration.exposure import read_exposure
+        from ..model.configuration_hfskin import HfskinConfig
 
         exposure = read_exposure(lesions_elsewhere, negatives, copies)
-        config = calibrate_checkpoint(checkpoint, load_table(data, split), exposure)
+        classes = shown_classes(HfskinConfig.from_pretrained(checkpoint))
+        config = calibrate_checkpoint(checkpoint, load_table(data, split, classes=classes), exposure)
         fitted = "temperature", "malignant_threshold", "conformal_threshold", "gate_threshold", "unusual_threshold"
         for name in fitted:
             value = getattr(config, name)
@@ -85,10 +88,12 @@ def evaluate(
         from ..evaluation.plots import write_plots
         from ..evaluation.report import evaluate as run
         from ..evaluation.report import write_metrics
+        from ..inference.backend import load
 
         others = find_images([copies]) if copies else None
+        classes = shown_classes(load(model, backend, device="cpu").config)
         report = run(
-            model, load_table(data, split), split, part,
+            model, load_table(data, split, classes=classes), split, part, data=data_name(data, classes),
             tta=tta, robustness=robustness or shifts, copies=others, masks=masks, backend=backend,
             exposure=read_exposure(lesions_elsewhere, negatives),
         )  # fmt: skip

@@ -13,10 +13,12 @@ from tqdm.auto import tqdm
 
 from ..checkpoints.layout import INT8_FILE, ONNX_FILE
 from ..data.patients import read_patients
-from ..inference.batch.formats import FORMATS
+from ..inference.batch.formats import Format as RowFormat
+from ..inference.batch.formats import formats
 from ..inference.batch.items import STDIN, Item, Row, find_pictures, predict_items
 from ..inference.batch.row_file import RowFile
 from ..inference.batch.shards import WHOLE, Shard, put_together
+from ..model.labels import shown_classes
 from ..model.metadata import Patient, encode_metadata
 from .console import one_line_errors
 from .outputs import check_output_file, output_file
@@ -95,6 +97,11 @@ def predict(
 
         from ..inference.backend import load
 
+        if output is not None:
+            check_output_file(output, chain([metadata, model], (path for _, path in pictures)))
+        pipeline = load(model, backend=backend, device=shard.device())
+        pipeline.tta = tta or mirrored
+        form = formats(shown_classes(pipeline.config))[format]
         statuses: Counter[str] = Counter()
 
         def look(todo: list[tuple[str, str]]) -> Iterator[Row]:
@@ -106,18 +113,15 @@ def predict(
                 )
                 for name, path in todo
             )
-            pipeline = load(model, backend=backend, device=shard.device())
-            pipeline.tta = tta or mirrored
             return _counted(predict_items(pipeline, items, workers=shard.cores()), statuses)
 
         if output is None:
             rows = look(pictures)
             bar = not (quiet or sys.stdout.isatty())
-            failed = _to_screen(_with_bar(rows, len(pictures)) if bar else rows, format, quiet)
+            failed = _to_screen(_with_bar(rows, len(pictures)) if bar else rows, form, quiet)
         else:
-            check_output_file(output, chain([metadata, model], (path for _, path in pictures)))
             with output_file(shard.path(output)):
-                failed = _to_file(look, pictures, output, format, resume, shard, quiet)
+                failed = _to_file(look, pictures, output, form, resume, shard, quiet)
     if failed:
         raise typer.Exit(1)
     if statuses["refused"] == len(pictures):
@@ -162,23 +166,23 @@ def export(
         typer.echo(export_int8(folder, [p for p in pictures if not p.stem.endswith(MASK_SUFFIX)], output))
 
 
-def _to_screen(rows: Iterable[Row], format: Format, quiet: bool) -> bool:
+def _to_screen(rows: Iterable[Row], format: RowFormat, quiet: bool) -> bool:
     """Whether a picture could not be read."""
     failed: list[str] = []
-    for piece in FORMATS[format].pieces(_noting_failures(rows, failed)):
+    for piece in format.pieces(_noting_failures(rows, failed)):
         typer.echo(piece, nl=False)
     _report(failed, quiet)
     return bool(failed)
 
 
 def _to_file(
-    look, pictures: list[tuple[str, str]], output: Path, format: Format, resume: bool, shard: Shard, quiet: bool
+    look, pictures: list[tuple[str, str]], output: Path, format: RowFormat, resume: bool, shard: Shard, quiet: bool
 ) -> bool:
     """Whether a picture could not be read."""
     path, mine = shard.path(output), shard.part(pictures)
     if shard.count > 1 and not resume:
         path.unlink(missing_ok=True)  # of an earlier run: it must not be put together with this one's
-    file = RowFile(path, FORMATS[format], resume)
+    file = RowFile(path, format, resume)
     todo = file.missing(mine)
     rows = look(todo) if todo else ()
     file.write(rows if quiet else _with_bar(rows, len(mine), len(mine) - len(todo), shard))
@@ -186,7 +190,7 @@ def _to_file(
     if shard.count == 1:
         return bool(file.errors)
     # A launcher stops all processes when one of them fails, so the exit code is left to the last one.
-    whole = put_together(output, shard, FORMATS[format])
+    whole = put_together(output, shard, format)
     return whole is not None and (bool(whole.errors) or whole.rows < len(pictures))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..model.labels import CLASSES, shown_classes
 from .console import one_line_errors, say_next
 from .labelled import Split, load_table
 from .outputs import output_folder
@@ -95,6 +96,16 @@ def train(
         Path | None,
         typer.Option(help="Folder of lesion masks, for attention supervision."),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Separated by commas. Default: the seven, or those of --from; the table's own if it has none of them."
+        ),
+    ] = None,
+    malignant: Annotated[
+        str | None,
+        typer.Option(help="Which of the classes are. Default: akiec, ak, bcc, mel, scc and malignant, where there."),
+    ] = None,
 ) -> None:
     """Train a checkpoint on a labelled data set; resumes where it was cut off."""
     if (backbone is None) == (start is None):
@@ -105,6 +116,7 @@ def train(
     with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
         from ..model.backbone_table import backbone_spec
+        from ..model.configuration_hfskin import HfskinConfig
         from ..training.config import TrainConfig
         from ..training.recipes import CONDITIONS, RECIPES
         from ..training.run import train as run
@@ -127,10 +139,16 @@ def train(
             start=start,
             teachers=tuple(teacher or ()),
             masks=find_masks(masks) if masks else None,
+            malignant=_names(malignant),
         )
-        run(load_table(data, split, images), output, config, minutes, workers)
+        usual = CLASSES if start is None else shown_classes(HfskinConfig.from_pretrained(start))
+        run(load_table(data, split, images, _names(classes), usual), output, config, minutes, workers)
         typer.echo(f"saved {output}")
         say_next(f"calibrate {output} --data {data} --split {split}")
+
+
+def _names(listed: str | None) -> tuple[str, ...] | None:
+    return None if listed is None else tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
 def average(

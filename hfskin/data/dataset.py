@@ -2,7 +2,7 @@
 """Torch data sets of a table from `load_ham10000`."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from ..model.image_reading import read_image
 from ..model.labels import CLASSES
 from ..model.metadata import encode_metadata
 from ..model.preprocessing import center_box
+from .diagnoses import class_indices
 
 MARGIN = 1.15  # decoded training pictures are kept this much larger than the model's input, for the augmentation
 
@@ -35,6 +36,7 @@ class LesionDataset(Dataset):
     Args:
         table: rows with path, dx, age, sex, localization.
         in_memory: process every picture at once and keep it as uint8; the workers of a DataLoader share it.
+        classes: in the order of the network's logits.
     """
 
     def __init__(
@@ -42,9 +44,10 @@ class LesionDataset(Dataset):
         table: pd.DataFrame,
         processor: HfskinImageProcessor,
         in_memory: bool = False,
+        classes: Sequence[str] = CLASSES,
     ):
         self.paths = list(table["path"])
-        self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
+        self.labels = torch.from_numpy(class_indices(table["dx"], classes))
         rows = zip(table["age"], table["sex"], table["localization"], strict=True)
         self.metadata = torch.from_numpy(np.stack([encode_metadata(*row) for row in rows]))
         self.preprocessing = processor.preprocessing
@@ -78,6 +81,7 @@ class TrainingDataset(Dataset):
             (Gessert et al. 2020 use 0.1).
         masks: files of lesion masks by image id. With them every dict has "lesion" too, uint8 (1, H, W), above 0 inside
             the lesion; all 0 where there is no mask.
+        classes: in the order of the network's logits.
     """
 
     def __init__(
@@ -88,10 +92,11 @@ class TrainingDataset(Dataset):
         metadata_dropout: float = 0.0,
         copies: Mapping[str, Path] | None = None,
         masks: Mapping[str, Path] | None = None,
+        classes: Sequence[str] = CLASSES,
     ):
         self.processor, self.preprocessing = processor, processor.preprocessing
         self.transform, self.metadata_dropout = transform, metadata_dropout
-        self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
+        self.labels = torch.from_numpy(class_indices(table["dx"], classes))
         self.patients = list(zip(table["age"], table["sex"], table["localization"], strict=True))
         self.copies = copies or {}
         self.pictures: list[list[torch.Tensor]] = _in_threads(self._decode, table["image_id"], table["path"])

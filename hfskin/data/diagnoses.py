@@ -1,4 +1,9 @@
-"""What other collections call our seven classes."""
+"""What other collections call our seven classes, and which classes a table is of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+import numpy as np
 
 from ..model.labels import CLASSES
 
@@ -18,23 +23,54 @@ _SYNONYMS = {
     "nevus": "nv", "naevus": "nv", "nev": "nv", "melanocytic nevus": "nv", "melanocytic nevi": "nv",
     "vascular lesion": "vasc", "hemangioma": "vasc", "angioma": "vasc", "angiokeratoma": "vasc",
     "pyogenic granuloma": "vasc",
+    "squamous cell carcinoma": "scc", "squamous cell carcinoma invasive": "scc",
 }  # fmt: skip
-# Said in good faith, and none of the seven.
-OTHERS = {
-    "scc", "squamous cell carcinoma", "squamous cell carcinoma invasive", "unk", "unknown", "other", "benign",
-    "malignant", "indeterminate", "",
-}  # fmt: skip
+_MISSING = {"", "unk", "unknown"}
+# Said in good faith: who asks for other classes leaves these out.
+_KNOWN = {*CLASSES, *_MISSING, "scc", "other", "benign", "malignant", "indeterminate"}
 
 
-def diagnosis_code(text: str) -> str | None:
-    """One of `CLASSES`, or None where it is none of them."""
-    text = _plain(text)
-    return text if text in CLASSES else _SYNONYMS.get(text)
+def diagnosis_code(text: str, classes: Sequence[str] = CLASSES) -> str | None:
+    """The one of the classes that a diagnosis names, by its own name or by a synonym; None where it is none of them."""
+    known, plain = _by_name(tuple(classes)), _plain(text)
+    return known.get(plain) or known.get(_canonical(plain))
 
 
-def is_other(text: str) -> bool:
-    """Whether a diagnosis is known to be none of the seven, or missing."""
-    return _plain(text) in OTHERS
+def is_known(text: str) -> bool:
+    """Whether a diagnosis is one that collections hold, or missing: anything else may be a slip."""
+    return _canonical(_plain(text)) in _KNOWN
+
+
+def classes_among(diagnoses: Iterable[str], usual: Sequence[str] = CLASSES) -> tuple[str, ...]:
+    """The classes of a table that does not say which it is of: the usual ones where it holds any of them, else its own
+    diagnoses by name. One alone is no task: then they are the usual ones too."""
+    own = {_plain(text): text for text in diagnoses if _plain(text) not in _MISSING}
+    if len(own) < 2 or any(diagnosis_code(text, usual) for text in own):
+        return tuple(usual)
+    return tuple(sorted(own.values()))
+
+
+def class_indices(diagnoses: Iterable[str], classes: Sequence[str]) -> np.ndarray:
+    """The index of each diagnosis among the classes: (N,) int.
+
+    Raises:
+        ValueError: one is none of them.
+    """
+    index = {name: i for i, name in enumerate(classes)}
+    try:
+        return np.array([index[dx] for dx in diagnoses], dtype=int)
+    except KeyError as error:
+        raise ValueError(f"the table holds {error}, which is none of the classes: {', '.join(classes)}") from None
+
+
+@cache
+def _by_name(classes: tuple[str, ...]) -> Mapping[str, str]:
+    """Each class by its own plain name, and by what the name stands for where no other class is called so."""
+    return {_canonical(_plain(name)): name for name in classes} | {_plain(name): name for name in classes}
+
+
+def _canonical(plain: str) -> str:
+    return _SYNONYMS.get(plain, plain)
 
 
 def _plain(text: str) -> str:

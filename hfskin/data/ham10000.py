@@ -1,7 +1,7 @@
 """HAM10000 in its published layout, or any folder with pictures and a table like it."""
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from ..model.image_reading import SUFFIXES
 from ..model.labels import CLASSES
 from ..model.metadata import MetadataError, parse_age, parse_sex, parse_site
-from .diagnoses import diagnosis_code, is_other
+from .diagnoses import classes_among, diagnosis_code, is_known
 from .folders import files_below
 from .tables import MetadataTableError, Table, normal, read_rows, without_suffix
 
@@ -24,7 +24,12 @@ class DataError(ValueError):
     """A data set that cannot be used as it is; the message says what is wrong and what to do."""
 
 
-def load_ham10000(folder: str | Path, image_roots: Iterable[str | Path] = ()) -> pd.DataFrame:
+def load_ham10000(
+    folder: str | Path,
+    image_roots: Iterable[str | Path] = (),
+    classes: Sequence[str] | None = None,
+    usual: Sequence[str] = CLASSES,
+) -> pd.DataFrame:
     """The whole table of a data folder, with the columns of `COLUMNS` and `path`: None where there is no file.
 
     `folder` holds a metadata table (HAM10000's CSV, Dataverse's .tab, an ISIC ground truth) and the pictures, in any
@@ -34,6 +39,8 @@ def load_ham10000(folder: str | Path, image_roots: Iterable[str | Path] = ()) ->
     Args:
         image_roots: further folders of pictures; they are searched first, in order, and the first that holds an id
             wins.
+        classes: those of the task; rows of other diagnoses are left out. None: the `usual` ones where the table holds
+            any of them, else its own.
 
     Raises:
         DataError: no table, no pictures, missing columns, an id twice, an unknown diagnosis, or two pictures of an id
@@ -42,7 +49,7 @@ def load_ham10000(folder: str | Path, image_roots: Iterable[str | Path] = ()) ->
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    table = read_table(*find_tables(folder))
+    table = read_table(*find_tables(folder), classes=classes, usual=usual)
     known = set(table["image_id"])
     images = find_images([*image_roots, folder], known)
     table["path"] = [images.get(image_id) for image_id in table["image_id"]]
@@ -52,6 +59,11 @@ def load_ham10000(folder: str | Path, image_roots: Iterable[str | Path] = ()) ->
         )
     table.attrs["files_without_row"] = [name for name in images if name not in known]
     return table
+
+
+def classes_of(table: pd.DataFrame) -> tuple[str, ...]:
+    """The classes of a table of [`load_ham10000`], or of one like it that does not say."""
+    return tuple(table.attrs.get("classes") or classes_among(table["dx"]))
 
 
 def gaps(table: pd.DataFrame) -> list[str]:
@@ -86,17 +98,21 @@ def find_tables(folder: Path) -> list[Path]:
     return list({p.stem: p for p in reversed(named)}.values())[::-1]
 
 
-def read_table(*paths: str | Path) -> pd.DataFrame:
-    """A metadata table with exactly the columns of `COLUMNS`; age is a float with NaN where it is missing.
+def read_table(
+    *paths: str | Path, classes: Sequence[str] | None = None, usual: Sequence[str] = CLASSES
+) -> pd.DataFrame:
+    """A metadata table with exactly the columns of `COLUMNS`; age is a float with NaN where it is missing, and
+    `attrs["classes"]` says which classes it is of.
 
     Args:
         paths: one of them holds the diagnoses; the others fill in what it lacks, by image id.
+        classes: see [`load_ham10000`].
 
     Raises:
         DataError: not readable, no diagnoses or two tables of them, an image twice, or an unknown diagnosis.
     """
     try:
-        tables = [read_rows(Path(path)) for path in paths]
+        tables = [read_rows(Path(path), classes or usual) for path in paths]
     except MetadataTableError as error:
         raise DataError(str(error)) from None
     labelled = [table for table in tables if "dx" in table.fields]
@@ -112,7 +128,11 @@ def read_table(*paths: str | Path) -> pd.DataFrame:
             for image_id, more in _by_id(other).items():
                 if image_id in rows:
                     rows[image_id] = {name: value or more[name] for name, value in rows[image_id].items()}
-    return _frame(rows, table)
+    if classes is None:
+        classes = classes_among((row["dx"] for row in rows.values()), usual)
+        if classes != tuple(usual):
+            table.notes.append(f"its diagnoses are the classes: {', '.join(classes)}")
+    return _frame(rows, table, tuple(classes))
 
 
 def _by_id(table: Table) -> dict[str, dict[str, str]]:
@@ -126,12 +146,12 @@ def _by_id(table: Table) -> dict[str, dict[str, str]]:
     return rows
 
 
-def _frame(rows: dict[str, dict[str, str]], table: Table) -> pd.DataFrame:
+def _frame(rows: dict[str, dict[str, str]], table: Table, classes: tuple[str, ...]) -> pd.DataFrame:
     notes, kept, others = list(table.notes), [], []
     for row in rows.values():
-        code = diagnosis_code(row["dx"])
-        if code is None and not is_other(row["dx"]):
-            raise DataError(f"{table.name}: unknown dx {row['dx'][:100]!r}; it must be one of {', '.join(CLASSES)}")
+        code = diagnosis_code(row["dx"], classes)
+        if code is None and classes == CLASSES and not is_known(row["dx"]):
+            raise DataError(f"{table.name}: unknown dx {row['dx'][:100]!r}; it must be one of {', '.join(classes)}")
         if code is None:
             others.append(row)
         else:
@@ -139,9 +159,8 @@ def _frame(rows: dict[str, dict[str, str]], table: Table) -> pd.DataFrame:
             kept.append(row | {"dx": code, "lesion_id": row["lesion_id"] or row["image_id"]})
     if others:
         example = f"{others[0]['image_id']} ({others[0]['dx'] or 'none'})"
-        notes.append(
-            f"{len(others)} rows have a diagnosis that is none of the seven and are left out, such as {example}"
-        )
+        these = "the seven" if classes == CLASSES else ", ".join(classes)
+        notes.append(f"{len(others)} rows have a diagnosis that is none of {these} and are left out, such as {example}")
     frame = pd.DataFrame([{name: row[name] for name in COLUMNS} for row in kept], columns=COLUMNS, dtype=str)
     lines = [row["line"] for row in kept]
     for column, parse in (("age", parse_age), ("sex", parse_sex), ("localization", parse_site)):
@@ -149,7 +168,7 @@ def _frame(rows: dict[str, dict[str, str]], table: Table) -> pd.DataFrame:
         if odd:
             notes.append(f"{len(odd)} cells are not understood and count as unknown, such as {odd[0]}")
     frame["age"] = frame["age"].astype(float)
-    frame.attrs["notes"] = [f"{table.name}: {note}" for note in notes]
+    frame.attrs |= {"notes": [f"{table.name}: {note}" for note in notes], "classes": classes}
     return frame
 
 

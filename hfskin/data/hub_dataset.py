@@ -1,5 +1,6 @@
 """HAM10000 as a data set of the Hub: parquet files with a card, and back to the table that everything else reads."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -11,7 +12,7 @@ from huggingface_hub import DatasetCardData
 
 from ..checkpoints.hub import HubError, check_name, hub_errors, no_repository
 from ..model.labels import CLASSES, DIAGNOSES
-from .ham10000 import COLUMNS, DataError, load_ham10000, rows_without_file
+from .ham10000 import COLUMNS, DataError, classes_of, load_ham10000, rows_without_file
 from .splits import make_split
 
 HUB_PREFIX = "hub:"
@@ -33,15 +34,18 @@ FEATURES = Features(
 )
 
 
-def load_table(source: str | Path, image_roots=()) -> pd.DataFrame:
-    """The table of a data folder, or of a data set of the Hub: "hub:org/name" or "hub:org/name@revision".
+def load_table(
+    source: str | Path, image_roots=(), classes: Sequence[str] | None = None, usual: Sequence[str] = CLASSES
+) -> pd.DataFrame:
+    """The table of a data folder, or of a data set of the Hub: "hub:org/name" or "hub:org/name@revision", whose classes
+    are its own.
 
     Raises:
         DataError: see [`load_ham10000`].
         HubError: see [`load_hub_dataset`].
     """
     if not str(source).startswith(HUB_PREFIX):
-        return load_ham10000(source, image_roots)
+        return load_ham10000(source, image_roots, classes, usual)
     repo_id, _, revision = str(source).removeprefix(HUB_PREFIX).partition("@")
     return load_hub_dataset(repo_id, revision or None)
 
@@ -61,17 +65,21 @@ def load_hub_dataset(repo_id: str, revision: str | None = None) -> pd.DataFrame:
             parts = load_dataset(repo_id, revision=revision)
     except DatasetNotFoundError as error:  # `datasets` does not say from what it was raised
         raise HubError(no_repository(error, repo_id)) from error
-    return pd.concat(
+    table = pd.concat(
         [_to_table(parts[theirs], repo_id).assign(split=ours) for ours, theirs in PARTS.items() if theirs in parts]
     ).sort_values("row", ignore_index=True)[[*COLUMNS, "path", "split"]]
+    table.attrs["classes"] = tuple(next(iter(parts.values())).features["dx"].names)
+    return table
 
 
 def build_dataset(table: pd.DataFrame, seed: int = 0) -> DatasetDict:
     """The rows of `load_ham10000` in the parts of the `lesion` split; the pictures are read when they are asked for.
 
     Raises:
-        DataError: a row has no picture, or see [`make_split`].
+        DataError: a row has no picture, the classes are not the seven, or see [`make_split`].
     """
+    if (classes := classes_of(table)) != CLASSES:
+        raise DataError(f"the data set that is built is HAM10000's, and this table is of {', '.join(classes)}")
     if missing := rows_without_file(table):
         # Whoever loads the data set splits its rows again, and fewer rows fall into other parts.
         raise DataError(
@@ -160,5 +168,5 @@ def _to_table(part: Dataset, repo_id: str) -> pd.DataFrame:
     plain = part.cast_column("image", Image(decode=False)).with_format(None)
     columns = {name: plain[name][:] for name in FEATURES}
     table = pd.DataFrame({name: columns[name] for name in COLUMNS}).astype({"age": float})
-    table["dx"] = [CLASSES[i] for i in columns["dx"]]
+    table["dx"] = [part.features["dx"].names[i] for i in columns["dx"]]
     return table.assign(path=[picture["bytes"] for picture in columns["image"]], row=columns["row"])

@@ -6,11 +6,12 @@ is for `model.metadata` and `data.diagnoses` to say. Needs neither torch nor pan
 
 import csv
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
+from ..model.labels import CLASSES
 from .diagnoses import ONE_HOT, diagnosis_code
 
 # By field, its titles; where several are there, each row takes the first that it fills.
@@ -25,6 +26,7 @@ COLUMNS = {
         "localization", "anatom_site_general", "anatom_site_general_challenge", "anatom_site", "region", "site",
     ),
 }  # fmt: skip
+_TITLES = {title for titles in COLUMNS.values() for title in titles}
 PATIENT = ("age", "sex", "localization")
 # What a title may hold that means one of ours under a name that is not known.
 _HINTS = {"age": ("age",), "sex": ("sex", "gender"), "localization": ("site", "localization", "location", "region")}
@@ -54,15 +56,18 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
-def read_rows(path: Path) -> Table:
+def read_rows(path: Path, classes: Sequence[str] = CLASSES) -> Table:
     """The rows of a file with columns that are separated by commas, semicolons or tabs.
+
+    Args:
+        classes: of several columns of diagnoses, what names one of these counts.
 
     Raises:
         MetadataTableError: it is not there, no UTF-8 text, or no table.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return _table(file, path.name)
+            return _table(file, path.name, classes)
     except FileNotFoundError:
         raise MetadataTableError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -82,7 +87,7 @@ def without_suffix(name: str) -> str:
     return name
 
 
-def _table(file: Iterator[str], name: str) -> Table:
+def _table(file: Iterator[str], name: str, classes: Sequence[str]) -> Table:
     first = next(file, "")
     skipped = int(first.lower().startswith("sep="))  # for Excel
     if skipped:
@@ -102,6 +107,8 @@ def _table(file: Iterator[str], name: str) -> Table:
         table.fields.add("dx")
     else:
         one_hot = {}
+    others = [] if "dx" in table.fields else [i for i, title in enumerate(titles) if title not in _TITLES]
+    marks: list[list[str]] = []  # of each row in the columns that nothing else is known of
     if "image_id" not in table.fields:
         known = " or ".join(COLUMNS["image_id"][:4])
         has = " ".join(", ".join(titles).split())[:200]
@@ -115,19 +122,33 @@ def _table(file: Iterator[str], name: str) -> Table:
             raise MetadataTableError(
                 f"{name}, row {line}: more cells than titles; put quotes around text that holds {delimiter!r}"
             )
-        row = {our: _filled(our, [cells[i] for i in found if i < len(cells)]) for our, found in places.items()}
+        row = {our: _filled(our, [cells[i] for i in found if i < len(cells)], classes) for our, found in places.items()}
         if one_hot and not row["dx"]:
             row["dx"] = _hot(cells, one_hot, f"{name}, row {line}")
         table.rows.append(row)
         table.lines.append(line)
+        if others:
+            marks.append([cells[i] if i < len(cells) else "" for i in others])
+    if len(others) > 1 and marks and all(map(_is_one_hot, marks)):  # a ground truth of other classes
+        table.fields.add("dx")
+        for row, of_row in zip(table.rows, marks, strict=True):
+            row["dx"] = titles[others[[float(mark) for mark in of_row].index(1.0)]]
     return table
 
 
-def _filled(our: str, cells: list[str]) -> str:
-    """The first cell that says something; of diagnoses, the first that is one of ours, since others are coarser."""
+def _is_one_hot(cells: list[str]) -> bool:
+    try:
+        return sorted(map(float, cells)) == [0.0] * (len(cells) - 1) + [1.0]
+    except ValueError:
+        return False
+
+
+def _filled(our: str, cells: list[str], classes: Sequence[str]) -> str:
+    """The first cell that says something; of diagnoses, the first that is of the classes: others are too coarse, or too
+    fine."""
     filled = [cell for cell in cells if cell]
     if our == "dx":
-        filled.sort(key=lambda cell: diagnosis_code(cell) is None)
+        filled.sort(key=lambda cell: diagnosis_code(cell, classes) is None)
     return filled[0] if filled else ""
 
 

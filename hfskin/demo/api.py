@@ -10,13 +10,13 @@ from ..model.labels import DIAGNOSES, SEXES, SITES
 from ..model.metadata import MetadataError
 from .batch import look_at_all
 from .checkpoints import Checkpoints
-from .components import picture_file
+from .components import optional, picture_file
 
 
 def add_endpoints(checkpoints: Checkpoints) -> None:
     """Add both endpoints to the page that is being built; their inputs are not shown."""
 
-    def predict(image: str, age: float | None, sex: str | None, localization: str | None) -> dict:
+    def predict(image: str, age: float | None = None, sex: str | None = None, localization: str | None = None) -> dict:
         """Classify one dermatoscopic picture of a skin lesion. Not a medical device.
 
         Args:
@@ -40,7 +40,7 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
         except (ImageError, MetadataError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def predict_batch(files: list[str], metadata: str | None) -> list[dict]:
+    def predict_batch(files: list[str], metadata: str | None = None) -> list[dict]:
         """Classify many dermatoscopic pictures. Not a medical device.
 
         Args:
@@ -58,11 +58,11 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
     with gr.Group(visible=False):
         one = [
             picture_file(label="image"),
-            gr.Number(label="age"),
-            gr.Dropdown(list(SEXES), value="unknown", allow_custom_value=True, label="sex"),
-            gr.Dropdown(list(SITES), value="unknown", allow_custom_value=True, label="localization"),
+            optional(gr.Number(label="age")),
+            optional(gr.Dropdown(list(SEXES), value="unknown", allow_custom_value=True, label="sex")),
+            optional(gr.Dropdown(list(SITES), value="unknown", allow_custom_value=True, label="localization")),
         ]
-        many = [gr.File(file_count="multiple", label="files"), gr.File(label="metadata")]
+        many = [gr.File(file_count="multiple", label="files"), optional(gr.File(label="metadata"))]
         gr.Button().click(predict, one, gr.JSON(label="prediction"), api_name="predict", concurrency_limit=4)
         gr.Button().click(
             predict_batch, many, gr.JSON(label="predictions"), api_name="predict_batch", concurrency_limit=2
@@ -71,7 +71,7 @@ def add_endpoints(checkpoints: Checkpoints) -> None:
 
 def as_json(prediction: Prediction) -> dict:
     """A prediction's plain values and the plain names of the classes."""
-    return {**prediction.to_dict(), "names": DIAGNOSES}
+    return {**prediction.to_dict(), "names": {code: DIAGNOSES.get(code, code) for code in prediction.scores}}
 
 
 def row_as_json(row: Row) -> dict:

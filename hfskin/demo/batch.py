@@ -12,11 +12,12 @@ from typing import Any
 from ..inference.answer.card import sentence
 from ..inference.answer.verdict import Verdict, listed, named, not_ruled_out, verdict
 from ..inference.base import LesionPipeline
-from ..inference.batch.formats import FORMATS
+from ..inference.batch.formats import formats
 from ..inference.batch.items import Row, predict_items
 from ..inference.prediction import Prediction
 from ..inference.prepare import Prepared
 from ..model.image_reading import read_image
+from ..model.labels import shown_classes
 from ..words import in_words
 from .card import data_uri
 from .checkpoints import Checkpoints
@@ -106,7 +107,7 @@ def rows_html(looked: Looked, config: Any, footer: str, text: ModuleType) -> str
     """
     if not looked.rows:
         return f"<p>{escape(text.BATCH_NONE)}</p>"
-    csv = data_uri("".join(FORMATS["csv"].pieces(looked.rows)).encode(), "hfskin.csv")
+    csv = data_uri("".join(formats(shown_classes(config))["csv"].pieces(looked.rows)).encode(), "hfskin.csv")
     shown = [_Shown(row, looked.thumbnails.get(id(row.prediction), ""), config, text) for row in looked.rows]
     common = _common(shown)
     shown.sort(key=lambda one: (KINDS.index(one.kind), -one.share))

@@ -8,7 +8,7 @@ from ..checkpoints.hub import HubError
 from ..inference.answer.verdict import named, percent, threshold_of_100, verdict
 from ..inference.prediction import Prediction
 from ..model.image_reading import ImageError
-from ..model.labels import CLASSES
+from ..model.labels import shown_classes
 from ..model.metadata import MetadataError
 from ..words import in_words
 from .answer import failure_html
@@ -29,13 +29,17 @@ def compare(checkpoints: Checkpoints, question: Question, text: ModuleType) -> s
         if question.path is None:
             return _note(text.COMPARE_NO_PICTURE)
         picture, columns = read(question, text), []
+        classes = list(dict.fromkeys(c for one in (own, other) for c in shown_classes(one.pipeline.config)))
         for checkpoint in (own, other):
             prediction = checkpoints.run(checkpoint.pipeline, prepare(checkpoint, question, picture))
-            columns.append(_column(prediction, checkpoint.pipeline.config, text))
+            columns.append(_column(prediction, checkpoint.pipeline.config, classes, text))
     except (ImageError, MetadataError, HubError) as error:
         return failure_html(in_words(str(error), text), text.FAILED)
     heads = "".join(f'<th scope="col">{escape(f"{c.name}, {c.revision}")}</th>' for c in (own, other))
-    names = [*text.COMPARE_ROWS, *(f"{code}: {name}" for code, name in text.DIAGNOSES.items())]
+    names = [
+        *text.COMPARE_ROWS,
+        *(f"{code}: {name}" if (name := named(code, text)) != code else code for code in classes),
+    ]
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>'
         for name, left, right in zip(names, *columns, strict=True)
@@ -46,19 +50,19 @@ def compare(checkpoints: Checkpoints, question: Question, text: ModuleType) -> s
     )
 
 
-def _column(prediction: Prediction, config: "HfskinConfig", text: ModuleType) -> list[str]:
+def _column(prediction: Prediction, config: "HfskinConfig", classes: list[str], text: ModuleType) -> list[str]:
     """What stands in one checkpoint's column: `COMPARE_ROWS`, then the classes. A refusal has no numbers."""
     threshold = text.NONE if config.malignant_threshold is None else threshold_of_100(config.malignant_threshold)
     said = verdict(prediction, config, text)
     if said.kind == "refused":
-        return [said.word, text.NONE, threshold, *[text.NONE] * (2 + len(CLASSES))]
+        return [said.word, text.NONE, threshold, *[text.NONE] * (2 + len(classes))]
     return [
         said.word,
         said.number,
         threshold,
         named(prediction.label, text),
         text.NONE if config.conformal_threshold is None else " ".join(prediction.prediction_set or ()),
-        *(percent(p, text) if (p := prediction.scores.get(code)) is not None else text.NONE for code in CLASSES),
+        *(percent(p, text) if (p := prediction.scores.get(code)) is not None else text.NONE for code in classes),
     ]
 
 

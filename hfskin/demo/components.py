@@ -3,6 +3,7 @@
 from html import escape
 
 import gradio as gr
+from gradio.components import Component
 
 
 def picture_file(**kwargs) -> gr.Image:
@@ -16,6 +17,15 @@ def picture_file(**kwargs) -> gr.Image:
     image = gr.Image(type="filepath", image_mode=None, webcam_options=camera, **kwargs)
     image.preprocess = _uploaded_path
     return image
+
+
+def optional(component: Component) -> Component:
+    """The same input, which programs and agents may leave empty: its schema takes null too."""
+    given = component.api_info()
+    definitions = {name: given[name] for name in ("$defs",) if name in given}  # gradio finds them at the root alone
+    schema = {"anyOf": [given, {"type": "null"}], **definitions}
+    component.api_info = lambda: schema
+    return component
 
 
 def camera_html(label: str) -> str:

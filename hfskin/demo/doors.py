@@ -23,7 +23,7 @@ from .upload_folder import NotUploadedError, UploadFolder
 from .uploads import MAX_FILE
 
 # What the page, gradio_client and MCP ask for. Whatever else gradio offers, or will, is not offered here.
-_API, _FILE = "/gradio_api/", "/gradio_api/file="
+_API, FILE_ADDRESS = "/gradio_api/", "/gradio_api/file="
 _OFFERED = {
     ("GET", "HEAD"): re.compile(
         rf"/|{'|'.join(PAGES)}|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt|/(assets|static)/.+"
@@ -85,9 +85,9 @@ class Doors:
     def _offered(self, method: str, path: str) -> bool:
         if not any(method in methods and paths.fullmatch(path) for methods, paths in _OFFERED.items()):
             return False
-        if path.startswith(_FILE):
+        if path.startswith(FILE_ADDRESS):
             try:
-                return self._uploads.own(path.removeprefix(_FILE)).is_file()
+                return self._uploads.own(path.removeprefix(FILE_ADDRESS)).is_file()
             except NotUploadedError:
                 return False
         return True

@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import os
 import signal
 import threading
 from pathlib import Path
@@ -56,6 +57,10 @@ class Page(gr.Blocks):
         if threading.current_thread() is threading.main_thread():  # elsewhere Python sets no handler
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         limit_uploads()
+        if kwargs.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true":
+            from . import agents
+
+            agents.serve()
         self.uploads.keep_swept()
         middleware = [Middleware(Doors, uploads=self.uploads), Middleware(InTheVisitorsLanguage)]
         kwargs |= {
@@ -96,6 +101,8 @@ class Page(gr.Blocks):
         kind = getattr(block, "data_model", None)
         if value is None or block.stateful:  # a state's value does not come from the visitor
             return None
+        if kind is ListFiles and isinstance(value, dict):  # one file is a list of one
+            value = [value]
         if kind is ListFiles and isinstance(value, list):
             return [self._take_file(file, paths) for file in value]
         if kind in (FileData, ImageData):

@@ -155,11 +155,11 @@ def _look_tab(checkpoints: Checkpoints, examples: list[Example], chosen: gr.Stat
             small_print(text)
         with gr.Column(min_width=280):
             answer = gr.HTML(empty_html(text), elem_id="answer", js_on_load=None)
+            kept_line(text)  # not below: what is invisible has no script yet, and the tab of what is kept needs it
             with gr.Column(visible=False) as more:
                 with gr.Row():
                     save = gr.Button(text.REPORT_SAVE, size="sm", min_width=120, elem_id="save-report")
                     keep = gr.Button(text.KEEP, size="sm", min_width=120)
-                kept_line(text)
                 report = gr.HTML(elem_id="report", js_on_load=REPORT)
                 view = gr.Radio(views(text), value=ATTENTION, label=text.VIEW)
             figure = gr.HTML(elem_id="figure", js_on_load=None)

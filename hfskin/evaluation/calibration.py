@@ -1,8 +1,10 @@
 """Do probabilities mean what they say: temperature, calibration error, and the malignancy threshold."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ..inference.decisions import is_malignant
+from ..inference.decisions import MALIGNANT_COLUMNS, is_malignant
 from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap, interval, interval_of_error
 
@@ -38,36 +40,45 @@ def calibration_errors(labels: np.ndarray, probabilities: np.ndarray, bootstrap:
 
 def brier_scores(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap) -> np.ndarray:
     """Brier score, the mean over the pictures of the squared error summed over the classes (0 to 2): (R + 1,)."""
-    truth = labels[:, None] == np.arange(len(CLASSES))
+    truth = labels[:, None] == np.arange(probabilities.shape[1])
     return bootstrap.means(((probabilities - truth) ** 2).sum(axis=1))
 
 
-def summarise_calibration(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap) -> dict:
+def summarise_calibration(
+    labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap, classes: Sequence[str] = CLASSES
+) -> dict:
     """ECE and Brier score with intervals, negative log-likelihood, the reliability curve, and [`class_shares`]."""
     return {
         "ece": interval_of_error(calibration_errors(labels, probabilities, bootstrap)),
         "brier": interval(brier_scores(labels, probabilities, bootstrap)),
         "nll": negative_log_likelihood(probabilities, labels),
         "reliability": reliability(labels, probabilities),
-        "class_shares": class_shares(labels, probabilities),
+        "class_shares": class_shares(labels, probabilities, classes),
     }
 
 
-def class_shares(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, dict[str, float]]:
+def class_shares(
+    labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str] = CLASSES
+) -> dict[str, dict[str, float]]:
     """By class, the mean predicted probability ("said") and the prevalence ("found").
 
     A loss that weighs rare or dangerous classes more makes the model say them more often than they are, which ECE, of
     the most probable class alone, does not show.
     """
-    prevalence = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
+    prevalence = np.bincount(labels, minlength=len(classes)) / len(labels)
     mean_predicted = probabilities.mean(axis=0)
-    return {c: {"said": float(mean_predicted[i]), "found": float(prevalence[i])} for i, c in enumerate(CLASSES)}
+    return {c: {"said": float(mean_predicted[i]), "found": float(prevalence[i])} for i, c in enumerate(classes)}
 
 
-def summarise_malignancy(labels: np.ndarray, suspicious: np.ndarray, bootstrap: LesionBootstrap) -> dict:
+def summarise_malignancy(
+    labels: np.ndarray,
+    suspicious: np.ndarray,
+    bootstrap: LesionBootstrap,
+    columns: Sequence[int] = MALIGNANT_COLUMNS,
+) -> dict:
     """Sensitivity and specificity of [`is_suspicious`] for the malignant classes together, with n and intervals."""
-    sensitivity, specificity = alarm_rates(labels, suspicious, bootstrap)
-    malignant = is_malignant(labels)
+    sensitivity, specificity = alarm_rates(labels, suspicious, bootstrap, columns)
+    malignant = is_malignant(labels, columns)
     return {
         "n_malignant": int(malignant.sum()),
         "n_benign": int((~malignant).sum()),
@@ -77,10 +88,13 @@ def summarise_malignancy(labels: np.ndarray, suspicious: np.ndarray, bootstrap: 
 
 
 def alarm_rates(
-    labels: np.ndarray, suspicious: np.ndarray, bootstrap: LesionBootstrap
+    labels: np.ndarray,
+    suspicious: np.ndarray,
+    bootstrap: LesionBootstrap,
+    columns: Sequence[int] = MALIGNANT_COLUMNS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sensitivity and specificity of [`is_suspicious`] for the malignant classes together: (R + 1,) each."""
-    malignant = is_malignant(labels)
+    malignant = is_malignant(labels, columns)
     cells = np.stack([malignant & suspicious, malignant, ~malignant & ~suspicious, ~malignant], axis=1)
     found, positives, cleared, negatives = bootstrap.totals(cells.astype(float)).T
     with np.errstate(invalid="ignore"):

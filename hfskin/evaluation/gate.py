@@ -12,7 +12,7 @@ from ..calibration.negatives import SYNTHETIC, quarters, shipped_paths, syntheti
 from ..inference.base import LesionPipeline
 from ..inference.batch.predictions import Predictions, gate_scores
 from ..model.image_reading import read_image
-from ..model.labels import CLASSES
+from ..model.labels import shown_classes
 from .bootstrap import CONFIDENCE, LesionBootstrap, interval
 from .metrics import weighted_auc
 
@@ -29,7 +29,7 @@ def measure_gate(pipeline: LesionPipeline, home: Predictions, exposure: Exposure
     config = pipeline.config
     if home.gate_scores is None or config.gate_threshold is None:
         return None
-    lesions = {"home": (home.gate_scores, np.array(CLASSES)[home.labels], home.lesion_ids)}
+    lesions = {"home": (home.gate_scores, np.array(shown_classes(config))[home.labels], home.lesion_ids)}
     rows = exposure.lesions[~fitting_half(exposure.lesions["patient"])]
     if len(rows):
         dx, patients = rows["dx"].replace("", "unknown").to_numpy(), rows["patient"].to_numpy()

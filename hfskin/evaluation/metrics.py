@@ -1,5 +1,7 @@
 """The metrics of the paper (section 2.4), the balanced multiclass accuracy, and areas under the ROC curve."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..model.labels import CLASSES
@@ -9,15 +11,18 @@ CHUNK = 2_000_000  # weights in memory at once, for the areas under the curve
 RATES = ("sensitivity", "specificity", "precision", "f1", "accuracy", "class_balanced_accuracy")
 
 
-def summarise(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap) -> dict:
+def summarise(
+    labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap, classes: Sequence[str] = CLASSES
+) -> dict:
     """Every metric with its 95 % interval, in plain numbers.
 
     A class without pictures has None, and the averages are over the others.
 
     Args:
-        labels: (N,) indices of `CLASSES`.
-        probabilities: (N, 7).
+        labels: (N,) indices of the classes.
+        probabilities: (N, C).
         bootstrap: made from the N lesion ids.
+        classes: their names.
 
     Returns:
         accuracy: share of pictures whose most probable class is right.
@@ -25,13 +30,13 @@ def summarise(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBo
         auc_macro, auc_micro: one class against the rest; mean over classes, and over all picture-class pairs pooled.
         macro: the mean over the classes of each rate of [`class_rates`].
         per_class: n, each rate and auc, by class.
-        confusion_matrix: (7, 7), rows are the truth, columns what was predicted.
+        confusion_matrix: (C, C), rows are the truth, columns what was predicted.
     """
-    confusions = confusion_matrices(labels, probabilities.argmax(axis=1), bootstrap)
+    confusions = confusion_matrices(labels, probabilities.argmax(axis=1), bootstrap, len(classes))
     rates = class_rates(confusions)
     aucs, micro = roc_aucs(labels, probabilities, bootstrap)
     per_class: dict[str, dict] = {}
-    for c, name in enumerate(CLASSES):
+    for c, name in enumerate(classes):
         per_class[name] = {"n": int(confusions[0, c].sum())}
         per_class[name] |= {rate: interval(values[:, c]) for rate, values in rates.items()}
         per_class[name]["auc"] = interval(aucs[:, c])
@@ -46,20 +51,24 @@ def summarise(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBo
     }
 
 
-def balanced_accuracies(labels: np.ndarray, predicted: np.ndarray, bootstrap: LesionBootstrap) -> np.ndarray:
+def balanced_accuracies(
+    labels: np.ndarray, predicted: np.ndarray, bootstrap: LesionBootstrap, classes: int = len(CLASSES)
+) -> np.ndarray:
     """The balanced multiclass accuracy of every resample, (R + 1,), for differences that are paired."""
-    return mean_over_classes(class_rates(confusion_matrices(labels, predicted, bootstrap))["sensitivity"])
+    return mean_over_classes(class_rates(confusion_matrices(labels, predicted, bootstrap, classes))["sensitivity"])
 
 
-def confusion_matrices(labels: np.ndarray, predicted: np.ndarray, bootstrap: LesionBootstrap) -> np.ndarray:
-    """(R + 1, 7, 7) counts; rows are the truth, columns what was predicted."""
-    cells = np.zeros((len(labels), len(CLASSES) ** 2))
-    cells[np.arange(len(labels)), labels * len(CLASSES) + predicted] = 1
-    return bootstrap.totals(cells).reshape(-1, len(CLASSES), len(CLASSES))
+def confusion_matrices(
+    labels: np.ndarray, predicted: np.ndarray, bootstrap: LesionBootstrap, classes: int = len(CLASSES)
+) -> np.ndarray:
+    """(R + 1, C, C) counts; rows are the truth, columns what was predicted."""
+    cells = np.zeros((len(labels), classes**2))
+    cells[np.arange(len(labels)), labels * classes + predicted] = 1
+    return bootstrap.totals(cells).reshape(-1, classes, classes)
 
 
 def class_rates(confusions: np.ndarray) -> dict[str, np.ndarray]:
-    """The paper's metrics (section 2.4), each class against the rest: confusion matrices (..., 7, 7) -> name: (..., 7).
+    """The paper's metrics (section 2.4), each class against the rest: confusion matrices (..., C, C) -> name: (..., C).
 
     F1 is 2 TP / (2 TP + FP + FN). The paper prints + TN in its denominator, which is not the F1 score and not what its
     tables hold. "class_balanced_accuracy" is the paper's "balanced accuracy", (sensitivity + specificity) / 2.
@@ -83,7 +92,7 @@ def class_rates(confusions: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def mean_over_classes(values: np.ndarray) -> np.ndarray:
-    """(R, 7) -> (R,): the mean over the classes that have a value, NaN where none has."""
+    """(R, C) -> (R,): the mean over the classes that have a value, NaN where none has."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0).sum(axis=-1) / known.sum(axis=-1)
@@ -92,15 +101,15 @@ def mean_over_classes(values: np.ndarray) -> np.ndarray:
 def roc_aucs(
     labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One-vs-rest areas under the curve by class (R + 1, 7), and the micro average (R + 1,)."""
-    positive = labels[:, None] == np.arange(len(CLASSES))
+    """One-vs-rest areas under the curve by class (R + 1, C), and the micro average (R + 1,)."""
+    positive = labels[:, None] == np.arange(probabilities.shape[1])
     aucs, micro = [], []
     step = max(1, CHUNK // positive.size)
     for start in range(0, len(bootstrap.counts), step):
         weights = bootstrap.weights(slice(start, start + step))
         by_class = [weighted_auc(p, s, weights) for p, s in zip(positive.T, probabilities.T, strict=True)]
         aucs.append(np.stack(by_class, axis=1))
-        pooled = np.repeat(weights, len(CLASSES), axis=1)
+        pooled = np.repeat(weights, probabilities.shape[1], axis=1)
         micro.append(weighted_auc(positive.ravel(), probabilities.ravel(), pooled))
     return np.concatenate(aucs), np.concatenate(micro)
 
@@ -126,11 +135,13 @@ def weighted_auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) 
         return (positives * below).sum(axis=1) / (positives.sum(axis=1) * negatives.sum(axis=1))
 
 
-def roc_curves(labels: np.ndarray, probabilities: np.ndarray, points: int = 101) -> dict[str, dict[str, list[float]]]:
+def roc_curves(
+    labels: np.ndarray, probabilities: np.ndarray, points: int = 101, classes: Sequence[str] = CLASSES
+) -> dict[str, dict[str, list[float]]]:
     """One-vs-rest ROC curves at `points` false positive rates, for plots; classes without pictures are left out."""
     curves = {}
     grid = np.linspace(0, 1, points)
-    for c, name in enumerate(CLASSES):
+    for c, name in enumerate(classes):
         positive = labels == c
         if positive.any() and not positive.all():
             thresholds = np.unique(probabilities[:, c])[::-1]

@@ -1,11 +1,11 @@
 """Confusion matrix, ROC and reliability, drawn from a report of `evaluate` alone."""
 
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..model.labels import CLASSES
 from .calibration import BINS
 
 # Okabe & Ito (2008), told apart by every kind of colour vision; without its yellow, which is faint on white.
@@ -23,7 +23,7 @@ def write_plots(report: dict, folder: str | Path) -> list[Path]:
     if data["leaks"]:
         title += "\nLEAKS: pictures of one lesion stand on both sides"
     figures = {
-        "confusion_matrix": draw_confusion_matrix(results["metrics"]["confusion_matrix"], title),
+        "confusion_matrix": draw_confusion_matrix(results["metrics"], title),
         "roc": draw_roc(results["roc"], results["metrics"], title),
         "reliability": draw_reliability(results["calibration"], title),
     }
@@ -34,15 +34,15 @@ def write_plots(report: dict, folder: str | Path) -> list[Path]:
     return paths
 
 
-def draw_confusion_matrix(matrix: list[list[int]], title: str) -> Figure:
+def draw_confusion_matrix(metrics: dict, title: str) -> Figure:
     """Counts, coloured by their share of the row: the diagonal shows the recalls."""
-    counts = np.array(matrix)
+    counts, classes = np.array(metrics["confusion_matrix"]), list(metrics["per_class"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = _figure(title)
     image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(counts):
         axes.text(j, i, count, ha="center", va="center", color="black" if shares[i, j] > 0.5 else "white")
-    axes.set(xticks=range(len(CLASSES)), xticklabels=CLASSES, yticks=range(len(CLASSES)), yticklabels=CLASSES)
+    axes.set(xticks=range(len(classes)), xticklabels=classes, yticks=range(len(classes)), yticklabels=classes)
     axes.set(xlabel="predicted", ylabel="truth")
     figure.colorbar(image, label="share of the row", shrink=0.8)
     return figure
@@ -51,7 +51,7 @@ def draw_confusion_matrix(matrix: list[list[int]], title: str) -> Figure:
 def draw_roc(curves: dict[str, dict[str, list[float]]], metrics: dict, title: str) -> Figure:
     """One curve a class against the rest, with its area."""
     figure, axes = _figure(title)
-    for name, colour in zip(CLASSES, COLOURS, strict=True):
+    for name, colour in zip(metrics["per_class"], cycle(COLOURS), strict=False):
         if name in curves:
             area = metrics["per_class"][name]["auc"]["value"]
             axes.plot(curves[name]["fpr"], curves[name]["tpr"], color=colour, label=f"{name}  {area:.3f}")

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +19,10 @@ from ..data.splits import check_leaks
 from ..inference.backend import load
 from ..inference.base import LesionPipeline
 from ..inference.batch.predictions import Predictions, predict_table
-from ..inference.decisions import is_suspicious, softmax
+from ..inference.decisions import is_suspicious, malignant_columns, softmax
 from ..inference.explain import has_grad_cam
 from ..inference.onnx import OnnxPipeline
-from ..model.labels import CLASSES
+from ..model.labels import shown_classes
 from .bootstrap import LesionBootstrap
 from .calibration import summarise_calibration, summarise_malignancy
 from .elsewhere import measure_elsewhere
@@ -102,14 +102,21 @@ def evaluate(
         "schema_version": SCHEMA_VERSION,
         "measured": _measured(pipeline, model),
         "model": _model_facts(pipeline, tta),
-        "data": _data_facts(table, rows, split, part, data),
+        "data": _data_facts(table, rows, split, part, data, shown_classes(config)),
         "results": {
             "with_metadata": _results(known, config, bootstrap),
             "without_metadata": _results(unknown, config, bootstrap),
         },
         "gate": measure_gate(pipeline, known, exposure or Exposure()),
         "elsewhere": measure_elsewhere(pipeline, (exposure or Exposure()).lesions),
-        "subgroups": summarise_subgroups(rows, known.labels, known.probabilities, config.malignant_threshold),
+        "subgroups": summarise_subgroups(
+            rows,
+            known.labels,
+            known.probabilities,
+            config.malignant_threshold,
+            shown_classes(config),
+            malignant_columns(config),
+        ),
         "shifts": summarise_robustness(pipeline, rows, copies) if robustness else None,
         "localisation": summarise_localisation(_with_gradients(pipeline, model), rows, masks) if masks else None,
         "environment": {
@@ -128,26 +135,28 @@ def write_metrics(report: dict, path: str | Path) -> None:
 
 
 def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> dict:
-    labels, probabilities = predictions.labels, predictions.probabilities
+    labels, probabilities, classes = predictions.labels, predictions.probabilities, shown_classes(config)
     uncalibrated = softmax(predictions.logits * config.temperature)
     conformal = malignancy = None
     if config.conformal_threshold is not None:
-        sets = summarise_sets(labels, probabilities, config.conformal_threshold, bootstrap)
+        sets = summarise_sets(labels, probabilities, config.conformal_threshold, bootstrap, classes)
         conformal = {"wanted_coverage": config.conformal_coverage, **sets}
     if config.malignant_threshold is not None:
-        found = summarise_malignancy(labels, is_suspicious(probabilities, config.malignant_threshold), bootstrap)
+        columns = malignant_columns(config)
+        suspicious = is_suspicious(probabilities, config.malignant_threshold, columns)
+        found = summarise_malignancy(labels, suspicious, bootstrap, columns)
         wanted = {"threshold": config.malignant_threshold, "wanted_sensitivity": config.malignant_sensitivity}
         malignancy = {**wanted, **found}
     return {
-        "metrics": summarise(labels, probabilities, bootstrap),
+        "metrics": summarise(labels, probabilities, bootstrap, classes),
         "calibration": {
             "temperature": config.temperature,
-            "before": summarise_calibration(labels, uncalibrated, bootstrap),
-            "after": summarise_calibration(labels, probabilities, bootstrap),
+            "before": summarise_calibration(labels, uncalibrated, bootstrap, classes),
+            "after": summarise_calibration(labels, probabilities, bootstrap, classes),
         },
         "conformal": conformal,
         "malignancy": malignancy,
-        "roc": roc_curves(labels, probabilities),
+        "roc": roc_curves(labels, probabilities, classes=classes),
     }
 
 
@@ -189,7 +198,9 @@ def _model_facts(pipeline: LesionPipeline, tta: bool) -> dict:
     }
 
 
-def _data_facts(table: pd.DataFrame, rows: pd.DataFrame, split: str, part: str, data: str) -> dict:
+def _data_facts(
+    table: pd.DataFrame, rows: pd.DataFrame, split: str, part: str, data: str, classes: Sequence[str]
+) -> dict:
     leaking = check_leaks(table)
     counts = rows["dx"].value_counts()
     lesions = rows.groupby("dx")["lesion_id"].nunique()
@@ -201,6 +212,6 @@ def _data_facts(table: pd.DataFrame, rows: pd.DataFrame, split: str, part: str, 
         "leaking_lesions": leaking,
         "images": len(rows),
         "lesions": int(rows["lesion_id"].nunique()),
-        "images_per_class": {c: int(counts.get(c, 0)) for c in CLASSES},
-        "lesions_per_class": {c: int(lesions.get(c, 0)) for c in CLASSES},
+        "images_per_class": {c: int(counts.get(c, 0)) for c in classes},
+        "lesions_per_class": {c: int(lesions.get(c, 0)) for c in classes},
     }

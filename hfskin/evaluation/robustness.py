@@ -109,4 +109,5 @@ def predict_copies(pipeline: LesionPipeline, rows: pd.DataFrame, copies: Mapping
 
 def _bma(predictions: Predictions, bootstrap: LesionBootstrap) -> np.ndarray:
     """(R + 1,)"""
-    return balanced_accuracies(predictions.labels, predictions.probabilities.argmax(axis=1), bootstrap)
+    probabilities = predictions.probabilities
+    return balanced_accuracies(predictions.labels, probabilities.argmax(axis=1), bootstrap, probabilities.shape[1])

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import jinja2
 import numpy as np
@@ -15,7 +16,7 @@ from ..checkpoints.hub import HubError
 from ..checkpoints.layout import CONFIG_FILE, EMBEDDED, EMBEDDED_CHECKPOINT, METRICS_FILE, TRAINING_FILE
 from ..checkpoints.save import write_json, write_whole
 from ..model.backbone_table import BACKBONES
-from ..model.labels import CLASSES, DIAGNOSES, MALIGNANT
+from ..model.labels import CLASSES, DIAGNOSES, malignant_classes, shown_classes
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
 LICENSE = "cc-by-nc-4.0"  # HAM10000's, which binds what is derived from it
@@ -53,7 +54,8 @@ def render_card(metrics: dict, config: dict, name: str) -> str:
 
 
 def _render(metrics: dict, config: dict, name: str) -> str:
-    history = runs_in_order(metrics.get("training"))
+    history, labels = runs_in_order(metrics.get("training")), _labels(config)
+    classes = shown_classes(labels)
     return _template().render(
         yaml=card_data(metrics, config, name).to_yaml(),
         name=name,
@@ -63,12 +65,22 @@ def _render(metrics: dict, config: dict, name: str) -> str:
         base_models=base_models(metrics),
         split=_split_name(metrics),
         split_is=SPLITS.get(metrics.get("data", {}).get("split"), "not one of hfskin"),
-        classes=CLASSES,
-        diagnoses=DIAGNOSES,
-        malignant=MALIGNANT,
+        classes=classes,
+        diagnoses={name: DIAGNOSES.get(name, name) for name in classes},
+        malignant=malignant_classes(labels),
+        own_task=classes != CLASSES,
+        is_hams=is_hams(metrics, config),
         history=history,
         commands=_commands(history),
         headlines={key: label for key, (_, label) in HEADLINES.items()},
+    )
+
+
+def _labels(config: Mapping) -> SimpleNamespace:
+    """What config.json says of the classes; without a word, they are the seven."""
+    names = config.get("id2label") or dict(enumerate(CLASSES))
+    return SimpleNamespace(
+        id2label={int(i): name for i, name in names.items()}, malignant_labels=config.get("malignant_labels")
     )
 
 
@@ -112,12 +124,14 @@ def read_metrics(checkpoint: Path) -> dict:
 
 def card_data(metrics: dict, config: dict, name: str) -> ModelCardData:
     """What the Hub itself reads of the card; every result names its split."""
+    data = metrics.get("data", {})
     return ModelCardData(
-        license=LICENSE,
+        license=LICENSE if is_hams(metrics, config) else None,
         library_name="transformers",
         pipeline_tag="image-classification",
         base_model=base_models(metrics) or None,
-        datasets=["HAM10000"],
+        # The Hub takes the names of its own data sets alone, which the published folder of HAM10000 is not.
+        datasets=[data["name"]] if "/" in data.get("name", "") and data.get("split") != "all" else None,
         metrics=[kind for kind, _ in HEADLINES.values()],
         tags=[
             "hfskin",
@@ -149,7 +163,7 @@ def eval_results(metrics: dict) -> list[EvalResult]:
         results.append(
             EvalResult(
                 task_type="image-classification",
-                dataset_type="HAM10000",
+                dataset_type=data.get("name", "HAM10000"),
                 dataset_name=dataset,
                 dataset_config=split,
                 dataset_split=part,
@@ -159,6 +173,11 @@ def eval_results(metrics: dict) -> list[EvalResult]:
             )
         )
     return results
+
+
+def is_hams(metrics: dict, config: dict) -> bool:
+    """Whether HAM10000 or weights that were trained on it went into a checkpoint, and with them its licence."""
+    return shown_classes(_labels(config)) == CLASSES or bool(metrics.get("training", {}).get("before"))
 
 
 def base_models(metrics: dict) -> list[str]:

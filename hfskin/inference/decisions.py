@@ -7,7 +7,7 @@ import numpy as np
 
 from ..model.labels import CLASSES, MALIGNANT, malignant_classes, shown_classes
 
-_MALIGNANT = [CLASSES.index(c) for c in MALIGNANT]  # of the seven
+MALIGNANT_COLUMNS = tuple(CLASSES.index(c) for c in MALIGNANT)  # of the seven
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -22,7 +22,7 @@ def malignant_columns(config: Any) -> list[int]:
     return [shown_classes(config).index(name) for name in malignant_classes(config)]
 
 
-def malignant_probability(probabilities: np.ndarray, malignant: Sequence[int] = _MALIGNANT) -> np.ndarray:
+def malignant_probability(probabilities: np.ndarray, malignant: Sequence[int] = MALIGNANT_COLUMNS) -> np.ndarray:
     """(..., C) -> (...): the sum over the malignant classes, of the seven those of `MALIGNANT`."""
     return probabilities[..., list(malignant)].sum(axis=-1)
 
@@ -33,13 +33,13 @@ def more_cautious(logits: np.ndarray, logits_without_age: np.ndarray, malignant:
     return untold > told
 
 
-def is_malignant(labels: np.ndarray, malignant: Sequence[int] = _MALIGNANT) -> np.ndarray:
+def is_malignant(labels: np.ndarray, malignant: Sequence[int] = MALIGNANT_COLUMNS) -> np.ndarray:
     """(N,) indices of the classes -> (N,) bool."""
     return np.isin(labels, malignant)
 
 
 def is_suspicious(
-    probabilities: np.ndarray, threshold: float | np.ndarray, malignant: Sequence[int] = _MALIGNANT
+    probabilities: np.ndarray, threshold: float | np.ndarray, malignant: Sequence[int] = MALIGNANT_COLUMNS
 ) -> np.ndarray:
     """(..., C) and a threshold, or one for each -> (...) bool: the malignant probability reaches it."""
     return malignant_probability(probabilities, malignant) >= threshold

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from ..checkpoints.layout import OLD_GATE_UNUSED, ONNX_FILE
+from ..checkpoints.layout import OLD_GATE_UNUSED, ONNX_FILE, WEIGHTS_FILE
 from ..checkpoints.settings import PREPARED, SETTINGS, checked
 from ..model.labels import SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
@@ -137,6 +137,8 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many types, which have no common base
+        if WEIGHTS_FILE in str(error) and not path.with_name(WEIGHTS_FILE).is_file():
+            raise OnnxError(f"{path}: the graph alone; its weights are in {WEIGHTS_FILE}: copy both") from error
         raise OnnxError(f"{path}: damaged, or not an ONNX file ({_first_line(error)}); export it again") from error
 
 

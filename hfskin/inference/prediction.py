@@ -11,7 +11,7 @@ from ..model.metadata import YOUNG
 from ..model.preprocessing import CropBox
 from .attention import attention_map
 from .decisions import malignant_columns, malignant_probability, prediction_sets, softmax
-from .prepare import SHARPER, Prepared
+from .prepare import ITSELF, SHARPER, Prepared
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,6 +25,9 @@ AGELESS = (
 )
 REFUSAL = "this does not look like a dermatoscopic picture of a skin lesion"
 REFUSED_BLURRED = f"this is too blurred to tell whether it shows a skin lesion; take it again: {SHARPER}"
+REFUSED_FROM_SCREEN = (
+    f"this seems to be taken from a screen or a print, so nobody can tell what it shows; take it again: {ITSELF}"
+)
 UNUSUAL = (
     "this is unlike the pictures that the model learnt from: it errs more often on such, and is too sure of itself"
 )
@@ -57,7 +60,7 @@ class Prediction:
         prediction_set: the classes that cannot be ruled out at the checkpoint's coverage (conformal prediction); never
             empty. Without calibration it holds every class.
         malignant_probability: the sum over melanoma, basal cell carcinoma and actinic keratosis / Bowen's disease; of a
-            checkpoint with other classes, over those that it calls malignant.
+            checkpoint with other classes, over those that it calls malignant, None where it calls none so.
         suspicious: whether that sum reaches the checkpoint's threshold; None where it has none.
         in_distribution: False where the picture is refused; None without a gate.
         in_distribution_score: the log-odds of a lesion against anything else, see [`LesionGate`]; None without a gate.
@@ -142,13 +145,13 @@ class Prediction:
         return self.asked
 
     def __repr__(self) -> str:
-        if self.label is None or self.probabilities is None or self.malignant_probability is None:
+        if self.label is None or self.probabilities is None:
             return f"<Prediction refused: {self.warnings[0]}>"
+        likely = f"most likely {self.label} {self.probabilities[self.label]:.2f}"
+        if self.malignant_probability is None:
+            return f"<Prediction {self.status}: {likely}>"
         said = {True: "suspicious", False: "not suspicious", None: "no threshold"}[self.suspicious]
-        return (
-            f"<Prediction {self.status}: {said}, malignant {self.malignant_probability:.2f}, most likely {self.label} "
-            f"{self.probabilities[self.label]:.2f}>"
-        )
+        return f"<Prediction {self.status}: {said}, malignant {self.malignant_probability:.2f}, {likely}>"
 
     def _repr_html_(self) -> str | None:
         """The answer in a notebook."""
@@ -176,8 +179,8 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision
     probabilities = softmax(outputs["logits"])
     score = float(outputs["in_distribution_score"]) if "in_distribution_score" in outputs else None
     status = gate_status(score, config)
-    classes, threshold = shown_classes(config), config.malignant_threshold
-    malignant = float(malignant_probability(probabilities, malignant_columns(config)))
+    classes, threshold, columns = shown_classes(config), config.malignant_threshold, malignant_columns(config)
+    malignant = float(malignant_probability(probabilities, columns)) if columns else None
     sets = prediction_sets(probabilities, config.conformal_threshold)
     notes = [UNUSUAL] if status == "unusual" else []
     notes += [*prepared.warnings, *([AGELESS] if outputs.get("ageless") else [])]
@@ -187,7 +190,7 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision
         probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
         prediction_set=[c for c, inside in zip(classes, sets, strict=True) if inside],
         malignant_probability=malignant,
-        suspicious=None if threshold is None else malignant >= threshold,
+        suspicious=None if threshold is None or malignant is None else malignant >= threshold,
         in_distribution=None if score is None or config.gate_threshold is None else status != "refused",
         in_distribution_score=score,
         attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),
@@ -196,7 +199,8 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision
         warnings=notes,
     )
     if status == "refused":
-        return answer.refused(REFUSED_BLURRED if prepared.blurred else REFUSAL)
+        unclear = REFUSED_BLURRED if prepared.blurred else REFUSED_FROM_SCREEN if prepared.from_screen else None
+        return answer.refused(unclear or REFUSAL)
     return answer
 
 

@@ -8,11 +8,12 @@ from PIL import Image
 from ..model.image_reading import ReadImage, read_image
 from ..model.metadata import UNKNOWN_PATIENT, Patient, age_note, encode_metadata, missing_fields
 from ..model.preprocessing import CropBox, Preprocessing
-from .quality import has_lines, is_blurred, small_grey
+from .quality import has_lines, is_blurred, is_from_screen, small_grey
 
 __all__ = ["UNKNOWN_PATIENT", "Patient", "Prepared", "prepare"]
 
 SHARPER = "hold still, clean the lens, and wait for the focus"
+ITSELF = "of the skin itself, through the dermatoscope"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Prepared:
         crop: the part of the upright picture that the network sees, in pixels.
         warnings: what makes an answer less certain, in words.
         blurred: whether details are missing for lack of sharpness.
+        from_screen: whether it seems to be taken from a screen or a print.
         patient: age, sex and site as given.
         preprocessing: what made `pixel_values`.
     """
@@ -34,6 +36,7 @@ class Prepared:
     crop: CropBox
     warnings: tuple[str, ...]
     blurred: bool
+    from_screen: bool
     patient: Patient
     preprocessing: Preprocessing
 
@@ -59,14 +62,16 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     patient = _filled_in(patient, known)
     metadata = encode_metadata(*patient)
     grey = small_grey(picture)
-    blurred = is_blurred(grey)
+    blurred, from_screen = is_blurred(grey), is_from_screen(picture)
     notes = [*notes, *_patient_notes(patient, uses_metadata), *_size_notes(picture, preprocessing)]
     if blurred:
         notes.append(f"the picture looks blurred: details are missing; take it again: {SHARPER}")
+    if from_screen:
+        notes.append(f"the picture seems to be taken from a screen or a print; take it again: {ITSELF}")
     if has_lines(grey):
         notes.append("hairs or a ruler seem to cross the picture: they may hide details")
     crop = preprocessing.crop_box(picture)
-    return Prepared(preprocessing(picture), metadata, crop, tuple(notes), blurred, patient, preprocessing)
+    return Prepared(preprocessing(picture), metadata, crop, tuple(notes), blurred, from_screen, patient, preprocessing)
 
 
 def _filled_in(patient: Patient, known: tuple[float | None, str | None]) -> Patient:

@@ -1,4 +1,6 @@
-"""Whether a picture can be judged: sharp enough, and without dark lines across it."""
+"""Whether a picture can be judged: sharp enough, without dark lines across it, and not taken from a screen."""
+
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -20,6 +22,13 @@ _TO_PIXELS = np.array([np.rint(_STEPS * np.sin(a)) * _ROW + np.rint(_STEPS * np.
 # 10 % of 800 random HAM10000 pictures lie above it: by eye, about seven in eight of these show hairs or a ruler.
 # How many hairy ones lie below it was not counted: HAM10000 has no labels for hairs.
 MAX_LINES = 0.004
+
+# A screen's or a print's pixels make a regular grid, alone or as moire: single peaks in the picture's spectrum.
+SPECTRUM = 384  # pixels of the middle of the picture, as they are
+LOWEST, OFF_AXIS = 0.08, 0.015  # periods a pixel; below lies what is large, on the axes JPEG's blocks
+RINGS = 64
+# Of 28 lesions as a screen shows them 27 lie above it; of 300 random HAM10000 pictures and 300 from other clinics none.
+MAX_PEAK = 1200
 
 
 def small_grey(image: Image.Image) -> np.ndarray:
@@ -61,6 +70,34 @@ def dark_lines(grey: np.ndarray) -> float:
 def has_lines(grey: np.ndarray) -> bool:
     """Whether hairs or the marks of a ruler cross the picture. One fair hair is not noticed."""
     return dark_lines(grey) > MAX_LINES
+
+
+def highest_peak(image: Image.Image) -> float:
+    """The highest power in the spectrum of a picture of any size, as a multiple of the (geometric) mean of the same
+    frequency in all directions."""
+    side = min(SPECTRUM, *image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    grey = np.asarray(image.crop((left, top, left + side, top + side)).convert("L"), dtype=np.float32)
+    window, ring, looked_at = _spectrum(side)
+    power = np.log(np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2 + 1).ravel()  # 1: even pictures have none
+    means = np.bincount(ring, power) / np.maximum(np.bincount(ring), 1)
+    return float(np.exp((power - means[ring])[looked_at].max(initial=0)))
+
+
+def is_from_screen(image: Image.Image) -> bool:
+    """Whether the picture seems to be taken from a screen or a print."""
+    return highest_peak(image) > MAX_PEAK
+
+
+@cache
+def _spectrum(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of pictures of this many pixels a side: the window (side, side), and of each of the spectrum's (N,) frequencies
+    its ring and whether it is looked at."""
+    window = np.hanning(side).astype(np.float32)
+    rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
+    frequency = np.hypot(rows, columns)
+    looked_at = (frequency > LOWEST) & (np.abs(rows) > OFF_AXIS) & (np.abs(columns) > OFF_AXIS)
+    return window[:, None] * window, (RINGS * frequency).astype(int).ravel(), looked_at.ravel()
 
 
 def _of_neighbours(choose: np.ufunc, grey: np.ndarray) -> np.ndarray:

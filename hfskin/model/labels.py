@@ -43,7 +43,10 @@ def shown_classes(config: Any) -> tuple[str, ...]:
 
 
 def malignant_classes(config: Any) -> tuple[str, ...]:
-    """The classes that count as malignant: those of `malignant_labels`, else those whose names are known for it."""
+    """The classes that count as malignant: those of `malignant_labels`, else those whose names are known for it.
+
+    Where there are none, a checkpoint's answers have no malignant probability.
+    """
     if config.malignant_labels is not None:
         return tuple(name for name in shown_classes(config) if name in config.malignant_labels)
     return tuple(name for name in shown_classes(config) if name.lower() in (*MALIGNANT, *_ALSO_MALIGNANT))

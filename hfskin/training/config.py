@@ -26,6 +26,8 @@ class TrainConfig:
         teachers: checkpoints to learn from beside the labels, see [`Teachers`]; of the same split too.
         masks: lesion masks of training pictures by image id, for attention supervision; see
             training/attention_supervision.py.
+        malignant: which of the table's classes are malignant; None is those of them whose names are known for it, see
+            `labels.malignant_classes`.
 
     Raises:
         ValueError: neither backbone nor start, or both; random weights that the recipe would keep; copies or masks for
@@ -41,6 +43,7 @@ class TrainConfig:
     start: Path | None = None
     teachers: tuple[Path, ...] = ()
     masks: Mapping[str, Path] | None = None
+    malignant: tuple[str, ...] | None = None
 
     def __post_init__(self):
         recipe = self.recipe

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.labels import CLASSES, class_names
 from ..model.modeling_hfskin import HfskinForImageClassification
 
 TEMPERATURE = 2.0  # softens what the teachers say, so that the classes they find second and third are heard
@@ -22,20 +23,33 @@ class Teachers:
         checkpoints: folders. They must have been trained on the same split as the student, or they hand it what they
             remember of its validation and test part.
         processor: the student's.
+        classes: the student's, in the order of its logits.
+
+    Raises:
+        ValueError: a teacher answers other classes.
     """
 
-    def __init__(self, checkpoints: Sequence[Path], processor: HfskinImageProcessor, device: torch.device):
+    def __init__(
+        self,
+        checkpoints: Sequence[Path],
+        processor: HfskinImageProcessor,
+        device: torch.device,
+        classes: Sequence[str] = CLASSES,
+    ):
         self.models: list[HfskinForImageClassification] = []
         self.scales: list[tuple[torch.Tensor, torch.Tensor]] = []
         for folder in checkpoints:
             model = HfskinForImageClassification.from_pretrained(folder, dtype=torch.float32)
+            if class_names(model.config) != tuple(classes):
+                theirs = ", ".join(class_names(model.config))
+                raise ValueError(f"{folder} answers {theirs}, and is asked to teach {', '.join(classes)}")
             model.gate = None
             self.models.append(model.to(device, memory_format=torch.channels_last).eval())
             self.scales.append(_renormalisation(processor, HfskinImageProcessor.from_pretrained(folder), device))
 
     @torch.no_grad()
     def probabilities(self, pixel_values: torch.Tensor, metadata: torch.Tensor) -> torch.Tensor:
-        """The mean over the teachers of softmax(logits / TEMPERATURE): (B, 3, H, W) and (B, 19) -> (B, 7)."""
+        """The mean over the teachers of softmax(logits / TEMPERATURE): (B, 3, H, W) and (B, 19) -> (B, C)."""
         answers = []
         for model, (factor, offset) in zip(self.models, self.scales, strict=True):
             pixels = pixel_values * factor + offset
@@ -50,7 +64,7 @@ class Teachers:
         """TEMPERATURE^2 times the divergence of the student's softened answer from the teachers', mean over the batch.
 
         Args:
-            logits: the student's, (B, 7).
+            logits: the student's, (B, C).
         """
         wanted = self.probabilities(pixel_values, metadata)
         said = F.log_softmax(logits.float() / TEMPERATURE, dim=-1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..checkpoints.layout import FINGERPRINT_FILE, TRAINING_FILE
+from ..data.ham10000 import classes_of
 from ..data.splits import digest
 from ..model.configuration_hfskin import HfskinConfig
 from .config import TrainConfig
@@ -32,6 +33,8 @@ def run_fingerprint(table: pd.DataFrame, config: TrainConfig) -> dict:
         "image_size": list(start.image_size or ()),  # TrainConfig fills it in
         "recipe": dataclasses.asdict(config.recipe),
         "seed": config.seed,
+        "classes": list(classes_of(table)),
+        "malignant": None if config.malignant is None else list(config.malignant),
         "n_train": len(train_ids),
         "n_copies": sum(image_id in (config.copies or {}) for image_id in train_ids),
         "n_masks": sum(image_id in (config.masks or {}) for image_id in train_ids),

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from ..model.labels import CLASSES
 
 
-def class_weights(counts: Sequence[int], power: float = 1.0) -> torch.Tensor:
+def class_weights(counts: Sequence[int], power: float = 1.0, classes: Sequence[str] = CLASSES) -> torch.Tensor:
     """W_c = (N / (C * N_c)) ** power, shape (C,).
 
     Power 1 is the paper's formula (section 2.3), 0.5 its square root, 0 no weights. A power other than 1 is scaled so
@@ -19,8 +19,8 @@ def class_weights(counts: Sequence[int], power: float = 1.0) -> torch.Tensor:
     """
     n = torch.as_tensor(counts, dtype=torch.float64)
     if (n == 0).any():
-        missing = [name for name, count in zip(CLASSES, counts, strict=False) if count == 0]
-        raise ValueError(f"no training pictures of {', '.join(missing)}; each of the seven classes needs some")
+        missing = [name for name, count in zip(classes, counts, strict=False) if count == 0]
+        raise ValueError(f"no training pictures of {', '.join(missing)}; each of the {len(n)} classes needs some")
     weights = (n.sum() / (len(n) * n)) ** power
     return (weights * n.sum() / (weights * n).sum()).float()
 

@@ -12,6 +12,7 @@ from ..checkpoints.load import uncalibrated_model
 from ..checkpoints.save import save_checkpoint
 from ..model.configuration_hfskin import ARCHITECTURE
 from ..model.image_processing_hfskin import HfskinImageProcessor
+from ..model.labels import class_names
 from ..model.modeling_hfskin import EnsembleMember
 from .resume import last_complete_checkpoint
 from .trainer import EMA_FILE
@@ -33,7 +34,7 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
         without what validation chose.
 
     Raises:
-        ValueError: fewer than two checkpoints, or of different architectures.
+        ValueError: fewer than two checkpoints, or of different architectures or classes.
         OSError: a folder lacks the model, the processor or training.json.
     """
     if len(folders) < 2:
@@ -48,6 +49,7 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
             raise ValueError(
                 f"{folder} and {folders[0]} have different architectures; average runs from one checkpoint"
             )
+    _refuse_other_classes(folders, models)
     mean = {k: torch.stack([s[k].double() for s in (first, *others)]).mean(dim=0).to(v.dtype) for k, v in first.items()}
     models[0].load_state_dict(mean)
     facts, *of_others = map(read_training, folders)
@@ -55,6 +57,14 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in of_others]
     _save(output, models[0], HfskinImageProcessor.from_pretrained(folders[0]), facts, folders[0])
     return output
+
+
+def _refuse_other_classes(folders: Sequence[Path], models: Sequence) -> None:
+    wanted = class_names(models[0].config)
+    for folder, model in zip(folders, models, strict=True):
+        if class_names(model.config) != wanted:
+            theirs = ", ".join(class_names(model.config))
+            raise ValueError(f"{folder} answers {theirs}, and {folders[0]} {', '.join(wanted)}; they cannot be joined")
 
 
 def _save(output: Path, model, processor: HfskinImageProcessor, facts: dict, origin: Path) -> None:
@@ -86,7 +96,7 @@ def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequenc
         `output`, with the first checkpoint's processor, and its training.json with the others' under "partners".
 
     Raises:
-        ValueError: fewer than two checkpoints, or as many weights as there are not checkpoints.
+        ValueError: fewer than two checkpoints, of different classes, or as many weights as there are not checkpoints.
         OSError: a folder lacks the model, the processor or training.json.
     """
     if len(folders) < 2:
@@ -104,6 +114,7 @@ def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequenc
         for member in of_folder:
             for parameter in member.network.classifier.parameters():
                 parameter.data *= share * networks  # the model's mean gives every network 1 / networks
+    _refuse_other_classes(folders, [main.network for main, *_ in members])
     (first, *others) = [member for of_folder in members for member in of_folder]
     model = first.network
     model.partners = torch.nn.ModuleList(others)

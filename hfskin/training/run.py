@@ -6,6 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -19,12 +20,13 @@ from ..checkpoints.layout import FINGERPRINT_FILE, TRAINING_FILE
 from ..checkpoints.load import uncalibrated_config
 from ..checkpoints.save import write_json
 from ..data.dataset import LesionDataset, TrainingDataset
+from ..data.ham10000 import classes_of
 from ..data.transforms import training_transform
 from ..inference.machine import keep_freed_memory
 from ..model.backbones import freeze_early_layers, pretrained_weights
 from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
-from ..model.labels import CLASSES
+from ..model.labels import CLASSES, class_names, malignant_classes
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .callbacks import TimeLimit
 from .config import TrainConfig
@@ -56,7 +58,7 @@ def train(
     Resumes from the newest complete Trainer checkpoint in `output`, if there is one and it is of the same run.
 
     Args:
-        table: from `make_split`.
+        table: from `make_split`; its classes are the model's.
         output: the checkpoint folder; Trainer's own checkpoints go to `output/trainer`.
         config: what the run is.
         max_minutes: stop after the step that passes this time; calling again goes on from there.
@@ -67,8 +69,9 @@ def train(
         where `max_minutes` ended the run.
 
     Raises:
-        ValueError: `output` holds a run of another config or split; a class without training pictures; masks for a
-            model without Soft-Attention; small pictures first for a head that takes one size.
+        ValueError: `output` holds a run of another config or split; a class without training pictures, or a malignant
+            one that is none of them; masks for a model without Soft-Attention; small pictures first for a head that
+            takes one size.
     """
     recipe, seed = config.recipe, config.seed
     fingerprint = run_fingerprint(table, config)
@@ -77,7 +80,8 @@ def train(
     set_seed(seed)
     if not torch.cuda.is_available():
         keep_freed_memory()
-    processor, model = _processor_and_model(config)
+    processor, model = _processor_and_model(config, classes_of(table))
+    classes = class_names(model.config)
     _refuse_unfit(config, model)
     for network in model.networks():
         if recipe.freeze_early:
@@ -87,13 +91,13 @@ def train(
     # 1.2 to 1.4 times the images a second on a CPU, and what a GPU's tensor cores want
     model = model.to(memory_format=torch.channels_last)
     train_rows, val_rows = (table[table["split"] == part].reset_index(drop=True) for part in ("train", "val"))
-    weights_of_classes = loss_weights(recipe, [int((train_rows["dx"] == dx).sum()) for dx in CLASSES])
+    weights_of_classes = loss_weights(recipe, [int((train_rows["dx"] == dx).sum()) for dx in classes], classes)
     if recipe.augment:
         transform = training_transform(tuple(model.config.image_size), recipe.augment)
         extra = recipe.metadata_dropout, config.copies, config.masks
-        pictures = TrainingDataset(train_rows, processor, transform, *extra)
+        pictures = TrainingDataset(train_rows, processor, transform, *extra, classes)
     else:
-        pictures = LesionDataset(train_rows, processor, in_memory=True)
+        pictures = LesionDataset(train_rows, processor, in_memory=True, classes=classes)
     sampling = ClassSampling(pictures.labels, recipe.sampling_power, seed) if recipe.sampling_power else None
     train_set = ReproducibleSampling(pictures, seed, sampling)
     arguments = training_arguments(recipe, output, seed, workers)
@@ -103,13 +107,13 @@ def train(
         model=model,
         args=arguments,
         train_dataset=train_set,
-        eval_dataset=LesionDataset(val_rows, processor, in_memory=True),
+        eval_dataset=LesionDataset(val_rows, processor, in_memory=True, classes=classes),
         processing_class=processor,
-        compute_metrics=validation_metrics,
+        compute_metrics=partial(validation_metrics, classes=classes),
         compute_loss_func=WeightedCrossEntropy(weights_of_classes, recipe.label_smoothing),
         recipe=recipe,
         best_dir=output,
-        teachers=Teachers(config.teachers, processor, arguments.device) if config.teachers else None,
+        teachers=Teachers(config.teachers, processor, arguments.device, classes) if config.teachers else None,
         optimizer_cls_and_kwargs=optimizer_of(recipe),
     )
     trainer.add_callback(TellEpoch(train_set))
@@ -148,13 +152,29 @@ def train(
     return output
 
 
-def _processor_and_model(config: TrainConfig) -> tuple[HfskinImageProcessor, HfskinForImageClassification]:
+def _processor_and_model(
+    config: TrainConfig, classes: Sequence[str]
+) -> tuple[HfskinImageProcessor, HfskinForImageClassification]:
+    if unknown := set(config.malignant or ()) - set(classes):
+        raise ValueError(f"{', '.join(sorted(unknown))}: none of the classes, which are {', '.join(classes)}")
+    processor, model = _start(config, classes)
+    if config.malignant is not None:
+        model.config.malignant_labels = list(config.malignant)
+    if not malignant_classes(model.config):
+        logger.warning(
+            "none of the classes (%s) counts as malignant: answers will have no malignant probability; --malignant "
+            "says which do", ", ".join(classes),
+        )  # fmt: skip
+    return processor, model
+
+
+def _start(config: TrainConfig, classes: Sequence[str]) -> tuple[HfskinImageProcessor, HfskinForImageClassification]:
     if config.start is None:
         assert config.backbone is not None
         assert config.image_size is not None
         given = config.backbone, config.weights, config.image_size
-        return create_processor(*given), create_model(config.recipe, *given)
-    model = continued_model(config.recipe, config.start)
+        return create_processor(*given), create_model(config.recipe, *given, classes)
+    model = continued_model(config.recipe, config.start, classes)
     kept = {name: (getattr(model.config, name), getattr(config.recipe, name)) for name in HEAD}
     if differing := [f"{name} {own}, not {wanted}" for name, (own, wanted) in kept.items() if own != wanted]:
         logger.warning("%s keeps its own head, whatever the recipe's is: %s", config.start, "; ".join(differing))
@@ -170,13 +190,14 @@ def _refuse_unfit(config: TrainConfig, model: HfskinForImageClassification) -> N
         raise ValueError("masks supervise Soft-Attention, and this model lacks it: leave the masks out")
 
 
-def loss_weights(recipe: Recipe, counts: Sequence[int]) -> torch.Tensor:
+def loss_weights(recipe: Recipe, counts: Sequence[int], classes: Sequence[str] = CLASSES) -> torch.Tensor:
     """The weight in the loss of a picture of each class, shape (C,).
 
     What is sampled more often than it occurs weighs less in proportion, so that the objective stays.
     """
-    weights = recipe.weight_mean * class_weights(counts, recipe.weight_power)
-    weights[CLASSES.index("mel")] *= recipe.melanoma_weight
+    weights = recipe.weight_mean * class_weights(counts, recipe.weight_power, classes)
+    if "mel" in classes:
+        weights[classes.index("mel")] *= recipe.melanoma_weight
     if not recipe.sampling_power:
         return weights
     return weights * torch.tensor(counts) / torch.from_numpy(class_quotas(counts, recipe.sampling_power)).float()
@@ -189,10 +210,16 @@ def create_processor(backbone: str, weights: str | None, image_size: tuple[int, 
     return HfskinImageProcessor(size=size, image_mean=mean, image_std=std)
 
 
-def create_model(recipe: Recipe, backbone: str, weights: str | None, image_size: tuple[int, int]):
+def create_model(
+    recipe: Recipe,
+    backbone: str,
+    weights: str | None,
+    image_size: tuple[int, int],
+    classes: Sequence[str] = CLASSES,
+):
     """A new model with the recipe's head, on a pretrained backbone where `weights` says so."""
     of_recipe = {name: getattr(recipe, name) for name in ARCHITECTURE if hasattr(recipe, name)}
-    config = HfskinConfig(backbone=backbone, image_size=image_size, **of_recipe)
+    config = HfskinConfig(backbone=backbone, image_size=image_size, id2label=dict(enumerate(classes)), **of_recipe)
     if weights is None:
         return HfskinForImageClassification(config)
     try:
@@ -206,13 +233,27 @@ def create_model(recipe: Recipe, backbone: str, weights: str | None, image_size:
         ) from error
 
 
-def continued_model(recipe: Recipe, start: Path) -> HfskinForImageClassification:
-    """A checkpoint's model to train on, with the recipe's regularisation."""
+def continued_model(recipe: Recipe, start: Path, classes: Sequence[str] | None = None) -> HfskinForImageClassification:
+    """A checkpoint's model to train on, with the recipe's regularisation.
+
+    Args:
+        classes: where they are others than the checkpoint's, its classifiers start anew.
+    """
     config = uncalibrated_config(start)
+    is_anew = classes is not None and set(classes) != set(class_names(config))
+    if classes is not None and is_anew:
+        logger.warning("%s learnt other classes: its classifier starts anew, for %s", start, ", ".join(classes))
+        config = uncalibrated_config(start, id2label=dict(enumerate(classes)))
     regularisation = {"dropout": recipe.dropout, "drop_path_rate": recipe.drop_path_rate}
     config.update(regularisation)
     config.partners = [member | regularisation for member in config.partners]
-    return HfskinForImageClassification.from_pretrained(start, config=config, dtype=torch.float32)
+    model = HfskinForImageClassification.from_pretrained(
+        start, config=config, dtype=torch.float32, ignore_mismatched_sizes=is_anew
+    )
+    if is_anew:  # as many other classes would fit the old one
+        for network in model.networks():
+            network.classifier.reset_parameters()
+    return model
 
 
 def _write_facts(trainer: HfskinTrainer, path: Path, facts: dict) -> None:

@@ -1,5 +1,6 @@
 """transformers' Trainer with averaged weights and progressive resizing."""
 
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -151,8 +152,8 @@ class HfskinTrainer(Trainer):
         return F.interpolate(pixels, size=size, mode="bilinear", antialias=True)
 
 
-def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    """accuracy, BMA (mean recall), melanoma's recall and macro one-vs-rest AUC of logits (N, 7) against labels (N,)."""
+def validation_metrics(prediction: EvalPrediction, classes: Sequence[str] = CLASSES) -> dict[str, float]:
+    """accuracy, BMA (mean recall), melanoma's recall and macro one-vs-rest AUC of logits (N, C) against labels (N,)."""
     logits = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
     probabilities = torch.from_numpy(np.asarray(logits)).float().softmax(dim=-1).numpy()
     labels, predicted = prediction.label_ids, probabilities.argmax(axis=-1)
@@ -160,8 +161,9 @@ def validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
         "accuracy": float((predicted == labels).mean()),
         "bma": float(balanced_accuracy_score(labels, predicted)),
     }
-    if (melanoma := labels == CLASSES.index("mel")).any():
+    if "mel" in classes and (melanoma := labels == classes.index("mel")).any():
         metrics["melanoma"] = float((predicted == labels)[melanoma].mean())
-    if len(np.unique(labels)) == len(CLASSES):
-        metrics["auc"] = float(roc_auc_score(labels, probabilities, multi_class="ovr", labels=range(len(CLASSES))))
+    if len(np.unique(labels)) == len(classes):
+        truth = labels[:, None] == np.arange(len(classes))
+        metrics["auc"] = float(roc_auc_score(truth, probabilities))
     return metrics

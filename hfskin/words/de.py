@@ -77,6 +77,7 @@ MISSED = "{share} von 100 bösartigen blieben dort darunter."
 BELOW_ALL_THE_SAME = (
     "Die Zahl liegt unter dem Alarm; aber bei der wahrscheinlichsten Diagnose, {name}, wartet man nicht."
 )
+NO_NUMBER = "Dieses Modell teilt seine Klassen nicht in bösartige und gutartige ein; darum nennt es keine Zahl."
 WITHOUT_THRESHOLD = "dieses Modell hat keine Schwelle, mit der man sie vergleichen könnte"
 UNUSUAL = (
     "Dieses Bild ist anders als die, an denen das Modell gelernt hat: Bei solchen irrt es öfter. Trauen Sie der "
@@ -115,11 +116,11 @@ UNCLEAR_NEXT = (
 DETAILS = "Einzelheiten"
 LIKELY = "Wonach es für das Modell aussieht"
 SET = "In Frage kommen: {names}."
-SET_OF_ALL = "Keine der sieben Klassen lässt sich ausschließen."
+SET_OF_ALL = "Keine der Klassen lässt sich ausschließen."
 SET_COVERAGE = "Solchen Listen fehlt die wahre Diagnose bei etwa {share} der Validierungsbilder."
 MALIGNANT = (
     "Die Zahl ist die geschätzte Wahrscheinlichkeit in Prozent, dass die Hautveränderung bösartig oder eine Vorstufe "
-    "ist: Melanom, Basalzellkarzinom oder aktinische Keratose / Morbus Bowen."
+    "ist: {names}."
 )
 SENSITIVITY = (
     "Die Alarmschwelle von {threshold} wurde so gelegt, dass {share} der bösartigen Validierungsbilder sie erreichen."
@@ -217,6 +218,11 @@ PIPELINE = {
     "malignant lesions of the young would be missed": (
         "unter 45 Jahren zählt die Antwort ohne das Alter, wo sie vorsichtiger ist, wie hier: Mit dem Alter würden zu "
         "viele bösartige Hautveränderungen der Jüngeren übersehen"
+    ),
+    "the picture seems to be taken from a screen or a print; take it again: of the skin itself, through the "
+    "dermatoscope": (
+        "das Bild scheint von einem Bildschirm oder Ausdruck aufgenommen zu sein; "
+        "nehmen Sie es noch einmal auf: von der Haut selbst, durch das Dermatoskop"
     ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "Haare oder ein Lineal scheinen durch das Bild zu gehen: Sie können Einzelheiten verdecken"

@@ -68,7 +68,7 @@ NO_PICTURE = "There is no picture yet. Drop, paste or choose one, or take one of
 FILE_GONE = "The file was deleted from the server because it had been there for too long. Choose it again."
 NOT_TAKEN = (
     "This page takes short plain values, and files that were uploaded to it: no other path, and nothing from another "
-    "address. Upload the file itself."
+    "address. Upload the file itself; from Python, by gradio_client.handle_file(path), and many as a list."
 )
 CANNOT_ANSWER = "This page cannot answer that request."
 
@@ -89,6 +89,7 @@ NUMBER = "Of 100 lesions with this number in the validation data, {number} were 
 ALARM_STARTS = "the alarm starts at {threshold}"
 MISSED = "{share} of 100 malignant ones stayed below it there."
 BELOW_ALL_THE_SAME = "The number is below the alarm; but the likeliest diagnosis, {name}, is itself nothing to wait on."
+NO_NUMBER = "This checkpoint does not sort its classes into malignant and benign ones, so it gives no number."
 WITHOUT_THRESHOLD = "this checkpoint has no threshold to compare it with"
 UNUSUAL = "This picture is unlike those that the model learnt from: it errs more often on such. Trust the answer less."
 ALARM_MARK = "alarm from {threshold}"
@@ -123,11 +124,10 @@ UNCLEAR_NEXT = (
 DETAILS = "Details"
 LIKELY = "What it looks like to the model"
 SET = "Candidates: {names}."
-SET_OF_ALL = "None of the seven classes can be ruled out."
+SET_OF_ALL = "None of the classes can be ruled out."
 SET_COVERAGE = "Such lists miss the true diagnosis in about {share} of the validation pictures."
 MALIGNANT = (
-    "The number is the estimated probability, in per cent, that the lesion is malignant or a precursor: melanoma, "
-    "basal cell carcinoma, or actinic keratosis / Bowen's disease."
+    "The number is the estimated probability, in per cent, that the lesion is malignant or a precursor: {names}."
 )
 SENSITIVITY = (
     "The alarm threshold of {threshold} was set so that {share} of the malignant pictures in the validation data "
@@ -222,6 +222,8 @@ PIPELINE = {
         "focus",
         "below 45 years the answer without the age counts where it is more cautious, as here: with the age, too many "
         "malignant lesions of the young would be missed",
+        "the picture seems to be taken from a screen or a print; take it again: of the skin itself, through the "
+        "dermatoscope",
         "hairs or a ruler seem to cross the picture: they may hide details",
         "16-bit grey levels were reduced to 8 bits",
         "converted from CMYK; colours may differ from the original",

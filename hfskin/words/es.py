@@ -76,6 +76,7 @@ MISSED = "{share} de 100 malignas quedaron allí por debajo."
 BELOW_ALL_THE_SAME = (
     "El número está por debajo de la alarma, pero el diagnóstico más probable, {name}, no es para esperar."
 )
+NO_NUMBER = "Este modelo no separa sus clases en malignas y benignas; por eso no da ningún número."
 WITHOUT_THRESHOLD = "este modelo no tiene umbral con el que compararlo"
 UNUSUAL = (
     "Esta imagen no se parece a las que enseñaron al modelo: con imágenes así se equivoca más. Confíe menos en la "
@@ -112,11 +113,10 @@ UNCLEAR_NEXT = (
 DETAILS = "Detalles"
 LIKELY = "Lo que le parece al modelo"
 SET = "Candidatos: {names}."
-SET_OF_ALL = "No se puede descartar ninguna de las siete clases."
+SET_OF_ALL = "No se puede descartar ninguna de las clases."
 SET_COVERAGE = "A estas listas les falta el diagnóstico verdadero en {share} de las imágenes de validación."
 MALIGNANT = (
-    "El número es la probabilidad estimada, en tanto por ciento, de que la lesión sea maligna o precursora: melanoma, "
-    "carcinoma basocelular, o queratosis actínica / enfermedad de Bowen."
+    "El número es la probabilidad estimada, en tanto por ciento, de que la lesión sea maligna o precursora: {names}."
 )
 SENSITIVITY = (
     "El umbral de alarma de {threshold} se fijó para que lo alcance el {share} de las imágenes malignas de validación."
@@ -215,6 +215,11 @@ PIPELINE = {
     "malignant lesions of the young would be missed": (
         "por debajo de los 45 años cuenta la respuesta sin la edad donde es más prudente, como aquí: con la edad se "
         "pasarían por alto demasiadas lesiones malignas de los jóvenes"
+    ),
+    "the picture seems to be taken from a screen or a print; take it again: of the skin itself, through the "
+    "dermatoscope": (
+        "la imagen parece tomada de una pantalla o de un papel impreso; "
+        "tómela otra vez: de la propia piel, a través del dermatoscopio"
     ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "parece que pelos o una regla cruzan la imagen: pueden ocultar detalles"

@@ -75,6 +75,7 @@ NUMBER = "Trong 100 tổn thương có con số này ở dữ liệu kiểm đ�
 ALARM_STARTS = "báo động bắt đầu từ {threshold}"
 MISSED = "Ở đó {share} trên 100 tổn thương ác tính nằm dưới mức này."
 BELOW_ALL_THE_SAME = "Con số thấp hơn mức báo động, nhưng chẩn đoán có khả năng nhất, {name}, thì không nên chờ."
+NO_NUMBER = "Mô hình này không phân các loại thành ác tính và lành tính, nên không đưa ra con số."
 WITHOUT_THRESHOLD = "mô hình này không có ngưỡng để so sánh"
 UNUSUAL = "Ảnh này không giống các ảnh mà mô hình đã học: với ảnh như vậy nó sai nhiều hơn. Hãy tin câu trả lời ít hơn."
 ALARM_MARK = "báo động từ {threshold}"
@@ -106,12 +107,9 @@ UNCLEAR_NEXT = (
 DETAILS = "Chi tiết"
 LIKELY = "Mô hình thấy giống gì"
 SET = "Khả năng: {names}."
-SET_OF_ALL = "Không thể loại trừ loại nào trong bảy loại."
+SET_OF_ALL = "Không thể loại trừ loại nào."
 SET_COVERAGE = "Danh sách như vậy thiếu chẩn đoán thật ở khoảng {share} ảnh kiểm định."
-MALIGNANT = (
-    "Con số là xác suất ước tính, tính bằng phần trăm, rằng tổn thương là ác tính hoặc tiền ung thư: u hắc tố ác tính, "
-    "ung thư biểu mô tế bào đáy, hoặc dày sừng quang hóa / bệnh Bowen."
-)
+MALIGNANT = "Con số là xác suất ước tính, tính bằng phần trăm, rằng tổn thương là ác tính hoặc tiền ung thư: {names}."
 SENSITIVITY = "Ngưỡng báo động {threshold} được đặt sao cho {share} ảnh ác tính trong dữ liệu kiểm định đạt tới."
 NOT_HARMLESS = "Con số thấp hơn không chứng minh rằng tổn thương là vô hại."
 DIAGNOSES = {
@@ -200,6 +198,10 @@ PIPELINE = {
     "malignant lesions of the young would be missed": (
         "dưới 45 tuổi, câu trả lời không dùng tuổi được tính khi thận trọng hơn, như ở đây: nếu dùng tuổi sẽ bỏ sót "
         "quá nhiều tổn thương ác tính của người trẻ"
+    ),
+    "the picture seems to be taken from a screen or a print; take it again: of the skin itself, through the "
+    "dermatoscope": (
+        "ảnh có vẻ được chụp từ màn hình hoặc bản in; hãy chụp lại: chụp chính vùng da đó, qua máy soi da"
     ),
     "hairs or a ruler seem to cross the picture: they may hide details": (
         "có vẻ có lông hoặc thước cắt ngang ảnh: chúng có thể che chi tiết"

@@ -94,8 +94,8 @@ def _by_the_papers_recipe(runs: list[dict]) -> str:
         for run in runs
         if run["training"]["recipe_name"] == "paper" and run["model"]["backbone"] in PAPER_TABLE3
     }
-    epochs = ", ".join(f"{name} {training['epochs_done']:g} epochs" for name, training in sorted(mine.items()))
-    which = f" ({epochs})" if mine else ""
+    epochs = ", ".join(f"{name} {training['epochs_done']:g}" for name, training in sorted(mine.items()))
+    which = f" (epochs: {epochs})" if mine else ""
     said = f"**{len(mine)} of {len(PAPER_TABLE3)} backbones ran by the paper's own recipe**{which}."
     if not all(training["finished"] for training in mine.values()):
         said += " Those that were cut off, by the hours of a shared CPU, show how the recipe begins, not where it ends."

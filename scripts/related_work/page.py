@@ -36,30 +36,30 @@ def _arxiv(number: str) -> str:
 WORKS = (
     Work("Nguyen et al., the paper", "metadata and weighted loss: accuracy .81 of MobileNetV2, 90/10 by picture",
          "https://doi.org/10.3390/s22197530", {BASELINE: "no metadata"}),
-    Work("Garg et al. [3]", "ResNet by transfer learning 90.5 % accuracy, their own CNN F1 .77; HAM10000. What their "
-         "abstract says of the forests and vectors: nothing", _arxiv("1912.03798"),
+    Work("Garg et al. (3)", "ResNet by transfer learning 90.5 % accuracy, their own CNN F1 .77; HAM10000; "
+         "the abstract is silent on forests and vectors", _arxiv("1912.03798"),
          dict.fromkeys(("Random Forest", "support vectors", "XGBoost"), BASELINE)),
-    Work("Gessert et al. [10]", "first of ISIC 2019: BMA 63.6 % on its test set without metadata, 63.4 % with it; 74.2 "
+    Work("Gessert et al. (10)", "first of ISIC 2019: BMA 63.6 % on its test set without metadata, 63.4 % with it; 74.2 "
          "% in five folds of 25,000 pictures", _arxiv("1910.03910"),
          {"two-layer metadata network": BASELINE, "three resolutions": "three heads of one resolution"}),
     Work("the usual comparison", "Lin et al. 2017; object detection", _arxiv("1708.02002"), {"focal loss": BASELINE}),
-    Work("Yao et al. [12]", "one network as good as the ensembles of others, all parts together; ISIC 2017, 2018, 2019",
+    Work("Yao et al. (12)", "all together: one network as good as ensembles or better; Derm7PT, ISIC 2017 to 2019",
          _arxiv("2102.01284"),
          {"multi-weighted new loss": BASELINE, "multi-weighted new loss, cumulative": "multi-weighted new loss",
           "RandAugment": MIRRORED, "DropBlock": MIRRORED}),
-    Work("Nadipineni [9]", "accuracy .886, with other augmentation, segmentation and ten folds; dermoscopic pictures",
+    Work("Nadipineni (9)", "accuracy .886, with other augmentation, segmentation and ten folds; dermoscopic pictures",
          _arxiv("2008.09418"), {"CutOut": MIRRORED}),
-    Work("Xing et al. [2]", "superior to the methods before it; HAM10000 and APTOS", _arxiv("2107.03225"),
+    Work("Xing et al. (2)", "superior to the methods before it; HAM10000 and APTOS", _arxiv("2107.03225"),
          {"relation-preserving contrastive": "hidden layer"}),
-    Work("Mahbod et al. [15]", "cropping helps seborrheic keratosis, not melanoma; without the background all is worse"
+    Work("Mahbod et al. (15)", "cropping helps seborrheic keratosis, not melanoma; without the background all is worse"
          "; ISIC 2017", _arxiv("2008.12602"),
          {"lesion cut out": STRETCHED, "surroundings masked": STRETCHED}),
-    Work("Lee et al. [16]", "score .899 on validation and .785 on test data, padded, as an ensemble; ISIC 2018",
+    Work("Lee et al. (16)", "score .899 on validation and .785 on test data, padded, as an ensemble; ISIC 2018",
          _arxiv("1808.03426"), {"whole picture, padded": STRETCHED}),
-    Work("Alberti et al. [8]", "accuracy + 2.2 % on average over four data sets, HAM10000 among them; a spectral start "
+    Work("Alberti et al. (8)", "accuracy +2.2 % on average over their data sets, HAM10000 too; a spectral start "
          "converges faster than a random one", _arxiv("1911.05045"),
          {"matrix transformation, spectral": "flattened map", "matrix transformation, identity": "flattened map"}),
-    Work("Poduval et al. [11]", "better calibrated than Bayesian networks at less cost; skin lesions",
+    Work("Poduval et al. (11)", "better calibrated than Bayesian networks at less cost; skin lesions",
          _arxiv("2005.11797"),
          {"functional variational inference": "Gaussian logits", "deep ensemble of five": "hidden layer"}),
 )  # fmt: skip
@@ -73,7 +73,7 @@ Every method stands beside its own absence, all else alike: short runs on purpos
 and not what it does in a large network that is trained for days. Seed s fits the temperature on tenth 1 + s of the
 lesions and judges by tenth 5 + s; tenth 0, the test part of the published models, is in none. A difference, in
 brackets, is the mean over the seeds of the difference to the run it is compared with, ± half the width of its 95 %
-interval by Student's t: one that is smaller says nothing, and of one seed there is none. NLL is in nats, lower is
+interval by Student's t: one that is smaller says nothing, and one seed has no interval. NLL is in nats, lower is
 better, ECE too; "strange" is the AUROC at which the greatest probability tells lesions from photographs of other things
 (0.5 is chance, below it the network is surer of the photographs).
 
@@ -97,7 +97,8 @@ def render_page(rows: list[dict]) -> str:
                 not_run.append(method)
                 continue
             figures = (_figure(mine, other, seeds, key) for key in ("bma", "auc", "nll", "ece", "strange"))
-            lines.append([_whose(work), work.claim, method, against, str(len(seeds)), *figures, _minutes(mine, seeds)])
+            said = "" if lines and lines[-1][0] == _whose(work) else work.claim
+            lines.append([_whose(work), said, method, against, str(len(seeds)), *figures, _minutes(mine, seeds)])
     columns = ["whose", "their claim, their data", "method", "compared with", "seeds", "BMA", "AUC", "NLL", "ECE",
                "strange", "CPU minutes"]  # fmt: skip
     parts = [INTRODUCTION.strip(), markdown_table(columns, lines) if lines else "Nothing was run yet."]
@@ -108,7 +109,7 @@ def render_page(rows: list[dict]) -> str:
 
 
 def _whose(work: Work) -> str:
-    return f"[{work.who.replace('[', '(').replace(']', ')')}]({work.source})"
+    return f"[{work.who}]({work.source})"
 
 
 def _segmentation(by_method: dict[str, dict[int, dict]]) -> list[str]:
@@ -139,11 +140,11 @@ def _gates(by_method: dict[str, dict[int, dict]]) -> list[str]:
     if not lines:
         return []
     text = (
-        f"[Li et al. (4)]({_arxiv('2003.09365')}) claim the best detection of unseen kinds of lesions of four methods, "
-        "by isolation forests on a network's features; HAM10000 among the data. Here a forest on the frozen network's "
-        "pooled features, fitted to training lesions alone, has to tell the judged lesions from photographs of other "
-        "things; the threshold lets 99 % of the calibration part pass. [docs/gates.md](gates.md) compares gates on a "
-        "trained network, and on lesions from other clinics."
+        f"[Li et al. (4)]({_arxiv('2003.09365')}) claim better detection of unseen kinds of lesions than by four "
+        "other methods, by isolation forests on a network's features; HAM10000 among the data. Here a forest on the "
+        "frozen network's pooled features, fitted to training lesions alone, has to tell the judged lesions from "
+        "photographs of other things; the threshold lets 99 % of the calibration part pass. "
+        "[docs/gates.md](gates.md) compares gates on a trained network, and on lesions from other clinics."
     )
     columns = ["gate", "seeds", "AUROC", "lesions accepted", "photographs refused", "CPU minutes"]
     return ["## Is it a lesion at all", text, markdown_table(columns, lines)]

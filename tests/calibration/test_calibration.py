@@ -139,5 +139,5 @@ def test_malignancy_counts_akiec_bcc_and_mel():
 
 
 def test_malignant_threshold_needs_a_malignant_picture():
-    with pytest.raises(ValueError, match="no picture of akiec, bcc, mel"):
+    with pytest.raises(ValueError, match="no validation picture of a malignant class"):
         fit_malignant_threshold(np.array([5, 5]), np.full((2, 7), 1 / 7), 0.95)

@@ -45,6 +45,27 @@ def checkpoint(tiny_checkpoint, tmp_path) -> Path:
     return Path(shutil.copytree(tiny_checkpoint, tmp_path / "tiny"))
 
 
+# Files
+
+
+def test_a_graph_without_its_weights_says_what_it_needs(folder):
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(OnnxError, match=r"weights are in model\.safetensors: copy both"):
+        hfskin.load(folder / "model.onnx")
+    for missing in ("model.safetensors", "config.json"):
+        (folder / missing).unlink(missing_ok=True)
+        with pytest.raises(HubError, match=rf"no {re.escape(missing)}, and its model\.onnx is the graph alone"):
+            hfskin.load(folder)
+
+
+def test_weights_in_parts_are_refused_by_name(checkpoint):
+    model = hfskin.HfskinForImageClassification.from_pretrained(checkpoint)
+    (checkpoint / "model.safetensors").unlink()
+    model.save_pretrained(checkpoint, max_shard_size="1MB")
+    with pytest.raises(HubError, match=r"no model\.safetensors, but parts of it.*max_shard_size"):
+        hfskin.load(checkpoint)
+
+
 # Weights
 
 

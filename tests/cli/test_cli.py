@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
+from isic_challenge_scoring.classification import ClassificationMetric, ClassificationScore
 from typer.testing import CliRunner
 
 import hfskin
@@ -69,6 +71,21 @@ def test_isic_submission(run, table, tmp_path):
     assert lines[0] == "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC"
     assert [line.split(",")[0] for line in lines[1:]] == list(table["image_id"][:2])
     assert sum(map(float, lines[1].split(",")[1:])) == pytest.approx(1)
+
+
+def test_the_isic_challenges_own_scorer_reads_it(run, table, tmp_path, monkeypatch):
+    """As `isic-challenge-scoring classification truth.csv isic.csv` does."""
+    columns = "MEL,NV,BCC,AKIEC,BKL,DF,VASC"
+    truth = [f"{i},{','.join(str(float(c.lower() == dx)) for c in columns.split(','))}" for i, dx in
+             zip(table["image_id"], table["dx"], strict=True)]  # fmt: skip
+    (tmp_path / "truth.csv").write_text("\n".join([f"image,{columns}", *truth]))
+    run(*table["path"], "--format", "isic", "-o", tmp_path / "isic.csv")
+    if not hasattr(pd.DataFrame, "applymap"):  # version 5.6, the newest for this Python, is older than pandas 3
+        monkeypatch.setattr(pd.DataFrame, "applymap", pd.DataFrame.map, raising=False)
+    files = tmp_path / "truth.csv", tmp_path / "isic.csv"
+    score = ClassificationScore.from_file(*files, ClassificationMetric.BALANCED_ACCURACY)
+    assert 0 <= score.overall <= 1
+    assert sorted(score.per_category.index) == sorted(columns.split(","))
 
 
 def test_metadata_table_is_used_by_image_id(run, data_folder, table, tiny_checkpoint):

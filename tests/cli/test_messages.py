@@ -68,7 +68,7 @@ def test_training_says_what_is_wrong_before_it_reads_the_data(tmp_path):
     code, _, err = said(*train, "--backbone", "mobilenet_v1", "--split", "all")
     assert code == 2
     assert "leaves nothing to train on" in err
-    with pytest.raises(ValueError, match="no training pictures of bcc, vasc; each of the seven"):
+    with pytest.raises(ValueError, match="no training pictures of bcc, vasc; each of the 7 classes"):
         class_weights([1, 0, 1, 1, 1, 1, 0])
 
 

@@ -4,14 +4,12 @@ HFSKIN_SCREENSHOTS=docs/screenshots keeps the pictures that these tests take.
 """
 
 import csv
-import os
 import re
 import shutil
 import zipfile
-from pathlib import Path
 
 import pytest
-from demo_fixtures import DESK, LESIONS, PHONE, ROOT, random_checkpoint, upload, wait_answer
+from demo_fixtures import DESK, LESIONS, PHONE, ROOT, check_accessibility, random_checkpoint, upload, wait_answer
 from PIL import Image
 
 import hfskin
@@ -24,23 +22,6 @@ from hfskin.words import en as text
 pytestmark = pytest.mark.browser
 pytest.importorskip("playwright.sync_api", reason="BROWSER TESTS SKIPPED: pip install playwright")
 
-AXE = ROOT / "tests" / "a11y" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture
-def keep(tmp_path):
-    """Takes a picture of the page, small enough for the repository."""
-    folder = Path(os.environ.get("HFSKIN_SCREENSHOTS", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def shoot(page, name, element=None):
-        page.wait_for_timeout(700)  # transitions
-        path = folder / f"{name}.jpg"
-        (page.locator(element) if element else page).screenshot(path=path, type="jpeg", quality=55)
-        assert path.stat().st_size < 110_000
-
-    return shoot
-
 
 @pytest.fixture(scope="module")
 def pipeline(page_checkpoint):
@@ -50,23 +31,6 @@ def pipeline(page_checkpoint):
 def wait_figure(page) -> None:
     page.wait_for_selector("#figure .heat")
     page.wait_for_function("[...document.querySelectorAll('#figure img')].every(image => image.naturalWidth > 0)")
-
-
-def check_accessibility(page) -> None:
-    """axe-core finds nothing serious of our own making."""
-    if not AXE.is_file():
-        pytest.skip("ACCESSIBILITY TEST SKIPPED: npm install --prefix tests/a11y")
-    page.evaluate(AXE.read_text())
-    page.wait_for_timeout(700)
-    found = [
-        (violation["id"], node["html"][:200])
-        for violation in page.evaluate("axe.run()")["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-        # gradio's own: its small upload button holds the file input
-        if not (violation["id"] == "nested-interactive" and "common.upload" in node["html"])
-    ]
-    assert found == []
 
 
 def test_every_example_gets_an_answer_with_its_true_diagnosis(visit, pipeline):

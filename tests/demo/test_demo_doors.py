@@ -249,7 +249,7 @@ def test_no_endpoint_answers_to_anything_but_an_upload(web, secret):
         ("predict", [file_data(own), None, "x" * 2000, None]),
         ("predict_batch", [[], file_data(secret)]),
         ("predict_batch", [[file_data(own), file_data(secret)], None]),
-        ("predict_batch", [file_data(own), None]),
+        ("predict_batch", [file_data(secret), None]),
     ):
         assert text.NOT_TAKEN in call(web, endpoint, data), data
     assert '"probabilities"' in call(web, "predict", [file_data(own), None, None, None])

@@ -41,8 +41,9 @@ def test_three_small_pictures_are_written(report, tmp_path):
 
 
 def test_confusion_matrix_shows_every_count(report):
-    matrix = report["results"]["with_metadata"]["metrics"]["confusion_matrix"]
-    axes = draw_confusion_matrix(matrix, "title").axes[0]
+    metrics = report["results"]["with_metadata"]["metrics"]
+    matrix = metrics["confusion_matrix"]
+    axes = draw_confusion_matrix(metrics, "title").axes[0]
     assert [int(text.get_text()) for text in axes.texts] == [count for row in matrix for count in row]
 
 

@@ -14,7 +14,7 @@ from rendered import figures
 from hfskin import CLASSES
 from hfskin.checkpoints.hub import HubError
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
-from hfskin.hub.card import number, of_100, percent, render_card, write_card
+from hfskin.hub.card import card_data, number, of_100, percent, render_card, write_card
 
 MODEL_CARDS = ROOT / "model_cards"
 
@@ -340,3 +340,12 @@ def assert_same_as_rendered(card):
     metrics, config = (json.loads(source.read_text(encoding="utf-8")) for source in sources)
     again = "run `hfskin card CHECKPOINT -o model_cards` again"
     assert figures(card.read_text(encoding="utf-8")) == figures(render_card(metrics, config, card.stem)), again
+
+
+def test_data_sets_are_named_as_the_hub_names_them(metrics, config):
+    """A name without its owner leads nowhere on the Hub."""
+    assert card_data(metrics, config, "org/model").datasets is None
+    metrics["data"]["name"] = "org/ham10000-by-lesion"
+    assert card_data(metrics, config, "org/model").datasets == ["org/ham10000-by-lesion"]
+    metrics["data"]["split"] = "all"  # measured on, not trained on
+    assert card_data(metrics, config, "org/model").datasets is None

@@ -32,6 +32,17 @@ def load_by_image_task(name):
     return pipeline("image-classification", model=name, trust_remote_code=True, top_k=7)(PICTURE)
 
 
+def load_the_image_path(name):
+    from transformers import AutoModel, pipeline
+
+    model = AutoModel.from_pretrained(name, trust_remote_code=True)
+    extract = pipeline(
+        "image-feature-extraction", model=name, trust_remote_code=True, image_processor=name, pool=True,
+        return_tensors=True,
+    )  # fmt: skip
+    return type(model).__module__.split(".")[0], extract(PICTURE).shape
+
+
 def refusal(name):
     from transformers import AutoModelForImageClassification
 
@@ -56,6 +67,13 @@ def test_the_image_classification_pipeline(client, stranger, checkpoint, pushed)
     scores = {row["label"]: row["score"] for row in stranger(load_by_image_task, pushed)}
     classes = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
     np.testing.assert_allclose([scores[c] for c in classes], expected / expected.sum(), rtol=1e-5)
+
+
+def test_auto_model_and_the_feature_extraction_pipeline(stranger, pushed):
+    module, (pictures, features) = stranger(load_the_image_path, pushed)
+    assert module == "transformers_modules"
+    assert pictures == 1
+    assert features > 500
 
 
 def test_nothing_of_the_repository_runs_without_consent(stranger, pushed):

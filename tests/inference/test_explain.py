@@ -7,11 +7,21 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
+from screens import from_a_screen
 
 import hfskin
 from hfskin.inference.attention import attention_map
 from hfskin.inference.explain import grad_cam, heat_layer, overlay
-from hfskin.inference.quality import MIN_SHARPNESS, has_lines, is_blurred, sharpness, small_grey
+from hfskin.inference.quality import (
+    MAX_PEAK,
+    MIN_SHARPNESS,
+    has_lines,
+    highest_peak,
+    is_blurred,
+    is_from_screen,
+    sharpness,
+    small_grey,
+)
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +139,12 @@ def test_blur_is_noticed_on_real_lesions(data_folder, pipeline):
     assert all(sharpness(small_grey(picture)) < MIN_SHARPNESS for picture in blurred)
     assert any("blurred" in warning for warning in pipeline(blurred[0]).warnings)
     assert not any("blurred" in warning for warning in pipeline(lesions[0]).warnings)
+
+
+def test_a_screen_is_noticed_and_no_lesion_is_taken_for_one(data_folder):
+    lesions = [Image.open(path).convert("RGB") for path in sorted((data_folder / "images").glob("*.jpg"))]
+    assert max(map(highest_peak, lesions)) < MAX_PEAK / 5
+    assert all(is_from_screen(from_a_screen(lesion, seed)) for seed, lesion in enumerate(lesions[::4]))
 
 
 def test_hairs_and_a_ruler_are_noticed(data_folder, pipeline):

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from transformers import AutoModel, pipeline
+from accelerate import Accelerator
+from transformers import AutoModel, Trainer, TrainingArguments, pipeline
 
 import hfskin
 from hfskin.checkpoints.hub import HubError
@@ -94,6 +95,58 @@ def test_half_precision_on_a_cpu(model, pixels, dtype):
     half = load(EMBEDDED_CHECKPOINT, dtype=dtype)
     answers = [m(pixels).logits.float().softmax(dim=1) for m in (model, half)]
     torch.testing.assert_close(*answers, atol=0.1, rtol=0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_on_a_gpu(model, pixels, dtype):
+    half = load(EMBEDDED_CHECKPOINT, dtype=dtype).to("cuda")
+    torch.testing.assert_close(
+        half(pixels.to("cuda", dtype)).logits.float().softmax(dim=1).cpu(),
+        model(pixels).logits.softmax(dim=1),
+        atol=0.1,
+        rtol=0,
+    )
+
+
+def tiny():
+    torch.manual_seed(0)
+    return hfskin.HfskinForImageClassification(
+        hfskin.HfskinConfig(backbone="mobilenet_v3_small", image_size=(64, 96), pooling="avg", metadata_hidden=8)
+    )
+
+
+ROWS = [{"pixel_values": torch.randn(3, 64, 96), "labels": i, "metadata": torch.zeros(19)} for i in range(4)]
+
+
+def test_transformers_own_trainer_and_accelerate(tmp_path):
+    arguments = TrainingArguments(str(tmp_path), max_steps=2, per_device_train_batch_size=2, use_cpu=True, report_to=[])
+    assert Trainer(tiny(), arguments, train_dataset=ROWS).train().training_loss > 0
+    accelerator, model = Accelerator(cpu=True), tiny()
+    model, optimizer, loader = accelerator.prepare(
+        model, torch.optim.SGD(model.parameters(), 0.1), torch.utils.data.DataLoader(ROWS, batch_size=2)
+    )
+    before = model.classifier.bias.detach().clone()
+    for batch in loader:
+        accelerator.backward(model(**batch).loss)
+        optimizer.step()
+    assert not torch.equal(model.classifier.bias, before)
+
+
+def test_lora_trains_comes_back_and_merges(tmp_path):
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=4, target_modules=r".*conv_pw", modules_to_save=["classifier"])
+    adapted, batch = peft.get_peft_model(tiny(), config), {k: torch.stack([torch.as_tensor(r[k]) for r in ROWS])
+                                                           for k in ROWS[0]}  # fmt: skip
+    optimizer = torch.optim.SGD([p for p in adapted.parameters() if p.requires_grad], 0.1)
+    adapted(**batch).loss.backward()
+    optimizer.step()
+    logits = adapted.eval()(**batch).logits
+    adapted.save_pretrained(tmp_path)
+    torch.testing.assert_close(peft.PeftModel.from_pretrained(tiny(), tmp_path).eval()(**batch).logits, logits)
+    merged = adapted.merge_and_unload()
+    torch.testing.assert_close(merged(**batch).logits, logits, atol=1e-4, rtol=1e-4)
+    assert isinstance(merged, hfskin.HfskinForImageClassification)
 
 
 def test_a_checkpoint_that_is_not_there_is_an_os_error_and_a_value_error(tmp_path):

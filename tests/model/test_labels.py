@@ -93,16 +93,17 @@ def test_the_configuration_may_say_what_is_malignant(tmp_path, lesion_path):
     assert answer.malignant_probability == answer.probabilities[names[1]]
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"num_labels": 2}, r"which of its classes are malignant \(LABEL_0, LABEL_1\).*malignant_labels"),
-        ({"id2label": BENIGN_MALIGNANT, "problem_type": "multi_label_classification"}, "problem_type"),
-    ],
-)
-def test_a_task_that_cannot_be_answered_is_refused_by_name(tmp_path, settings, message):
-    with pytest.raises(HubError, match=message):
-        hfskin.load(save(tmp_path, **settings))
+def test_where_no_class_is_malignant_no_malignant_probability_is_given(tmp_path, lesion_path):
+    answer = hfskin.load(save(tmp_path, id2label={0: "naevus", 1: "wart"}))(lesion_path)
+    assert answer.malignant_probability is None
+    assert answer.suspicious is None
+    assert repr(answer) == f"<Prediction answered: most likely {answer.label} {answer.probabilities[answer.label]:.2f}>"
+    assert "malignant and benign" in answer._repr_html_()
+
+
+def test_a_task_that_cannot_be_answered_is_refused_by_name(tmp_path):
+    with pytest.raises(HubError, match="problem_type"):
+        hfskin.load(save(tmp_path, id2label=BENIGN_MALIGNANT, problem_type="multi_label_classification"))
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_the_page_counts_what_ran_by_the_papers_recipe(results):
     (run,) = (json.loads(json.dumps(run)) for run in runs if run["training"]["condition"] == "metadata")
     run["training"] |= {"recipe_name": "paper", "epochs_done": 2.5, "finished": False}
     page = render([*runs, run], None)
-    assert "**1 of 10 backbones ran by the paper's own recipe** (mobilenet_v3_small 2.5 epochs)." in page
+    assert "**1 of 10 backbones ran by the paper's own recipe** (epochs: mobilenet_v3_small 2.5). Those that" in page
     assert "paper recipe; 96x64 from 200x150; random initial weights; 2.5 of 1 epochs, cut off;" in page
 
 

@@ -56,14 +56,14 @@ def answer_facts(
     effects: dict[str, dict[str, float]] | None = None,
 ) -> dict[str, Any]:
     """What the templates say of an answer."""
-    refused = prediction.status == "refused"
+    refused, malignant = prediction.status == "refused", prediction.malignant_probability
     threshold = config.malignant_threshold
     return {
         "text": text,
         "verdict": verdict(prediction, config, text),
         "patient": "" if patient is None else patient_words(patient, text),
         "warnings": [] if refused else _warnings(prediction, text, patient),
-        "share": None if refused else round(100 * prediction.malignant_probability, 1),
+        "share": None if malignant is None else round(100 * malignant, 1),
         "mark": None if threshold is None else round(100 * threshold, 1),
         "threshold": None if threshold is None else threshold_of_100(threshold),
         "classes": [] if refused else _classes(prediction, text),
@@ -121,20 +121,19 @@ def _details(prediction: Prediction, config: Any, text: ModuleType, effects: dic
         said.append(text.SET_OF_ALL if everything else candidates)
         if config.conformal_coverage is not None:
             said[-1] += " " + text.SET_COVERAGE.format(share=percent(1 - config.conformal_coverage, text))
-    if effects:
-        moves = (
-            text.EFFECT.format(
-                name=text.FIELDS[field], points=_signed(100 * sum(by_class[c] for c in malignant_classes(config)))
+    if malignant := malignant_classes(config):
+        if effects:
+            moves = (
+                text.EFFECT.format(name=text.FIELDS[field], points=_signed(100 * sum(by_class[c] for c in malignant)))
+                for field, by_class in effects.items()
             )
-            for field, by_class in effects.items()
-        )
-        said.append(text.EFFECTS.format(moves=", ".join(moves)))
-    said.append(text.MALIGNANT)
+            said.append(text.EFFECTS.format(moves=", ".join(moves)))
+        said.append(text.MALIGNANT.format(names=listed(list(malignant), text)))
     if config.malignant_threshold is not None and config.malignant_sensitivity is not None:
         reached = percent(config.malignant_sensitivity, text)
         threshold = threshold_of_100(config.malignant_threshold)
-        said.append(text.SENSITIVITY.format(threshold=threshold, share=reached))
-    return [*said, text.NOT_HARMLESS, text.POPULATION_NOTE]
+        said += [text.SENSITIVITY.format(threshold=threshold, share=reached), text.NOT_HARMLESS]
+    return [*said, text.POPULATION_NOTE]
 
 
 def _signed(points: float) -> str:

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from ...model.labels import malignant_classes
-from ..prediction import REFUSED_BLURRED, Prediction
+from ..prediction import REFUSED_BLURRED, REFUSED_FROM_SCREEN, Prediction
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Verdict:
     Attributes:
         kind: "suspicious", "calm", "unsure", "open" (no threshold to compare with) or "refused".
         word: the same in a word for people.
-        number: how many of 100 such lesions are malignant; "" where the picture is refused.
+        number: how many of 100 such lesions are malignant; "" where the picture is refused, or no class counts as
+            malignant.
         lines: plain sentences, the most important one first.
         todo: what to do.
     """
@@ -34,12 +35,15 @@ def verdict(prediction: Prediction, config: Any, text: ModuleType) -> Verdict:
         text: the language's words, see `hfskin.words`.
     """
     if prediction.status == "refused":
-        unclear = prediction.warnings[:1] == [REFUSED_BLURRED]
+        unclear = prediction.warnings[0] in (REFUSED_BLURRED, REFUSED_FROM_SCREEN)
         why, todo = (text.UNCLEAR_WHY, text.UNCLEAR_NEXT) if unclear else (text.REFUSED_WHY, text.REFUSED_NEXT)
         return Verdict("refused", text.NO_ANSWER, "", [why], todo)
+    lines = [text.UNUSUAL] if prediction.status == "unusual" else []
+    if prediction.malignant_probability is None:
+        likeliest = named(prediction.label, text)
+        return Verdict("open", likeliest[:1].upper() + likeliest[1:], "", [*lines, text.NO_NUMBER], text.NEXT_OTHER)
     kind = _kind(prediction, config)
     word = {"suspicious": text.SUSPICIOUS, "calm": text.CALM, "unsure": text.UNSURE, "open": text.OPEN}[kind]
-    lines = [text.UNUSUAL] if prediction.status == "unusual" else []
     if kind == "suspicious":
         lines.append(text.RULES_OUT_NOT.format(names=listed(not_ruled_out(prediction, config), text)))
     number = of_100(prediction, text)

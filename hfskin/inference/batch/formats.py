@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,9 @@ from ...model.labels import CLASSES
 from ..prediction import SCHEMA
 from .items import Row
 
-ISIC_ORDER = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc")
+# What the ISIC challenges call their classes, in the order of their submissions: 2018's seven, and 2019's.
+ISIC_ORDER = ("mel", "nv", "bcc", "akiec", "ak", "bkl", "df", "vasc", "scc", "unk")
 _TABLE_HEAD = f"{'picture':<24} {'answer':<28} {'malignant':>9}  {'cannot be ruled out':<24} notes\n"
-_CSV_FIELDS = ["image", "status", "label", *CLASSES, "malignant_probability", "suspicious", "prediction_set",
-               "in_distribution", "in_distribution_score", "warnings", "schema", "revision", "error"]  # fmt: skip
-
 
 # Where a spreadsheet, whatever its separator, would begin a formula: with one of these signs (or their wide forms) at
 # the start of a cell. The apostrophe is what marks them; one that was there is marked too.
@@ -69,7 +67,7 @@ def _table_line(row: Row) -> str:
         return f"{row.name:<24} no answer: {p.warnings[0]}\n"
     likely = sorted(p.probabilities, key=p.probabilities.__getitem__, reverse=True)[:2]
     answer = ", ".join(f"{c} {p.probabilities[c]:.0%}" for c in likely)
-    malignant = f"{p.malignant_probability:.0%}{' (!)' if p.suspicious else ''}"
+    malignant = "" if p.malignant_probability is None else f"{p.malignant_probability:.0%}{' (!)' * bool(p.suspicious)}"
     return f"{row.name:<24} {answer:<28} {malignant:>9}  {' '.join(p.prediction_set):<24} {'; '.join(p.warnings)}\n"
 
 
@@ -78,22 +76,22 @@ def _json_object(row: Row) -> str:
     return json.dumps({"image": row.name, **values})
 
 
-def _csv_record(row: Row) -> str:
+def _csv_record(row: Row, classes: Sequence[str]) -> str:
     if row.prediction is None:
-        return _csv_line([row.name, *[""] * (len(_CSV_FIELDS) - 4), SCHEMA, "", row.error])
+        return _csv_line([row.name, *[""] * (len(classes) + 8), SCHEMA, "", row.error])
     p = row.prediction
     return _csv_line([
-        row.name, p.status, p.label, *(p.probabilities or dict.fromkeys(CLASSES)).values(), p.malignant_probability,
+        row.name, p.status, p.label, *(p.probabilities or dict.fromkeys(classes)).values(), p.malignant_probability,
         p.suspicious, " ".join(p.prediction_set or ()), p.in_distribution, p.in_distribution_score,
         "; ".join(p.warnings), SCHEMA, p.revision, "",
     ])  # fmt: skip
 
 
-def _isic_line(row: Row) -> str:
+def _isic_line(row: Row, classes: Sequence[str]) -> str:
     if row.prediction is None:
         return ""
     # The challenge wants a line for every picture, a refused one too.
-    return _csv_line([_isic_name(row.name), *(row.prediction.scores[c] for c in ISIC_ORDER)])
+    return _csv_line([_isic_name(row.name), *(row.prediction.scores[c] for c in classes)])
 
 
 def _isic_name(name: str) -> str:
@@ -148,19 +146,25 @@ def _read_csv(file: TextIO, errors: bool = True) -> Iterator[Record]:
         return
 
 
-FORMATS: dict[str, Format] = {
-    "table": Format(
-        f"{'picture':<24} {'answer':<28} {'malignant':>9}  {'cannot be ruled out':<24} notes\n", _table_line
-    ),
-    # An array, one object a line; a picture that failed has `error`.
-    "json": Format("[\n", _json_object, ",\n", "\n]\n", _read_json),
-    # Lists are joined by a space (classes) or "; " (warnings). No cell is a formula, see `_cell`.
-    "csv": Format(_csv_line(_CSV_FIELDS), _csv_record, read=_read_csv),
-    # The ISIC 2018 Task 3 submission: image, then a score a class. A picture that failed has no line.
-    "isic": Format(
-        _csv_line(["image", *(c.upper() for c in ISIC_ORDER)]),
-        _isic_line,
-        read=partial(_read_csv, errors=False),
-        name=_isic_name,
-    ),
-}
+def formats(classes: Sequence[str]) -> dict[str, Format]:
+    """The formats by name, for answers of these classes."""
+    fields = ["image", "status", "label", *classes, "malignant_probability", "suspicious", "prediction_set",
+              "in_distribution", "in_distribution_score", "warnings", "schema", "revision", "error"]  # fmt: skip
+    isic = [*(c for c in ISIC_ORDER if c in classes), *(c for c in classes if c not in ISIC_ORDER)]
+    return {
+        "table": Format(_TABLE_HEAD, _table_line),
+        # An array, one object a line; a picture that failed has `error`.
+        "json": Format("[\n", _json_object, ",\n", "\n]\n", _read_json),
+        # Lists are joined by a space (classes) or "; " (warnings). No cell is a formula, see `_cell`.
+        "csv": Format(_csv_line(fields), partial(_csv_record, classes=classes), read=_read_csv),
+        # The ISIC 2018 Task 3 submission: image, then a score a class. A picture that failed has no line.
+        "isic": Format(
+            _csv_line(["image", *(c.upper() if c in ISIC_ORDER else c for c in isic)]),
+            partial(_isic_line, classes=isic),
+            read=partial(_read_csv, errors=False),
+            name=_isic_name,
+        ),
+    }
+
+
+FORMATS = formats(CLASSES)

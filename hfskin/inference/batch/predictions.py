@@ -12,8 +12,9 @@ import pandas as pd
 from PIL import Image
 from tqdm.auto import tqdm
 
+from ...data.diagnoses import class_indices
 from ...model.image_reading import read_image
-from ...model.labels import CLASSES
+from ...model.labels import shown_classes
 from ..base import LesionPipeline, stack
 from ..decisions import softmax
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
@@ -26,7 +27,7 @@ class Outputs:
     """What the network gave for N pictures, in their order.
 
     Attributes:
-        logits: (N, 7) float64, divided by the checkpoint's temperature.
+        logits: (N, C) float64, divided by the checkpoint's temperature.
         gate_scores: (N,) float32, or None without a gate.
         features: (N, F) float32, see [`HfskinOutput`]; None from ONNX Runtime.
     """
@@ -37,7 +38,7 @@ class Outputs:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """(N, 7); the rows sum to 1."""
+        """(N, C); the rows sum to 1."""
         return softmax(self.logits)
 
 
@@ -46,7 +47,7 @@ class Predictions(Outputs):
     """The answers to the N pictures of a table.
 
     Attributes:
-        labels: (N,) int, indices of `CLASSES`.
+        labels: (N,) int, indices of the checkpoint's `shown_classes`.
         lesion_ids: (N,) strings.
     """
 
@@ -71,7 +72,7 @@ def predict_table(
         transform: done to every upright picture first, see `evaluation/robustness.py`.
 
     Raises:
-        ValueError: the table is empty.
+        ValueError: the table is empty, or of other classes than the checkpoint.
         ImageError: a picture cannot be read.
         MetadataError: a patient is not understood.
     """
@@ -88,7 +89,7 @@ def predict_table(
     answering.tta, answering.cautious = tta, cautious
     prepared = _ahead(prepare, zip(table["path"], patients, strict=True))
     outputs = collect(answering, map(stack, _batches(prepared, len(table))))
-    labels = np.array([CLASSES.index(dx) for dx in table["dx"]])
+    labels = class_indices(table["dx"], shown_classes(pipeline.config))
     return Predictions(**vars(outputs), labels=labels, lesion_ids=table["lesion_id"].to_numpy(dtype=str))
 
 
