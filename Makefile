@@ -48,4 +48,4 @@ browser:
 
 # Newer pins: writes plain name==version lines, no host and no path.
 constraints: install
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra related-work --universal --no-annotate --no-header --upgrade -o constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --no-annotate --no-header --upgrade -o constraints.txt
