@@ -63,13 +63,21 @@ class Checkpoint:
             return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
     @cached_property
-    def repeatability(self) -> dict | None:
-        """What its metrics.json tells of scripts/repeatability.py; None where nobody measured it."""
+    def metrics(self) -> dict:
+        """Its metrics.json; empty where nobody measured it."""
         path = self.file(METRICS_FILE)
         try:
-            return None if path is None else read_settings(path).get("repeatability")
+            return {} if path is None else read_settings(path)
         except (OSError, ValueError):  # a stranger's
-            return None
+            return {}
+
+    def missed_elsewhere(self, text: ModuleType) -> str:
+        """How many melanomas it missed on other clinics' pictures, in a sentence; "" where nobody measured it."""
+        found = self.metrics.get("elsewhere") or {}
+        share, melanomas = (found.get("malignant_suspicious") or {}).get("value"), found.get("melanomas")
+        if share is None or melanomas is None:
+            return ""
+        return text.MISSED_ELSEWHERE.format(missed=round((1 - share) * melanomas), melanomas=melanomas)
 
     def describe(self, text: ModuleType) -> str:
         """Name, revision and build in one sentence."""

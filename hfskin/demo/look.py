@@ -66,6 +66,7 @@ def look(
         effects=effects,
         footer=text.ANSWERED_BY.format(checkpoint=checkpoint.name, milliseconds=milliseconds),
         peek=True,
+        elsewhere=checkpoint.missed_elsewhere(text),
     ), figure + facts
 
 

@@ -28,7 +28,8 @@ def report_html(checkpoints: Checkpoints, question: Question, text: ModuleType) 
     except (ImageError, MetadataError, HubError) as error:
         return failure_html(in_words(str(error), text), text.FAILED)
     asked = Asked(picture.image, question.patient, checkpoint.pipeline.config)
-    sheet = report(replace(prediction, asked=asked), asked, text.LANGUAGE, checkpoint.name)
+    about = checkpoint.name, checkpoint.missed_elsewhere(text)
+    sheet = report(replace(prediction, asked=asked), asked, text.LANGUAGE, *about)
     buttons = "".join(
         f'<button type="button" data-do="{do}">{escape(words)}</button>'
         for do, words in (("print", text.REPORT_PRINT), ("picture", text.REPORT_PNG), ("close", text.REPORT_CLOSE))

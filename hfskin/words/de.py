@@ -74,6 +74,7 @@ RULES_OUT_NOT = "Nicht auszuschließen: {names}."
 NUMBER = "Von 100 Hautveränderungen mit dieser Zahl in den Validierungsdaten waren {number} bösartig oder eine Vorstufe"
 ALARM_STARTS = "der Alarm beginnt bei {threshold}"
 MISSED = "{share} von 100 bösartigen blieben dort darunter."
+MISSED_ELSEWHERE = "Auf Bildern anderer Kliniken blieben {missed} von {melanomas} Melanomen darunter."
 BELOW_ALL_THE_SAME = (
     "Die Zahl liegt unter dem Alarm; aber bei der wahrscheinlichsten Diagnose, {name}, wartet man nicht."
 )

@@ -73,6 +73,7 @@ RULES_OUT_NOT = "No se puede descartar: {names}."
 NUMBER = "De 100 lesiones con este número en los datos de validación, {number} eran malignas o precursoras de un cáncer"
 ALARM_STARTS = "la alarma empieza en {threshold}"
 MISSED = "{share} de 100 malignas quedaron allí por debajo."
+MISSED_ELSEWHERE = "En imágenes de otras clínicas quedaron por debajo {missed} de {melanomas} melanomas."
 BELOW_ALL_THE_SAME = (
     "El número está por debajo de la alarma, pero el diagnóstico más probable, {name}, no es para esperar."
 )

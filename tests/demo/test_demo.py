@@ -85,6 +85,16 @@ def test_every_example_is_answered_and_a_bad_picture_of_one_is_to_be_taken_again
             assert "take it again" in advice.lower(), (how, example)
 
 
+def test_without_an_alarm_it_is_said_how_many_were_missed_elsewhere(tiny_checkpoint, tmp_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "measured")
+    assert Checkpoints(str(folder)).get().missed_elsewhere(text) == ""
+    elsewhere = {"melanomas": 25, "malignant_suspicious": {"value": 0.44}}
+    (folder / "metrics.json").write_text(json.dumps({"elsewhere": elsewhere}))
+    checkpoints = Checkpoints(str(folder))
+    said = checkpoints.get().missed_elsewhere(text)
+    assert "14 of 25 melanomas" in said
+
+
 def test_what_people_named_is_escaped(prediction, thresholds):
     evil = "<img src=x onerror=alert(1)>"
     assert "<img" not in batch_html([Row(evil, error=evil), Row(evil, prediction)], thresholds, [evil])

@@ -28,6 +28,7 @@ def card(
     footer: str = "",
     peek: bool = False,
     details: bool = True,
+    elsewhere: str = "",
 ) -> str:
     """An answer: the verdict, what to do, and everything else folded away.
 
@@ -40,11 +41,12 @@ def card(
         effects: of `metadata_effects`.
         footer: what answered.
         details: with what is folded away.
+        elsewhere: how many it missed on other clinics' pictures, which is said where there is no alarm.
         peek: with a link to the answer, which the page shows while the answer is out of sight.
     """
     facts = answer_facts(prediction, config, text, patient, effects)
     return template("card.html").render(
-        facts, thumbnail=thumbnail, truth=truth, footer=footer, peek=peek, folded=details
+        facts, thumbnail=thumbnail, truth=truth, footer=footer, peek=peek, folded=details, elsewhere=elsewhere
     )
 
 

@@ -17,12 +17,15 @@ from .card import STYLE, answer_facts, card, template
 PRINTED, THUMBNAIL = 800, 120  # pixels of the longer side
 
 
-def report(prediction: Prediction, asked: Asked, language: str = "en", checkpoint: str = "") -> str:
+def report(
+    prediction: Prediction, asked: Asked, language: str = "en", checkpoint: str = "", elsewhere: str = ""
+) -> str:
     """One HTML page that needs nothing beside it: verdict, picture, where the model looked, details, limits.
 
     Args:
         language: one of `hfskin.words.LANGUAGES`.
         checkpoint: what to call it, beside its revision.
+        elsewhere: as for [`card`].
     """
     text, picture = words(language), read_image(asked.image).image
     patient = understood(*asked.patient)[0]
@@ -31,7 +34,7 @@ def report(prediction: Prediction, asked: Asked, language: str = "en", checkpoin
     return template("report.html").render(
         facts,
         style=Markup(STYLE.read_text(encoding="utf-8")),
-        card=Markup(card(prediction, asked.config, text, patient, details=False)),
+        card=Markup(card(prediction, asked.config, text, patient, details=False, elsewhere=elsewhere)),
         picture=data_uri(picture, PRINTED),
         overlay=data_uri(overlay(picture, prediction), PRINTED) if seen else "",
         date=date.today().isoformat(),
