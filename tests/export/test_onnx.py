@@ -270,20 +270,24 @@ def test_an_export_that_fails_leaves_the_old_file(folder, tmp_path):
     assert (tmp_path / "out.onnx").read_text() == "good"
 
 
-def test_the_papers_head_and_a_model_without_branches(tmp_path, lesion_path):
-    for name, changes in (
-        ("paper", {"backbone_cut": "paper", "metadata_hidden": 64}),
-        ("bare", {"attention_maps": 0, "metadata_hidden": 0, "pooling": "avg"}),
-    ):
-        torch.manual_seed(0)
-        config = hfskin.HfskinConfig(backbone="mobilenet_v2", image_size=(64, 96), **changes)
-        folder = tmp_path / name
-        hfskin.HfskinForImageClassification(config).save_pretrained(folder)
-        hfskin.HfskinImageProcessor(size={"height": 64, "width": 96}).save_pretrained(folder)
-        found = OnnxPipeline(export_onnx(folder))(lesion_path, age=30)
-        expected = hfskin.load(folder)(lesion_path, age=30)
-        assert (found.attention is None) == (expected.attention is None) == (name == "bare")
-        assert_same(found.to_dict(), expected.to_dict(), 1e-4)
+@pytest.mark.parametrize(
+    ("backbone", "size", "changes"),
+    [
+        ("mobilenet_v2", (64, 96), {"backbone_cut": "paper", "metadata_hidden": 64}),
+        ("mobilenet_v2", (64, 96), {"attention_maps": 0, "metadata_hidden": 0, "pooling": "avg"}),
+        ("vit_small_dinov2", (56, 84), {"backbone_cut": "block8", "pooling": "avg"}),
+    ],
+    ids=["the paper's head", "without branches", "a vision transformer"],
+)
+def test_other_networks_answer_as_torch_does(backbone, size, changes, tmp_path, lesion_path):
+    torch.manual_seed(0)
+    config = hfskin.HfskinConfig(backbone=backbone, image_size=size, **changes)
+    hfskin.HfskinForImageClassification(config).save_pretrained(tmp_path)
+    hfskin.HfskinImageProcessor(size=dict(zip(("height", "width"), size, strict=True))).save_pretrained(tmp_path)
+    expected = hfskin.load(tmp_path, backend="torch")(lesion_path, age=30)
+    found = OnnxPipeline(export_onnx(tmp_path))(lesion_path, age=30)
+    assert (found.attention is None) == (expected.attention is None) == (changes.get("attention_maps") == 0)
+    assert_same(found.to_dict(), expected.to_dict(), 1e-4)
 
 
 @pytest.mark.parametrize(("size", "target"), [((5, 6), (144, 192)), ((3, 4), (96, 128)), ((7, 7), (224, 224))])
