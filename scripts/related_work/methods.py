@@ -47,8 +47,8 @@ def judge(features: Features, seed: int, answer: Answer, view: View = pooled) ->
     if features.strange is not None:  # with patients of lesions: their metadata alone must not give them away
         patients = features.metadata[judged[torch.arange(len(features.strange)) % len(judged)]]
         strange = answer(view(features.strange), patients)
-    labels = (features.labels[rows].numpy() for rows in (calibrate, judged))
-    return measured(of_calibrate, next(labels), of_judged, next(labels), strange)
+    labels = features.labels.numpy()
+    return measured(of_calibrate, labels[calibrate], of_judged, labels[judged], strange)
 
 
 def learnt(features: Features, seed: int, make: Callable, view: View = pooled, draw: int = 0) -> Answer:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from ..markdown import markdown_table
+from .explained import PICTURES
 
 BASELINE = "weighted cross-entropy, the paper's branch"
 MIRRORED = "mirrored alone"
@@ -158,9 +159,9 @@ def _explanations(by_method: dict[str, dict[int, dict]]) -> list[str]:
     text = (
         f"[Young et al. (6)]({_arxiv('1908.06612')}) claim that Grad-CAM and Kernel SHAP, on 30 networks trained on "
         "HAM10000, at times mark what has nothing to do with the lesion, and differ between networks that are equally "
-        f"good. Here the embedded checkpoint's own answers on {20 * len(rows)} validation pictures against their masks:"
-        " the share of a map's heat inside the lesion, and how often its hottest place is inside. Kernel SHAP asks "
-        f"128 coalitions of about 30 superpixels; {_minutes(rows, sorted(rows))} CPU minutes."
+        f"good. Here the embedded checkpoint's own answers on {PICTURES * len(rows)} validation pictures against their "
+        "masks: the share of a map's heat inside the lesion, and how often its hottest place is inside. Kernel SHAP "
+        f"asks 128 coalitions of about 30 superpixels; {_minutes(rows, sorted(rows))} CPU minutes."
     )
     names = list(next(iter(rows.values()))["maps"])
     means = {name: np.mean([row["maps"][name] for row in rows.values()], axis=0) for name in names}
