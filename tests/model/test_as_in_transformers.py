@@ -77,12 +77,14 @@ def test_auto_model_is_the_image_path(model, pixels, lesion_path, tmp_path):
     torch.testing.assert_close(again.base_model(pixels).features, output.features)
 
 
+@pytest.mark.slow
 def test_compiled_in_one_graph_with_and_without_metadata(model, pixels):
     compiled = torch.compile(model, fullgraph=True, backend="eager")
     for inputs in ({}, {"metadata": torch.from_numpy(hfskin.encode_metadata(50, "m"))[None].expand(2, -1)}):
         torch.testing.assert_close(compiled(pixels, **inputs).logits, model(pixels, **inputs).logits)
 
 
+@pytest.mark.slow
 def test_exported_without_metadata_and_for_any_batch(model, pixels):
     batch = torch.export.Dim("batch")
     program = torch.export.export(model, (), {"pixel_values": pixels}, dynamic_shapes={"pixel_values": {0: batch}})
