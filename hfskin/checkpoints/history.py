@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .layout import METRICS_FILE, SPLIT_FILE, TRAINING_FILE, digests
-from .save import write_whole
+from .save import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def read_training(checkpoint: Path) -> dict:
 
 def write_training(checkpoint: Path, facts: Mapping) -> None:
     """Write training.json, whole or not at all."""
-    write_whole(checkpoint / TRAINING_FILE, json.dumps(facts, indent=1) + "\n")
+    write_json(checkpoint / TRAINING_FILE, facts)
 
 
 def is_finished(run: Path) -> bool:

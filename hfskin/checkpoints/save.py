@@ -1,8 +1,9 @@
 """Files and checkpoints that are whole or not there: a crash or a full disk leaves what was there before."""
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from ..model.image_processing_hfskin import HfskinImageProcessor
     from ..model.modeling_hfskin import HfskinForImageClassification
+
+WIDTH = 120  # of a line of JSON
 
 
 @contextmanager
@@ -31,6 +34,24 @@ def write_whole(path: Path, text: str) -> None:
     """Write UTF-8."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, facts: Mapping, allow_nan: bool = True) -> None:
+    """Write JSON that a diff can be read of, and that is no longer than it must be."""
+    write_whole(path, _lines(facts, allow_nan) + "\n")
+
+
+def _lines(value, allow_nan: bool, depth: int = 0) -> str:
+    """One line where it fits into `WIDTH` or holds no further mapping, else one for each item."""
+    line = json.dumps(value, allow_nan=allow_nan)
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    if depth + len(line) <= WIDTH or not any(isinstance(part, Mapping | list | tuple) for part in parts):
+        return line
+    inner = [_lines(part, allow_nan, depth + 1) for part in parts]
+    if isinstance(value, Mapping):
+        inner = [f"{json.dumps(key)}: {text}" for key, text in zip(value, inner, strict=True)]
+    start, end = "{}" if isinstance(value, Mapping) else "[]"
+    return f"{start}\n{' ' * (depth + 1)}" + f",\n{' ' * (depth + 1)}".join(inner) + f"\n{' ' * depth}{end}"
 
 
 def save_checkpoint(

@@ -29,11 +29,24 @@ def push(
         bool, typer.Option("--space", help="Also the Gradio Space of the same name that runs it.")
     ] = False,
     without_metrics: Annotated[bool, typer.Option("--without-metrics", help="Though it was never evaluated.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Send nothing; keep what would be sent here."),
+    ] = None,
 ) -> None:
     """Send a checkpoint to the Hub, with its card and code, in one commit."""
-    with one_line_errors():
-        from ..hub.push import push_checkpoint, push_space
+    with one_line_errors(), output_folder(output, [checkpoint]):
+        from ..hub.push import push_checkpoint, push_space, stage_checkpoint, stage_space
 
+        if output:
+            model = output / "model"
+            model.mkdir(parents=True, exist_ok=True)
+            stage_checkpoint(checkpoint, model, repository, without_metrics)
+            if space:
+                (output / "space").mkdir(exist_ok=True)
+                stage_space(output / "space", repository)
+            say_next(f"predict PICTURE --model {model}")
+            return
         typer.echo(push_checkpoint(checkpoint, repository, private, without_metrics, echo=typer.echo))
         if space:
             typer.echo(push_space(repository, repository, private, echo=typer.echo))

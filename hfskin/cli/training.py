@@ -115,7 +115,7 @@ def train(
     inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
     with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
-        from ..model.backbones import backbone_spec
+        from ..model.backbone_table import backbone_spec
         from ..model.configuration_hfskin import HfskinConfig
         from ..training.config import TrainConfig
         from ..training.recipes import CONDITIONS, RECIPES
@@ -175,7 +175,7 @@ def ensemble(
 
 def backbones() -> None:
     """The names that `hfskin train --backbone` knows, and the input size that each was made for."""
-    from ..model.backbones import BACKBONES
+    from ..model.backbone_table import BACKBONES
 
     for name, spec in BACKBONES.items():
         typer.echo(f"{name:<22} {spec.input_size}x{spec.input_size}")

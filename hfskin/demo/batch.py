@@ -82,9 +82,9 @@ class _NetworkApart:
     thumbnails: dict[int, str] = field(default_factory=dict)  # by the identity of the prediction
     _made: dict[int, str] = field(default_factory=dict)  # by the identity of the pixels, until they are answered
 
-    def prepare(self, image, *patient) -> Prepared:
+    def prepare(self, image, age=None, sex=None, localization=None) -> Prepared:
         picture = read_image(image)
-        prepared = self.pipeline.prepare(picture, *patient)
+        prepared = self.pipeline.prepare(picture, age, sex, localization)
         if self.thumbnails_wanted:
             self._made[id(prepared.pixel_values)] = thumbnail(picture.image)
         return prepared
@@ -155,11 +155,12 @@ class _Shown:
 
     def _looks_like(self) -> str:
         """What is not ruled out where it is suspicious, and only else the likeliest diagnosis."""
+        prediction = self.row.prediction
+        if prediction is None or self.kind == "refused":
+            return ""
         if self.kind == "suspicious":
-            return self._text.RULES_OUT_NOT.format(
-                names=listed(not_ruled_out(self.row.prediction, self._config), self._text)
-            )
-        return "" if self.kind in ("refused", "failed") else named(self.row.prediction.label, self._text)
+            return self._text.RULES_OUT_NOT.format(names=listed(not_ruled_out(prediction, self._config), self._text))
+        return named(prediction.label, self._text)
 
 
 def _common(shown: Iterable[_Shown]) -> list[str]:

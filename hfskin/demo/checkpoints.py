@@ -44,7 +44,7 @@ class Checkpoint:
     def with_gradients(self) -> "SkinLesionPipeline":
         """By torch, which is imported when this is first asked for; on the model's thread."""
         if not isinstance(self.pipeline, OnnxPipeline):
-            return self.pipeline
+            return self.pipeline  # type: ignore[return-value]
         return load(self.folder, backend="torch", threads=1)
 
     @property

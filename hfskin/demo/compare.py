@@ -61,7 +61,7 @@ def _column(prediction: Prediction, config: "HfskinConfig", classes: list[str], 
         said.number,
         threshold,
         named(prediction.label, text),
-        text.NONE if config.conformal_threshold is None else " ".join(prediction.prediction_set),
+        text.NONE if config.conformal_threshold is None else " ".join(prediction.prediction_set or ()),
         *(percent(p, text) if (p := prediction.scores.get(code)) is not None else text.NONE for code in classes),
     ]
 

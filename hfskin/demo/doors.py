@@ -177,7 +177,7 @@ class _Exchange:
             scripts = _INLINE_SCRIPT.findall(self._body)
             MutableHeaders(scope=self._page)["Content-Security-Policy"] = content_security_policy(scripts)
             await self._send(self._page)
-            message = message | {"body": self._body}
+            message = {**message, "body": self._body}
             self._page = None
         self._begun = True
         await self._send(message)

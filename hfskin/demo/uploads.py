@@ -201,7 +201,7 @@ def read_uploaded_patients(path: Path) -> Patients:
 def _directory_size(path: Path) -> int:
     """Bytes of a zip file's table of contents, all of which `ZipFile` would read at once."""
     with path.open("rb") as file:
-        end = zipfile._EndRecData(file)  # no public way to ask before reading
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # no public way to ask before reading
     if not end:
         raise zipfile.BadZipFile(path.name)
-    return end[zipfile._ECD_SIZE]
+    return end[zipfile._ECD_SIZE]  # type: ignore[attr-defined]

@@ -1,6 +1,5 @@
 """metrics.json: everything that is measured of a checkpoint on one part of one data set."""
 
-import json
 import os
 import platform
 import time
@@ -15,7 +14,7 @@ from .. import __version__
 from ..calibration.exposure import Exposure
 from ..checkpoints.history import refuse_trained_on
 from ..checkpoints.layout import digests, file_digest
-from ..checkpoints.save import write_whole
+from ..checkpoints.save import write_json
 from ..data.splits import check_leaks
 from ..inference.backend import load
 from ..inference.base import LesionPipeline
@@ -132,7 +131,7 @@ def evaluate(
 
 def write_metrics(report: dict, path: str | Path) -> None:
     """Write a report as JSON, under a temporary name first: a crash leaves what was there before."""
-    write_whole(Path(path), json.dumps(report, indent=1, allow_nan=False) + "\n")
+    write_json(Path(path), report, allow_nan=False)
 
 
 def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> dict:

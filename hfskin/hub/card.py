@@ -14,8 +14,8 @@ from huggingface_hub import EvalResult, ModelCardData
 from ..checkpoints.history import refuse_stale, runs_in_order
 from ..checkpoints.hub import HubError
 from ..checkpoints.layout import CONFIG_FILE, EMBEDDED, EMBEDDED_CHECKPOINT, METRICS_FILE, TRAINING_FILE
-from ..checkpoints.save import write_whole
-from ..model.backbones import BACKBONES
+from ..checkpoints.save import write_json, write_whole
+from ..model.backbone_table import BACKBONES
 from ..model.labels import CLASSES, DIAGNOSES, malignant_classes, shown_classes
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
@@ -102,7 +102,7 @@ def write_card(checkpoint: str | Path, folder: str | Path) -> Path:
     text = render_card(metrics, config, checkpoint.name)
     folder.mkdir(parents=True, exist_ok=True)
     for name, facts in ((METRICS_FILE, metrics), (CONFIG_FILE, config)):
-        write_whole(folder / f"{checkpoint.name}.{name}", json.dumps(facts, indent=1) + "\n")
+        write_json(folder / f"{checkpoint.name}.{name}", facts)
     card = folder / f"{checkpoint.name}.md"
     write_whole(card, text)
     return card

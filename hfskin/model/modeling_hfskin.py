@@ -9,7 +9,8 @@ from torch import nn
 from transformers import PreTrainedModel, initialization
 from transformers.utils import ModelOutput, can_return_tuple
 
-from .backbones import backbone_spec, create_backbone, early_maps, map_size, pretrained_weights
+from .backbone_table import backbone_spec
+from .backbones import create_backbone, early_maps, map_size, pretrained_weights
 from .configuration_hfskin import HfskinConfig
 from .gate import LesionGate
 from .metadata import METADATA_SIZE, encode_metadata

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model.backbones import backbone_spec
+from ..model.backbone_table import backbone_spec
 from .recipes import Recipe
 
 DEFAULT_SIZE = (144, 192)  # height and width, pixels; HAM10000's aspect

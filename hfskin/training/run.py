@@ -1,6 +1,5 @@
 """One training run: from a table to a checkpoint folder."""
 
-import json
 import logging
 import os
 import platform
@@ -19,7 +18,7 @@ from ..checkpoints.history import read_training, write_split
 from ..checkpoints.hub import explain
 from ..checkpoints.layout import FINGERPRINT_FILE, TRAINING_FILE
 from ..checkpoints.load import uncalibrated_config
-from ..checkpoints.save import write_whole
+from ..checkpoints.save import write_json
 from ..data.dataset import LesionDataset, TrainingDataset
 from ..data.ham10000 import classes_of
 from ..data.transforms import training_transform
@@ -261,7 +260,7 @@ def _write_facts(trainer: HfskinTrainer, path: Path, facts: dict) -> None:
     """Of several processes the main one writes."""
     if trainer.is_world_process_zero():
         with save_errors(path.parent):
-            write_whole(path, json.dumps(facts, indent=1) + "\n")
+            write_json(path, facts)
 
 
 def _before(start: Path | None) -> dict | None:

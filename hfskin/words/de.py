@@ -155,7 +155,6 @@ TRUTH_HOW = {
     "consensus": "von Fachleuten übereinstimmend gestellt",
     "confocal": "durch konfokale Mikroskopie bestätigt",
 }
-WARNINGS = "Zu beachten"
 POPULATION_NOTE = (
     "Die Schätzungen gelten für Menschen wie die auf den Trainingsbildern, die bei Fachleuten waren. Bei anderen sind "
     "bösartige Hautveränderungen seltener."

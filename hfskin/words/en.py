@@ -163,7 +163,6 @@ TRUTH_HOW = {
     "consensus": "agreed by experts",
     "confocal": "confirmed by confocal microscopy",
 }
-WARNINGS = "Mind this"
 POPULATION_NOTE = (
     "The estimates hold for patients like those of the training pictures, who were seen by specialists. Among other "
     "people malignant lesions are rarer."

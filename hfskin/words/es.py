@@ -151,7 +151,6 @@ TRUTH_HOW = {
     "consensus": "acordado por expertos",
     "confocal": "confirmado por microscopía confocal",
 }
-WARNINGS = "Tenga en cuenta"
 POPULATION_NOTE = (
     "Las estimaciones valen para pacientes como los de las imágenes de entrenamiento, vistos por especialistas. Entre "
     "otras personas las lesiones malignas son más raras."

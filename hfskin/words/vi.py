@@ -141,7 +141,6 @@ TRUTH_HOW = {
     "consensus": "các chuyên gia đồng ý",
     "confocal": "xác nhận bằng kính hiển vi đồng tiêu",
 }
-WARNINGS = "Lưu ý"
 POPULATION_NOTE = (
     "Ước tính đúng với bệnh nhân như trong các ảnh huấn luyện, được chuyên gia khám. Ở người khác, tổn thương ác tính "
     "hiếm hơn."

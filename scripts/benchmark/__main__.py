@@ -128,7 +128,7 @@ def architectures(args: argparse.Namespace):
     """The rows, big ones last; graphs that are missing are exported."""
     from tqdm.auto import tqdm
 
-    from hfskin.model.backbones import backbone_spec
+    from hfskin.model.backbone_table import backbone_spec
 
     from .networks import BIG, EMBEDDED, MOBILE, embedded, prepare
 

@@ -17,7 +17,8 @@ from torch import nn
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, ONNX_FILE
 from hfskin.inference.backend import onnx_beside
 from hfskin.inference.onnx import OnnxError, OnnxPipeline
-from hfskin.model.backbones import backbone_spec, create_network, pretrained_weights
+from hfskin.model.backbone_table import backbone_spec
+from hfskin.model.backbones import create_network, pretrained_weights
 from hfskin.model.configuration_hfskin import HfskinConfig
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.labels import CLASSES

@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from hfskin.inference.backend import load
-from hfskin.model.backbones import backbone_spec
+from hfskin.model.backbone_table import backbone_spec
 from hfskin.model.configuration_hfskin import HfskinConfig
 from hfskin.model.labels import CLASSES
 

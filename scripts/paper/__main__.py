@@ -84,7 +84,7 @@ def run_all(args: argparse.Namespace) -> None:
 def job(args, table, picture_size: tuple[int, int], backbone: str, condition: str, limit: TimeLimit) -> Job:
     """Train (or go on training), evaluate and write the results of one run."""
     from hfskin.checkpoints.history import is_finished, read_training
-    from hfskin.model.backbones import ELSEWHERE, backbone_spec
+    from hfskin.model.backbone_table import ELSEWHERE, backbone_spec
     from hfskin.training.config import TrainConfig
     from hfskin.training.recipes import CONDITIONS, RECIPES
 
@@ -166,7 +166,7 @@ def check_device(wanted: str | None) -> str:
 
 
 def wanted_backbones(args: argparse.Namespace) -> list[str]:
-    from hfskin.model.backbones import BACKBONES, backbone_spec
+    from hfskin.model.backbone_table import BACKBONES, backbone_spec
 
     names = args.backbones.split(",") if args.backbones else [n for n, spec in BACKBONES.items() if not spec.blocks]
     for name in names:
@@ -176,7 +176,7 @@ def wanted_backbones(args: argparse.Namespace) -> list[str]:
 
 def find_weights(backbone: str, folder: Path | None) -> str | None:
     """The file of a backbone in `folder`, None (random weights) where it has none; without a folder timm's Hub."""
-    from hfskin.model.backbones import backbone_spec
+    from hfskin.model.backbone_table import backbone_spec
 
     spec = backbone_spec(backbone)
     if folder is None:

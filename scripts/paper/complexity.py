@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hfskin.model.backbones import BACKBONES, backbone_spec, create_network, map_size
+from hfskin.model.backbone_table import BACKBONES, backbone_spec
+from hfskin.model.backbones import create_network, map_size
 from hfskin.model.configuration_hfskin import HfskinConfig
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
 

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from tqdm.auto import tqdm
 
-from hfskin.model.backbones import backbone_spec
+from hfskin.model.backbone_table import backbone_spec
 from hfskin.model.configuration_hfskin import HfskinConfig
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
 

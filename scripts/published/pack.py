@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from hfskin.checkpoints.layout import SPLIT_FILE, TRAINING_FILE
 from hfskin.data.ham10000 import find_images, load_ham10000
 from hfskin.data.splits import make_split
-from hfskin.model.backbones import backbone_spec
+from hfskin.model.backbone_table import backbone_spec
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
 

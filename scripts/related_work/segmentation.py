@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hfskin.model.backbones import TENSORFLOW, create_backbone
+from hfskin.model.backbone_table import TENSORFLOW
+from hfskin.model.backbones import create_backbone
 
 WIDTHS = (64, 48, 32, 16)  # of the decoder, from the deepest map upwards
 

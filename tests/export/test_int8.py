@@ -1,10 +1,12 @@
 """The 8-bit export: nearly the float32 answers, from a file by itself; what is too far off is not written."""
 
+import json
 import shutil
 
 import numpy as np
 import onnx
 import pytest
+from paths import DATA
 from typer.testing import CliRunner
 
 import hfskin
@@ -42,6 +44,22 @@ def test_it_answers_nearly_as_float32_does(quantised, table):
     ]
     assert 1e-5 < np.mean(differences) < 0.02  # not the same network, not another one
     assert [p.in_distribution for p in found].count(True) >= 24
+
+
+def test_hfskin_evaluate_measures_it(quantised, table, tmp_path):
+    """The whole command on the 28 lesions, by what answers: the file in 8 bits."""
+    output = tmp_path / "metrics.json"
+    command = ["evaluate", "--model", quantised, "--data", DATA, "--split", "all", "-o", output]
+    result = CliRunner().invoke(app, list(map(str, command)))
+    assert result.exit_code == 0, result.output
+    report = json.loads(output.read_text())
+    assert (report["environment"]["backend"], report["data"]["images"]) == ("onnx", 28)
+    patients = (list(table[field]) for field in ("age", "sex", "localization"))
+    answers = hfskin.load(quantised)(list(table["path"]), *patients)
+    right = np.mean(
+        [answer.scores[dx] == max(answer.scores.values()) for answer, dx in zip(answers, table["dx"], strict=True)]
+    )
+    assert report["results"]["with_metadata"]["metrics"]["accuracy"]["value"] == pytest.approx(right)
 
 
 def test_convolutions_of_large_maps_and_other_members_stay_in_float32(quantised):

@@ -137,6 +137,18 @@ def test_one_commit_holds_everything(hub, client, copy):
     assert str(copy) not in repo.files["config.json"].decode()
 
 
+def test_what_would_be_sent_can_be_looked_at(hub, client, checkpoint, pushed, tmp_path):
+    before = len(hub.repo(pushed).commits)
+    code, output = client(push_by_command, "push", checkpoint, pushed, "--space", "-o", tmp_path / "kept")
+    assert code == 0, output
+    model, sent = tmp_path / "kept" / "model", dict(hub.repo(pushed).files)
+    del sent[".gitattributes"]
+    assert {str(path.relative_to(model)): path.read_bytes() for path in model.rglob("*") if path.is_file()} == sent
+    assert (tmp_path / "kept" / "space" / "app.py").is_file()
+    assert len(hub.repo(pushed).commits) == before
+    assert output.splitlines()[-1] == f"next: hfskin predict PICTURE --model {model}"
+
+
 def test_half_precision_stays_half(hub, client, copy):
     client(halve, copy / "model.safetensors")
     client(push_tiny, copy, "org/half-precision")

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rendered import figures
 from typer.testing import CliRunner
 
 import hfskin
@@ -219,7 +220,7 @@ def test_a_folder_that_is_left_early_leaves_no_thread(table):
 
 def test_the_page_on_scale_is_rendered_from_its_figures():
     script = throughput
-    assert script.page(json.loads(script.RESULTS.read_text())) == script.PAGE.read_text()
+    assert figures(script.page(json.loads(script.RESULTS.read_text()))) == figures(script.PAGE.read_text())
 
 
 def test_a_file_name_that_is_no_text_is_no_hindrance(tiny_checkpoint, tmp_path, lesion_path):

@@ -9,17 +9,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from hfskin import HfskinConfig, HfskinForImageClassification
-from hfskin.model.backbones import (
-    BACKBONES,
-    IMAGENET,
-    TENSORFLOW,
-    backbone_spec,
-    create_backbone,
-    create_network,
-    early_maps,
-    map_size,
-    pretrained_weights,
-)
+from hfskin.model.backbone_table import BACKBONES, IMAGENET, TENSORFLOW, backbone_spec
+from hfskin.model.backbones import create_backbone, create_network, early_maps, map_size, pretrained_weights
 from hfskin.model.nasnet_mobile import _AveragePool
 
 pytestmark = pytest.mark.slow

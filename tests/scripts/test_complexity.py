@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from hfskin.model.backbones import BACKBONES
+from hfskin.model.backbone_table import BACKBONES
 from scripts.paper.complexity import (
     PAPER_TABLE3,
     complexity,

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Protocol
 
 from ...data.folders import files_below
 from ...model.image_reading import OTHER_SUFFIXES, SUFFIXES, ImageError
 from ...model.metadata import age_note, understood
 from ...model.other_formats import DICOM_SUFFIXES, HEIC_SUFFIXES
-from ..base import BATCH_SIZE, LesionPipeline
+from ..base import BATCH_SIZE
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
 
@@ -108,8 +109,18 @@ def _told_apart(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(name if len(paths[name]) == 1 else _printable(Path(path).as_posix()), path) for name, path in found]
 
 
+class Answering(Protocol):
+    """What [`predict_items`] needs of a pipeline, see [`LesionPipeline`]."""
+
+    def prepare(self, image, age=None, sex=None, localization=None) -> Prepared: ...
+
+    def predict_prepared(self, prepared: list[Prepared]) -> list[Prediction]: ...
+
+    def on_one_core(self) -> "Answering | None": ...
+
+
 def predict_items(
-    pipeline: LesionPipeline,
+    pipeline: Answering,
     items: Iterable[Item],
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
@@ -121,7 +132,6 @@ def predict_items(
     decoded by threads while the model works on the batch before, and two batches are held.
 
     Args:
-        pipeline: anything with its `prepare`, `predict_prepared` and `on_one_core`.
         workers: threads; default one a core.
     """
     workers, items = workers or os.cpu_count() or 1, iter(items)
@@ -135,7 +145,7 @@ def predict_items(
         yield from _side_by_side(alone, items, batch_size, workers)
 
 
-def _decode_ahead(pipeline: LesionPipeline, items: Iterable[Item], batch_size: int, workers: int) -> Iterator[Row]:
+def _decode_ahead(pipeline: Answering, items: Iterable[Item], batch_size: int, workers: int) -> Iterator[Row]:
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque = deque()
         for item in items:
@@ -146,11 +156,11 @@ def _decode_ahead(pipeline: LesionPipeline, items: Iterable[Item], batch_size: i
             yield from _collect(pipeline, [waiting.popleft() for _ in range(min(batch_size, len(waiting)))])
 
 
-def _collect(pipeline: LesionPipeline, batch: list) -> list[Row]:
+def _collect(pipeline: Answering, batch: list) -> list[Row]:
     return _answer(pipeline, [item for item, _ in batch], [future.result() for _, future in batch])
 
 
-def _side_by_side(pipeline: LesionPipeline, items: Iterator[Item], batch_size: int, workers: int) -> Iterator[Row]:
+def _side_by_side(pipeline: Answering, items: Iterator[Item], batch_size: int, workers: int) -> Iterator[Row]:
     def look(batch: list[Item]) -> list[Row]:
         return _answer(pipeline, batch, [_prepare(pipeline, item) for item in batch])
 
@@ -174,7 +184,7 @@ def _cancelled(waiting: deque) -> Iterator[None]:
             future.cancel()
 
 
-def _prepare(pipeline: LesionPipeline, item: Item) -> Prepared | str:
+def _prepare(pipeline: Answering, item: Item) -> Prepared | str:
     patient, wrong = understood(*item.patient)
     notes = [f"{message}; answered without it" for message in wrong.values()]
     if "age" not in wrong and (note := age_note(item.patient[0])):
@@ -192,7 +202,7 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _answer(pipeline: LesionPipeline, batch: list[Item], prepared: list[Prepared | str]) -> list[Row]:
+def _answer(pipeline: Answering, batch: list[Item], prepared: list[Prepared | str]) -> list[Row]:
     """The rows of a batch, of which [`_prepare`] has made `prepared`."""
     predictions = iter(pipeline.predict_prepared([result for result in prepared if not isinstance(result, str)]))
     return [
