@@ -16,7 +16,7 @@ PRIVACY = (
 LIMITS = "JPEG, PNG, TIFF, BMP hoặc WebP, tối đa {megabytes} MB mỗi tệp."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Xem", "Nhiều ảnh", "Mô hình", "Giới thiệu"
-TAB_TIME = "Theo thời gian"
+TAB_TIME = "Theo dõi"
 
 NEEDS = (
     "Một tổn thương, nhìn qua máy soi da (dermatoscope), rõ nét. Ảnh chụp da thông thường không thể đánh giá ở đây, dù "
@@ -161,7 +161,7 @@ TIME = {
     "không ở máy chủ và không ở nơi nào khác. Ai dùng trình duyệt này cũng xem được; có thể xóa tại đây.",
     "empty": "Chưa giữ lại ảnh nào. Hãy xem một ảnh ở thẻ “Xem” rồi bấm “Giữ lại để so sánh sau” dưới câu trả lời.",
     "one": "Đã giữ một ảnh. Khi có ảnh thứ hai của cùng tổn thương, hai ảnh sẽ nằm cạnh nhau ở đây.",
-    "kept": "Đã giữ trong trình duyệt này; hai ảnh sẽ nằm cạnh nhau ở thẻ “Theo thời gian”.",
+    "kept": "Đã giữ trong trình duyệt này; hai ảnh sẽ nằm cạnh nhau ở thẻ “Theo dõi”.",
     "full": "Trình duyệt này không còn chỗ, hoặc không cho trang giữ lại gì. Hãy xóa các ảnh cũ.",
     "date": "Ngày chụp",
     "name": "Tổn thương nào",

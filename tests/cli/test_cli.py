@@ -164,6 +164,7 @@ def test_folders_are_searched_and_named_relative(mixed_folder, lesion_path):
     assert all(name.startswith("deep/") for name in names[3:])
 
 
+@pytest.mark.slow
 def test_the_installed_command_answers(tiny_checkpoint, lesion_path):
     command = [sys.executable, "-m", "hfskin.cli", "predict", str(lesion_path), "--model", str(tiny_checkpoint)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)

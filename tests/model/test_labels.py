@@ -31,6 +31,7 @@ def reordered(tiny_checkpoint, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_another_order_of_classes_gives_the_same_answer(reordered, tiny_checkpoint, lesion_path, table, tmp_path):
     expected = hfskin.load(tiny_checkpoint)(lesion_path)
     ours = hfskin.load(reordered)

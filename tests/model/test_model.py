@@ -96,6 +96,7 @@ def test_unknown_backbone_lists_the_known_ones():
         build(backbone="resnet51")
 
 
+@pytest.mark.slow
 def test_save_and_load_give_the_same_logits_in_a_process_without_network(tmp_path, pixels):
     model = build(gate=True)
     model.gate.weight.normal_()
