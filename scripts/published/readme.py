@@ -12,6 +12,7 @@ from ..folds.report import KNOWN, UNKNOWN, for_card
 ROOT = Path(__file__).resolve().parents[2]
 METRICS, LARGE = (ROOT / "hfskin" / "checkpoints" / name / "metrics.json" for name in ("default", "large"))
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"
+COMPARED = ROOT / "results" / "elsewhere.json"
 README = ROOT / "README.md"
 START, END = "<!-- results: scripts/published/readme.py -->", "<!-- end of results -->"
 
@@ -60,17 +61,19 @@ def render_elsewhere(report: dict) -> str:
     )
 
 
-def render_large(report: dict) -> str:
-    """The larger checkpoint's main figures in a paragraph of Markdown."""
+def render_large(report: dict, compared: dict) -> str:
+    """The larger checkpoint's main figures, and its difference to the default one, in a paragraph of Markdown."""
     known, unknown = (report["results"][name] for name in ("with_metadata", "without_metadata"))
-    millions = f"{report['model']['parameters'] / 1e6:.0f}"
+    more = {name: _interval(cell["difference"], "+.3f") for name, cell in compared["large, as published"].items()}
     return (
-        f'**Larger**, `hfskin.load("large")`: a vision transformer answers too, {millions} million parameters in all. '
-        f"On the same pictures BMA {_interval(known['metrics']['bma'])}, picture alone "
-        f"{_interval(unknown['metrics']['bma'])}; macro AUC {_interval(known['metrics']['auc_macro'])}; malignancy "
-        f"threshold: sensitivity {_interval(known['malignancy']['sensitivity'])}, specificity "
-        f"{_interval(known['malignancy']['specificity'])}; elsewhere, melanoma's AUC "
-        f"{_interval(report['elsewhere']['melanoma_auc'])}. [Both compared on more pictures](docs/elsewhere.md)."
+        f'**Larger**, `hfskin.load("large")`, of {report["model"]["parameters"] / 1e6:.0f} million parameters: a '
+        "vision transformer answers together with the two networks of the default one. On the test part BMA "
+        f"{_interval(known['metrics']['bma'])}, picture alone {_interval(unknown['metrics']['bma'])}; macro AUC "
+        f"{_interval(known['metrics']['auc_macro'])}; melanoma sensitivity {_interval(_melanoma(known))}, picture "
+        f"alone {_interval(_melanoma(unknown))}. From the picture alone, the difference of its BMA to the default one's "
+        f"is {more['BMA, both']} on the validation and test pictures, {more['BMA, their copies']} on sharper copies of "
+        f"them, that of melanoma's AUC elsewhere {more['melanoma elsewhere, AUC']} "
+        "([all of it](docs/elsewhere.md))."
     )
 
 
@@ -100,8 +103,9 @@ def _alarms(told: dict, band: str) -> str:
 def whole() -> str:
     """All that stands between the two marks."""
     report = json.loads(METRICS.read_text())
-    larger, folds = (json.loads(path.read_text()) for path in (LARGE, FOLDS))
-    return "\n\n".join((render(report), render_elsewhere(report), render_large(larger), render_folds(folds)))
+    larger, compared, folds = (json.loads(path.read_text()) for path in (LARGE, COMPARED, FOLDS))
+    parts = render(report), render_elsewhere(report), render_large(larger, compared), render_folds(folds)
+    return "\n\n".join(parts)
 
 
 def insert(text: str, block: str) -> str:
@@ -114,8 +118,8 @@ def _melanoma(result: dict) -> dict:
     return result["metrics"]["per_class"]["mel"]["sensitivity"]
 
 
-def _interval(m: dict | None) -> str:
-    return "n/a" if m is None else f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]"
+def _interval(m: dict | None, form: str = ".3f") -> str:
+    return "n/a" if m is None else f"{m['value']:{form}} [{m['low']:{form}}, {m['high']:{form}}]"
 
 
 if __name__ == "__main__":
