@@ -70,8 +70,8 @@ def render_large(report: dict, compared: dict) -> str:
         "vision transformer answers together with the two networks of the default one. On the test part BMA "
         f"{_interval(known['metrics']['bma'])}, picture alone {_interval(unknown['metrics']['bma'])}; macro AUC "
         f"{_interval(known['metrics']['auc_macro'])}; melanoma sensitivity {_interval(_melanoma(known))}, picture "
-        f"alone {_interval(_melanoma(unknown))}. From the picture alone, the difference of its BMA to the default one's "
-        f"is {more['BMA, both']} on the validation and test pictures, {more['BMA, their copies']} on sharper copies of "
+        f"alone {_interval(_melanoma(unknown))}. From the picture alone, its BMA's difference to the default one's is "
+        f"{more['BMA, both']} on the validation and test pictures, {more['BMA, their copies']} on sharper copies of "
         f"them, that of melanoma's AUC elsewhere {more['melanoma elsewhere, AUC']} "
         "([all of it](docs/elsewhere.md))."
     )
