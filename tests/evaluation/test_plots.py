@@ -65,5 +65,5 @@ def test_reliability_shows_before_and_after_with_ece(report):
 
 
 def test_a_leaky_split_is_marked_on_the_picture(report, tmp_path):
-    figure = draw_roc({}, {}, "simulated\nLEAKS")
+    figure = draw_roc({}, {"per_class": {}}, "simulated\nLEAKS")
     assert "LEAKS" in figure.axes[0].get_title()
