@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 METRICS, LARGE = (ROOT / "hfskin" / "checkpoints" / name / "metrics.json" for name in ("default", "large"))
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"
 COMPARED = ROOT / "results" / "elsewhere.json"
+SHOWN = ("BMA, both", "BMA, their copies", "melanoma elsewhere, AUC")  # of COMPARED
 README = ROOT / "README.md"
 START, END = "<!-- results: scripts/published/readme.py -->", "<!-- end of results -->"
 
@@ -64,16 +65,18 @@ def render_elsewhere(report: dict) -> str:
 def render_large(report: dict, compared: dict) -> str:
     """The larger checkpoint's main figures, and its difference to the default one, in a paragraph of Markdown."""
     known, unknown = (report["results"][name] for name in ("with_metadata", "without_metadata"))
-    more = {name: _interval(cell["difference"], "+.3f") for name, cell in compared["large, as published"].items()}
+    differences = {name: cell["difference"] for name, cell in compared["large, as published"].items()}
+    more = {name: _interval(difference, "+.3f") for name, difference in differences.items()}
+    by_chance = all(differences[name]["low"] <= 0 <= differences[name]["high"] for name in SHOWN)
     return (
         f'**Larger**, `hfskin.load("large")`, of {report["model"]["parameters"] / 1e6:.0f} million parameters: a '
         "vision transformer answers together with the two networks of the default one. On the test part BMA "
         f"{_interval(known['metrics']['bma'])}, picture alone {_interval(unknown['metrics']['bma'])}; macro AUC "
         f"{_interval(known['metrics']['auc_macro'])}; melanoma sensitivity {_interval(_melanoma(known))}, picture "
         f"alone {_interval(_melanoma(unknown))}. From the picture alone, its BMA's difference to the default one's is "
-        f"{more['BMA, both']} on the validation and test pictures, {more['BMA, their copies']} on sharper copies of "
-        f"them, that of melanoma's AUC elsewhere {more['melanoma elsewhere, AUC']} "
-        "([all of it](docs/elsewhere.md))."
+        f"{more[SHOWN[0]]} on the validation and test pictures, {more[SHOWN[1]]} on sharper copies of "
+        f"them, that of melanoma's AUC elsewhere {more[SHOWN[2]]}"
+        f"{': nothing beyond chance' if by_chance else ''} ([all of it](docs/elsewhere.md))."
     )
 
 
