@@ -21,11 +21,6 @@ class PatchGrid(nn.Module):
         image_size: height and width of the pictures, in pixels, multiples of the patch size.
         drop_path_rate: stochastic depth while training.
 
-    Attributes:
-        window_dropout: share of the windows of 2x2 patches that a training step leaves out (PatchDropout, Liu et al.
-            2022): half of them take half the time. Whole windows, since max pooling then sees what it will see when it
-            answers. What is kept is put together to a narrower map.
-
     Raises:
         ValueError: the sides are not multiples of the patch size.
     """
@@ -39,7 +34,6 @@ class PatchGrid(nn.Module):
             raise ValueError(f"image_size {list(image_size)} does not divide into patches of {patch} pixels")
         self.blocks = vit.blocks[:depth]
         self.norm = vit.norm
-        self.window_dropout = 0.0
         for number in EARLY_BLOCKS:  # inside the block, so that modules stand in the order of the forward pass
             self.blocks[number].map = nn.Identity()
         # As timm describes its networks: where the last map of a stride comes out.
@@ -56,25 +50,13 @@ class PatchGrid(nn.Module):
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) -> (B, C, rows, columns)."""
         positions = self.pos_embed
-        patches, grid = self.patch_embed(x) + positions[:, 1:], self.grid
-        if self.training and self.window_dropout:
-            patches, grid = self._drop_windows(patches)
+        patches = self.patch_embed(x) + positions[:, 1:]
         tokens = torch.cat([(self.cls_token + positions[:, :1]).expand(x.shape[0], -1, -1), patches], dim=1)
         for number, block in enumerate(self.blocks):
             tokens = block(tokens)
             if number in EARLY_BLOCKS:
-                block.map(_as_map(tokens, grid))
-        return _as_map(self.norm(tokens), grid)
-
-    def _drop_windows(self, patches: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
-        """(B, rows * columns, C) -> the patches of random windows, and the grid that they make."""
-        rows, columns = (side // 2 for side in self.grid)
-        kept = max(1, round(columns * (1 - self.window_dropout)))
-        windows = patches.unflatten(1, (rows, 2, columns, 2)).transpose(2, 3).flatten(3).flatten(1, 2)
-        order = torch.rand(windows.shape[:2], device=patches.device).argsort(dim=1)[:, : rows * kept]
-        windows = windows.gather(1, order[..., None].expand(-1, -1, windows.shape[2]))
-        windows = windows.unflatten(1, (rows, kept)).unflatten(3, (2, 2, -1))  # (B, rows, kept, 2, 2, C)
-        return windows.transpose(2, 3).flatten(1, 4), (2 * rows, 2 * kept)
+                block.map(_as_map(tokens, self.grid))
+        return _as_map(self.norm(tokens), self.grid)
 
     def load_timm(self, state: dict[str, torch.Tensor], grid: tuple[int, int] | None = None) -> None:
         """Take timm's weights: position embeddings for this grid, and the final norm only behind the same block.

@@ -51,7 +51,6 @@ class Stage:
     strength: float = 1.0  # of the augmentation at first
     last_strength: float = 0.4  # and in the end: pictures nearly as they are
     eased_from: float = 0.375  # share of the stage from which it goes from one to the other
-    window_dropout: float = 0.0  # see PatchGrid
     ema_decay: float = 0.998  # of the averaged weights
 
     def strength_at(self, progress: float) -> float:
@@ -174,9 +173,6 @@ class Trainer:
     def _stage(self, number: int, stage: Stage, model, limit: TimeLimit) -> HfskinForImageClassification | None:
         average = create_model(self.member, stage.size, None).to(self.device)
         average.load_state_dict(model.state_dict())
-        backbone = model.image_model.backbone
-        if stage.window_dropout:
-            backbone.window_dropout = stage.window_dropout
         optimizer = torch.optim.AdamW(parameter_groups(model, self.member, stage.learning_rate), fused=True)
         first = self._resume(number, model, average, optimizer)
         steps = len(self.train) // self.member.batch_size
@@ -200,7 +196,6 @@ class Trainer:
             done = f"stage {number} epoch {epoch + 1}/{stage.epochs}"
             self._log(f"{done}: loss {loss:.3f}, {scores}, {speed:.1f} a second")
             self._save(number, epoch + 1, model, average, optimizer)
-        self._fold_window_dropout(average, stage)
         return average
 
     def _step(self, model, stage: Stage, rows: torch.Tensor, optimizer, strength: float) -> torch.Tensor:
@@ -238,16 +233,12 @@ class Trainer:
     def validate(self, average: HfskinForImageClassification, stage: Stage) -> str:
         """BMA and macro AUC of the validation part, with and without metadata."""
         average.eval()
-        gamma = average.image_model.attention.gamma
-        scale = _kept(average, stage)
-        gamma.data /= scale
         answers: dict[str, list] = {"with metadata": [], "picture alone": []}
         for rows in torch.arange(len(self.val), device=self.device).split(64):
             x = self.normalised(resized(self.val.pixels[rows], stage.size))
             with torch.autocast(self.device.type, torch.bfloat16):
                 for name, metadata in (("with metadata", self.val.metadata[rows]), ("picture alone", None)):
                     answers[name].append(average(pixel_values=x, metadata=metadata).logits.float().softmax(dim=-1))
-        gamma.data *= scale
         labels = self.val.labels.cpu().numpy()
         return ", ".join(f"{name} {_scores(labels, torch.cat(parts))}" for name, parts in answers.items())
 
@@ -282,9 +273,6 @@ class Trainer:
         whole = len(order) // self.member.batch_size * self.member.batch_size
         yield from torch.from_numpy(order[:whole]).to(self.device).split(self.member.batch_size)
 
-    def _fold_window_dropout(self, average: HfskinForImageClassification, stage: Stage) -> None:
-        average.image_model.attention.gamma.data /= _kept(average, stage)
-
     def _log(self, line: str) -> None:
         print(line, flush=True)
         with (self.output / LOG).open("a") as log:
@@ -305,14 +293,6 @@ class Trainer:
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         return state["epochs"]
-
-
-def _kept(model: HfskinForImageClassification, stage: Stage) -> float:
-    """Share of the windows that a training step saw. Each attention map sums to 1 over them, and so is wider by it."""
-    if not stage.window_dropout:
-        return 1.0
-    columns = model.image_model.backbone.grid[1] // 2
-    return max(1, round(columns * (1 - stage.window_dropout))) / columns
 
 
 def _scores(labels: np.ndarray, probabilities: torch.Tensor) -> str:

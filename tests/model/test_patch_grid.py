@@ -23,23 +23,6 @@ def test_the_map_lies_as_the_picture_does(vit):
     assert difference.nonzero().tolist() == [[0, 2 * 6 + 3]]
 
 
-def test_windows_that_are_kept_stay_whole(vit):
-    numbers = torch.arange(4 * 6.0).view(1, -1, 1).expand(5, -1, -1)
-    vit.window_dropout = 1 / 3
-    try:
-        kept, grid = vit._drop_windows(numbers)
-        assert vit.train().forward_features(torch.zeros(2, 3, 56, 84)).shape == (2, 384, 4, 4)
-        assert vit.eval().forward_features(torch.zeros(2, 3, 56, 84)).shape == (2, 384, 4, 6)
-    finally:
-        vit.window_dropout = 0.0
-    assert grid == (4, 4)
-    windows = kept.view(5, 2, 2, 2, 2).transpose(2, 3).reshape(5, 4, 4)  # rows, columns, 2 x 2
-    corners = windows[..., :1]
-    assert torch.equal(windows - corners, torch.tensor([0.0, 1, 6, 7]).expand(5, 4, 4))
-    assert all(len(set(sample.tolist())) == 4 for sample in corners[..., 0])
-    assert len({tuple(sorted(sample.tolist())) for sample in corners[..., 0]}) > 1
-
-
 def test_weights_of_another_grid_and_of_more_blocks_fit(vit):
     source = PatchGrid(VIT, depth=7, image_size=(112, 112))
     torch.nn.init.normal_(source.norm.weight)
