@@ -14,8 +14,11 @@ install: .venv/.installed
 demo: install
 	$(BIN)/python app.py
 
+# As many processes as cores, but four at most, each of which computes on one core (tests/conftest.py groups the tests).
+# WORKERS=0 is one process.
+WORKERS ?= auto
 test: install browser
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 # What needs no browser, no training and no large network: a minute.
 test-fast: install

@@ -2,17 +2,41 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: no test reaches outside
+UPLOADS = TemporaryDirectory(prefix="uploads-")  # of this process alone: a page sweeps what lies beside its own
+os.environ["GRADIO_TEMP_DIR"] = UPLOADS.name
 
 import pandas as pd
 import pytest
-import torch
-from demo_fixtures import browser, keep, page_checkpoint, page_url, temporary_files, text_page, visit  # noqa: F401
+from demo_fixtures import (  # noqa: F401
+    another_checkpoint,
+    browser,
+    keep,
+    page_checkpoint,
+    page_url,
+    temporary_files,
+    text_page,
+    visit,
+)
 from paths import DATA
+from untrained import untrained
 
 import hfskin
 from hfskin.data.ham10000 import load_ham10000
+
+# The servers that tests share: what asks the same one runs in the same process, which starts it once.
+SHARED = {"page_url": "page", "browser": "page", "hub": "hub"}
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """In parallel a file's tests run in one process, those of `SHARED` too; the long ones first, which balances."""
+    if hasattr(config, "workerinput"):  # of pytest-xdist
+        for item in items:
+            shared = [group for fixture, group in SHARED.items() if fixture in item.fixturenames]
+            item.add_marker(pytest.mark.xdist_group([*shared, item.path.stem][0]))
+        items.sort(key=lambda item: (not SHARED.keys() & set(item.fixturenames), not item.get_closest_marker("slow")))
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +56,11 @@ def lesion_path() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory) -> Path:
-    """A checkpoint folder with random weights and calibration: for what does not depend on accuracy."""
-    torch.manual_seed(0)
-    config = hfskin.HfskinConfig(
-        backbone="mobilenet_v3_small",
-        image_size=(96, 128),
-        pooling="avg",
+    """A checkpoint folder with random weights and calibration."""
+    return untrained(
+        tmp_path_factory.mktemp("tiny"),
+        "mobilenet_v3_small",
+        (96, 128),
         metadata_hidden=16,
         gate=True,
         temperature=1.5,
@@ -46,10 +69,6 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
         conformal_threshold=0.1,
         conformal_coverage=0.9,
     )
-    folder = tmp_path_factory.mktemp("tiny")
-    hfskin.HfskinForImageClassification(config).save_pretrained(folder)
-    hfskin.HfskinImageProcessor(size={"height": 96, "width": 128}).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

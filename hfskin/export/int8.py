@@ -12,6 +12,7 @@ import onnxruntime
 
 from ..checkpoints.layout import INT8_FILE, ONNX_FILE
 from ..checkpoints.save import whole_file
+from ..inference.backend import onnx_beside
 from ..inference.base import stack
 from ..inference.decisions import softmax
 from ..inference.onnx import NEEDS_EXTRA, OnnxError, OnnxPipeline
@@ -56,10 +57,9 @@ def export_int8(folder: Path, pictures: Sequence[Path], output: Path | None = No
     if target.absolute() == (folder / ONNX_FILE).absolute():
         raise OnnxError(f"{target} is used unasked, and must answer as float32 does; give another --output")
     with tempfile.TemporaryDirectory() as temporary:
-        exported, folded, quantised = (Path(temporary, name) for name in ("float.onnx", "folded.onnx", "int8.onnx"))
-        export_onnx(folder, exported)
-        _fold(exported, folded)
-        reference = OnnxPipeline(exported)
+        folded, quantised = (Path(temporary, name) for name in ("folded.onnx", "int8.onnx"))
+        reference = _in_float(folder, Path(temporary, "float.onnx"))
+        _fold(reference.path, folded)
         inputs = _inputs(reference, pictures)
         with _without_advice():
             quantize_static(
@@ -74,11 +74,19 @@ def export_int8(folder: Path, pictures: Sequence[Path], output: Path | None = No
                 weight_type=QuantType.QInt8,
                 nodes_to_exclude=_kept_in_float(folded, reference),
             )
-        _copy_facts(exported, quantised)
+        _copy_facts(reference.path, quantised)
         _check(reference, OnnxPipeline(quantised), inputs)
         with whole_file(target) as beside:
             shutil.copyfile(quantised, beside)
     return target
+
+
+def _in_float(folder: Path, file: Path) -> OnnxPipeline:
+    """The checkpoint's own graph; where it has none that fits, a new one in `file`."""
+    try:
+        return onnx_beside(folder)
+    except OnnxError:
+        return OnnxPipeline(export_onnx(folder, file))
 
 
 class _Reader(CalibrationDataReader):

@@ -19,6 +19,7 @@ import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ..runner import write_results
 
@@ -248,14 +249,19 @@ def measure_keras(args: argparse.Namespace) -> dict:
 
 def measure_int8(args: argparse.Namespace) -> dict:
     """8-bit integers: time, and what they cost in accuracy."""
+    from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
     from hfskin.data.ham10000 import load_ham10000
     from hfskin.data.splits import make_split
+    from hfskin.export.int8 import export_int8
 
     from . import int8
 
     print("int8", file=sys.stderr)
     split = make_split(load_ham10000(args.data), "lesion")
-    result = int8.measure_int8(split, BATCHES, args.rounds, args.threads, TURN)
+    pictures = list(split.loc[split["split"] == "train", "path"])
+    with TemporaryDirectory() as folder:
+        file = export_int8(EMBEDDED_CHECKPOINT, pictures, Path(folder, "int8.onnx"))
+        result = int8.measure_int8(file, split, BATCHES, args.rounds, args.threads, TURN)
     return {**result, "seconds": {batch: rounded(seconds) for batch, seconds in result["seconds"].items()}}
 
 

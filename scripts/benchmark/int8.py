@@ -1,16 +1,13 @@
 """What 8-bit integers gain in time and cost in accuracy, for the embedded checkpoint."""
 
-import tempfile
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
 from hfskin.evaluation.bootstrap import LesionBootstrap, interval
 from hfskin.evaluation.metrics import balanced_accuracies
-from hfskin.export.int8 import export_int8
 from hfskin.inference.batch.predictions import Predictions, predict_table
 from hfskin.inference.onnx import OnnxPipeline
 
@@ -18,11 +15,14 @@ from ..paper.timing import alternate
 from .networks import embedded
 
 
-def measure_int8(split: pd.DataFrame, batches: tuple[int, ...], rounds: int, threads: int, turn: float) -> dict:
+def measure_int8(
+    file: Path, split: pd.DataFrame, batches: tuple[int, ...], rounds: int, threads: int, turn: float
+) -> dict:
     """The embedded checkpoint on ONNX Runtime, in float32 and in 8 bits.
 
     Args:
-        split: from `make_split`; activations' ranges are read from the training part, answers compared on the others.
+        file: from `export_int8`, by the training part of `split`.
+        split: from `make_split`; answers are compared on the other parts.
         turn: see `alternate`, at batch 1.
 
     Returns:
@@ -32,18 +32,14 @@ def measure_int8(split: pd.DataFrame, batches: tuple[int, ...], rounds: int, thr
         share that the gate lets through, by contender.
     """
     unseen = split[split["split"] != "train"].reset_index(drop=True)
-    with tempfile.TemporaryDirectory() as folder:
-        pictures = [Path(path) for path in split.loc[split["split"] == "train", "path"]]
-        file = export_int8(EMBEDDED_CHECKPOINT, pictures, Path(folder, "int8.onnx"))
-        pipelines = {"onnx": embedded().onnx(threads), "int8": OnnxPipeline(file, threads)}
-        seconds = {}
-        for batch in batches:
-            inputs = [values.numpy() for values in embedded().inputs(batch)]
-            runs = {name: partial(pipeline.run, *inputs) for name, pipeline in pipelines.items()}
-            seconds[str(batch)] = alternate(runs, rounds, turn=turn if batch == 1 else 0.0)
-        answers = {name: predict_table(pipeline, unseen) for name, pipeline in pipelines.items()}
-        size = file.stat().st_size
-    return {"seconds": seconds, "bytes": size, **_compare(answers, unseen, pipelines["onnx"].config)}
+    pipelines = {"onnx": embedded().onnx(threads), "int8": OnnxPipeline(file, threads)}
+    seconds = {}
+    for batch in batches:
+        inputs = [values.numpy() for values in embedded().inputs(batch)]
+        runs = {name: partial(pipeline.run, *inputs) for name, pipeline in pipelines.items()}
+        seconds[str(batch)] = alternate(runs, rounds, turn=turn if batch == 1 else 0.0)
+    answers = {name: predict_table(pipeline, unseen) for name, pipeline in pipelines.items()}
+    return {"seconds": seconds, "bytes": file.stat().st_size, **_compare(answers, unseen, pipelines["onnx"].config)}
 
 
 def _compare(answers: dict[str, Predictions], rows: pd.DataFrame, config) -> dict:

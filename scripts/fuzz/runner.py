@@ -26,7 +26,8 @@ GREW = 3  # exit code of a child that was replaced because of its memory
 
 def fuzz(name: str, seed: int, seconds: float | None, most: int | None) -> tuple[int, int]:
     """Inputs and findings of one target; a child that crashes, hangs or grows is replaced by a new one."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")  # a child need not import torch again
+    context.set_forkserver_preload(["scripts.fuzz.targets"])
     first, started, findings, spent = seed, time.monotonic(), 0, 0.0
     while (most is None or seed < first + most) and (seconds is None or spent < seconds) and findings < MAX_FINDINGS:
         position, found = context.Value("q", IDLE), context.SimpleQueue()

@@ -76,7 +76,7 @@ def test_predict_onto_a_disk_that_fills_up(folder, tiny_checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("mount", "message"), [("size=8k", "No space left on device"), ("ro", "nothing may be written to")]
 )
-def test_predict_onto_a_small_or_read_only_disk(mount, message, folder, tiny_checkpoint, tmp_path):
+def test_predict_onto_a_small_or_read_only_disk(mount, message, folder, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
@@ -86,8 +86,8 @@ def test_predict_onto_a_small_or_read_only_disk(mount, message, folder, tiny_che
         f'mount -t tmpfs tmpfs {disk}; echo good > {disk}/out.csv; mount -o remount,{mount} {disk}; "$@"; '
         f"echo code $?; cat {disk}/out.csv"
     )
-    command = [sys.executable, "-m", "hfskin.cli", "predict", folder, folder, folder, "--model", tiny_checkpoint,
-               "--format", "csv", "-o", disk / "out.csv"]  # fmt: skip
+    command = [sys.executable, "-m", "hfskin.cli", "predict", folder, folder, folder]
+    command += ["--format", "csv", "-o", disk / "out.csv"]
     result = subprocess.run([*inside, script, "sh", *command], capture_output=True, text=True)
     assert result.stdout == "code 2\ngood\n"
     assert len(result.stderr.strip().splitlines()) == 1

@@ -165,8 +165,8 @@ def test_folders_are_searched_and_named_relative(mixed_folder, lesion_path):
 
 
 @pytest.mark.slow
-def test_the_installed_command_answers(tiny_checkpoint, lesion_path):
-    command = [sys.executable, "-m", "hfskin.cli", "predict", str(lesion_path), "--model", str(tiny_checkpoint)]
+def test_the_installed_command_answers(lesion_path):
+    command = [sys.executable, "-m", "hfskin.cli", "predict", str(lesion_path)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert lesion_path.name in result.stdout
     assert result.stderr == ""

@@ -168,7 +168,7 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
 
 def test_the_second_writer_is_sent_away_and_the_first_one_is_whole(place, monkeypatch):
     monkeypatch.chdir(place)
-    first = hfskin_process("predict", *["data"] * 10, "--model", "model", "--format", "csv", "-o", "out.csv")
+    first = hfskin_process("predict", *["data"] * 10, "--format", "csv", "-o", "out.csv")
     wait_for(place / ".out.csv.writing", first)
     for options in ([], ["--resume"]):
         result = CliRunner().invoke(app, [*PREDICT.split(), "-o", "out.csv", *options])
@@ -191,8 +191,7 @@ def test_a_folder_has_one_writer_too(place, monkeypatch):
 def test_a_stopped_prediction_is_one_line_and_keeps_its_rows(place, monkeypatch, number, code):
     monkeypatch.chdir(place)
     (place / "out.csv").write_text("good")
-    command = ["predict", *["data"] * 30, "--model", "model", "--format", "csv", "-o", "out.csv"]
-    process = hfskin_process(*command)
+    process = hfskin_process("predict", *["data"] * 30, "--format", "csv", "-o", "out.csv")
     growing = place / ".out.csv.writing"
     wait_for(growing, process)
     while growing.stat().st_size < 5000:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from demo_fixtures import LESIONS, random_checkpoint
+from demo_fixtures import LESIONS
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageFilter
@@ -284,8 +284,8 @@ def test_a_file_lives_until_the_last_visit_that_uses_it_is_over(tmp_path):
 # Checkpoints
 
 
-def test_checkpoint_choice(tiny_checkpoint, tmp_path):
-    other = random_checkpoint(tmp_path / "other")
+def test_checkpoint_choice(tiny_checkpoint, another_checkpoint, tmp_path):
+    other = shutil.copytree(another_checkpoint, tmp_path / "other")
     checkpoints = Checkpoints(str(tiny_checkpoint))
     assert checkpoints.get("") is checkpoints.get(str(tiny_checkpoint))
     chosen = checkpoints.get(str(other))
@@ -332,8 +332,8 @@ def test_an_onnx_file_is_no_checkpoint_for_the_page(tiny_checkpoint):
         Checkpoints(str(tiny_checkpoint)).get("runs/mine/model.onnx")
 
 
-def test_on_a_space_only_listed_checkpoints_are_read(tiny_checkpoint, tmp_path, monkeypatch):
-    listed, other = random_checkpoint(tmp_path / "listed"), random_checkpoint(tmp_path / "other")
+def test_on_a_space_only_listed_checkpoints_are_read(tiny_checkpoint, another_checkpoint, tmp_path, monkeypatch):
+    listed, other = shutil.copytree(tiny_checkpoint, tmp_path / "listed"), another_checkpoint
     monkeypatch.setenv("SPACE_ID", "somebody/hfskin")
     monkeypatch.setenv("HFSKIN_CHECKPOINTS", f"{listed}, user/name")
     checkpoints = Checkpoints(str(tiny_checkpoint))
@@ -429,7 +429,7 @@ def test_a_programs_files_are_gone_after_its_visit(page_url, temporary_files, tm
     visitor.predict(handle_file(tmp_path / "program.jpg"), None, None, None, api_name="/predict")
     assert list(temporary_files.rglob("program.jpg"))
     visitor.close()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while list(temporary_files.rglob("program.jpg")) and time.monotonic() < until:
         time.sleep(0.2)
     assert not list(temporary_files.rglob("program.jpg"))

@@ -218,10 +218,7 @@ def test_no_function_takes_holds_or_deletes_anything_but_an_upload(web, secret, 
         assert [answer.get("error") for answer in queued] == [text.NOT_TAKEN] * len(queued)
         (answer,) = ask_queue(web, "hostile", [{"fn_index": with_picture(tried), "data": good(tried, own)}])
         assert "error" not in answer, answer
-    until = time.monotonic() + 20
-    while own.exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not own.exists(), "the visit's own upload goes with it"
+    wait_until(lambda: not own.exists())  # the visit's own upload goes with it
     assert secret.exists()
     assert link.is_symlink()
     link.unlink()
@@ -454,20 +451,22 @@ def read_all(connection: socket.socket) -> str:
 
 
 def test_many_slow_uploads_stop_nobody_and_leave_nothing(web, page_url, temporary_files):
-    own = upload(web)
-    before = len(list(temporary_files.rglob("*")))
-    with ExitStack() as slow:
-        for _ in range(200):
-            slow.enter_context(begin_upload(page_url))
-        wait_until(lambda: len(list(temporary_files.rglob("*"))) == before + 200)
+    def seconds() -> float:
         started = time.monotonic()
+        own = upload(web)
         assert '"probabilities"' in call(web, "predict", [file_data(own), None, None, None])
-        assert upload(web) == own
-        assert time.monotonic() - started < 10
+        return time.monotonic() - started
+
+    alone, before = seconds(), len(list(temporary_files.rglob("*")))
+    with ExitStack() as slow:
+        for _ in range(100):  # more than gradio has threads
+            slow.enter_context(begin_upload(page_url))
+        wait_until(lambda: len(list(temporary_files.rglob("*"))) == before + 100)
+        assert seconds() < 3 * alone + 5
     wait_until(lambda: len(list(temporary_files.rglob("*"))) == before)
 
 
-def wait_until(true, seconds: float = 20) -> None:
+def wait_until(true, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "it never came to that"

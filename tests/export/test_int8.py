@@ -8,9 +8,10 @@ import onnx
 import pytest
 from paths import DATA
 from typer.testing import CliRunner
+from untrained import untrained
 
 import hfskin
-from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
+from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, ONNX_FILE
 from hfskin.cli import app
 from hfskin.export import int8
 from hfskin.inference.onnx import OnnxError
@@ -73,12 +74,18 @@ def test_convolutions_of_large_maps_and_other_members_stay_in_float32(quantised)
     assert len(convolutions) == 50 + 53
 
 
-def test_a_network_that_answers_otherwise_is_not_written(tiny_checkpoint, data_folder, tmp_path, monkeypatch):
+def test_a_network_that_answers_otherwise_is_not_written(data_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(int8, "DIFFERENCE", 1e-9)
-    file = tmp_path / "tiny.onnx"
+    file = tmp_path / "file.onnx"
     with pytest.raises(OnnxError, match="in 8 bits a probability differs by"):
-        int8.export_int8(tiny_checkpoint, sorted((data_folder / "images").glob("*.jpg"))[:4], file)
+        int8.export_int8(EMBEDDED_CHECKPOINT, sorted((data_folder / "images").glob("*.jpg"))[:1], file)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_without_a_graph_is_exported_first(data_folder, tmp_path):
+    checkpoint, picture = untrained(tmp_path), next((data_folder / "images").glob("*.jpg"))
+    assert hfskin.load(int8.export_int8(checkpoint, [picture]))(picture).label in hfskin.CLASSES
+    assert not (checkpoint / ONNX_FILE).exists()
 
 
 def test_what_is_wrong_with_the_call_is_said_before_the_work(tmp_path, tiny_checkpoint, data_folder):
@@ -90,9 +97,9 @@ def test_what_is_wrong_with_the_call_is_said_before_the_work(tmp_path, tiny_chec
     assert not graph.exists()
 
 
-def test_time_and_accuracy_are_measured_and_rendered(table):
+def test_time_and_accuracy_are_measured_and_rendered(quantised, table):
     parts = np.array(["train", "val", "train", "test"])[np.arange(len(table)) % 4]
-    measured = measure_int8(table.assign(split=parts), (1,), rounds=1, threads=1, turn=0.0)
+    measured = measure_int8(quantised, table.assign(split=parts), (1,), rounds=1, threads=1, turn=0.0)
     assert measured["seconds"]["1"].keys() == measured["accepted"].keys() == {"onnx", "int8"}
     assert [measured["parts"][part]["n"] for part in ("val", "test", "both")] == [7, 7, 14]
     assert measured["agreement"] > 0.85

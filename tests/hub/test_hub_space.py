@@ -84,7 +84,7 @@ def running(hub, space, folder, tmp_path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         app.terminate()
-        app.wait(20)
+        app.wait(120)
         log.close()
 
 

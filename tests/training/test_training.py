@@ -2,13 +2,13 @@ import contextlib
 import dataclasses
 import filecmp
 import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from paths import MASKS, ROOT
+from paths import MASKS
 from safetensors.torch import load_file
 from torch.nn import functional as F
 from transformers import TrainerState
@@ -335,37 +335,45 @@ def test_without_averaged_weights_the_last_epochs_own_count(split_table, tiny_ch
         torch.testing.assert_close(tensor, ((first[name].double() + second[name].double()) / 2).to(tensor.dtype))
 
 
+# Forks of one process that has imported torch once; in this one, other tests have decided over the number of threads.
+FORKS = multiprocessing.get_context("forkserver")
+
+
 def run_to_the_end(data: Path, output: Path) -> None:
     """A short run with everything that is random: order, augmentation, hidden metadata, drop path, averaged weights."""
+    os.setsid()  # whoever kills it kills what it starts
     table = load_ham10000(data)
     table["split"] = ["train" if i % 4 else "val" for i in range(len(table))]
     recipe = short(MODERN, epochs=6, early_stopping=5)
     train(table, output, TrainConfig(recipe, "mobilenet_v3_small", weights=None, image_size=(64, 64)))
 
 
-def kill_in(process: subprocess.Popen, trainer_folder: Path, step: int, seconds: float) -> None:
+def kill_in(process: BaseProcess, trainer_folder: Path, step: int, seconds: float) -> None:
     """Kill a run with -9 some time after its checkpoint of `step` began to be written."""
-    deadline = time.time() + 200
-    while not (trainer_folder / f"checkpoint-{step}").exists() and time.time() < deadline and process.poll() is None:
+    while not (trainer_folder / f"checkpoint-{step}").exists() and process.is_alive():
         time.sleep(0.002)
     time.sleep(seconds)
     with contextlib.suppress(ProcessLookupError):  # on a fast machine it may have come to its end
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.join()
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=LONG)])
 def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(kills, tmp_path, data_folder):
     draw = random.Random(time.time_ns())
-    command, whole = ([sys.executable, __file__, str(data_folder), str(tmp_path / n)] for n in ("killed", "whole"))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}  # as in pytest itself
+    FORKS.set_forkserver_preload([__name__])
+
+    def started(name: str) -> BaseProcess:
+        process = FORKS.Process(target=run_to_the_end, args=(data_folder, tmp_path / name))
+        process.start()
+        return process
+
     for _ in range(kills):
-        process = subprocess.Popen(
-            command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        kill_in(process, tmp_path / "killed" / "trainer", draw.choice((2, 4, 6, 8, 10)), draw.uniform(0, 0.5))
-    for each in (command, whole):  # in this process, other tests have decided over the number of threads
-        subprocess.run(each, check=True, env=environment, stdout=subprocess.DEVNULL)  # what went wrong is seen
+        where = draw.choice((2, 4, 6, 8, 10)), draw.uniform(0, 0.5)
+        kill_in(started("killed"), tmp_path / "killed" / "trainer", *where)
+    for process in [started("killed"), started("whole")]:
+        process.join()
+        assert process.exitcode == 0
     for name in (
         "model.safetensors",
         "trainer/checkpoint-12/model.safetensors",
@@ -458,7 +466,3 @@ def test_a_cut_off_trainer_checkpoint_is_dropped(tmp_path):
     assert last_complete_checkpoint(tmp_path) == str(tmp_path / "checkpoint-2")
     assert not (tmp_path / "checkpoint-4").exists()
     assert last_complete_checkpoint(tmp_path / "none") is None
-
-
-if __name__ == "__main__":
-    run_to_the_end(*map(Path, sys.argv[1:]))
