@@ -5,8 +5,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: no test reaches outside
-UPLOADS = TemporaryDirectory(prefix="uploads-")  # of this process alone: a page sweeps what lies beside its own
-os.environ["GRADIO_TEMP_DIR"] = UPLOADS.name
 
 import pandas as pd
 import pytest
@@ -28,6 +26,12 @@ from hfskin.data.ham10000 import load_ham10000
 
 # The servers that tests share: what asks the same one runs in the same process, which starts it once.
 SHARED = {"page_url": "page", "browser": "page", "hub": "hub"}
+
+
+def pytest_configure(config) -> None:
+    folder = TemporaryDirectory(prefix="uploads-")  # this process's own: a page sweeps what lies beside its uploads
+    os.environ["GRADIO_TEMP_DIR"] = folder.name
+    config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(config, items) -> None:
