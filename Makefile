@@ -1,6 +1,10 @@
 # Each target works on a fresh clone by itself: .venv is made from constraints.txt the first time it is needed.
 PYTHON ?= python3
 BIN := .venv/bin
+# As many processes as cores, but four at most; each computes on one core. tests/conftest.py says what runs together.
+# WORKERS=0 is one process.
+WORKERS ?= logical
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: install demo test test-fast lint coverage fuzz browser constraints transformers-tests
 
@@ -14,11 +18,8 @@ install: .venv/.installed
 demo: install
 	$(BIN)/python app.py
 
-# As many processes as cores, but four at most, each of which computes on one core (tests/conftest.py groups the tests).
-# WORKERS=0 is one process.
-WORKERS ?= auto
 test: install browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(PYTEST)
 
 # What needs no browser, no training and no large network: a minute.
 test-fast: install
@@ -35,7 +36,7 @@ transformers-tests: install
 
 # What the tests reach, those in other processes included; slower than `make test`.
 coverage: install browser
-	$(BIN)/python -m pytest --cov --cov-report=term $(TESTS)
+	$(PYTEST) --cov --cov-report=term $(TESTS)
 
 # An hour of broken and hostile input; the tests hold a short form.
 fuzz: install
