@@ -146,8 +146,7 @@ def seconds_of_answers(page_url: str) -> list[float]:
         return [seconds for times in pool.map(visit, range(CLIENTS)) for seconds in times]
 
 
-def test_while_hostile_files_are_refused_nobody_waits_much_longer(page_url, tmp_path):
-    """One that held the page up would take its seconds of everybody; what else runs here makes all of it slower."""
+def test_while_hostile_files_are_refused_nobody_waits_a_second_longer(page_url, tmp_path):
     seconds_of_answers(page_url)  # warms up
     alone, done, refusals = seconds_of_answers(page_url), threading.Event(), []
     with httpx.Client(base_url=page_url, trust_env=False, timeout=300) as client:
@@ -172,4 +171,4 @@ def test_while_hostile_files_are_refused_nobody_waits_much_longer(page_url, tmp_
     print(f"p95 of {CLIENTS} clients: {p95[0]:.2f} s alone, {p95[1]:.2f} s beside {len(refusals)} hostile uploads")
     assert refusals
     assert all("error" in refusal for refusal in refusals)
-    assert p95[1] < 3 * p95[0] + 1
+    assert p95[1] - p95[0] < max(1, 2 * p95[0])  # on a busy machine a second is not much
