@@ -47,8 +47,8 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     """
     Args:
         image: a path, bytes, PIL image or uint8 array; what `read_image` made of it; or what was prepared already.
-        patient: not looked at where the image was prepared already. What a DICOM file says of age, sex and site counts where
-            they are not given.
+        patient: not looked at where the image was prepared already. What a DICOM file says of age, sex and site counts
+            where they are not given.
         uses_metadata: whether the network reads age, sex and site.
 
     Raises:

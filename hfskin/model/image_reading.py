@@ -51,7 +51,11 @@ class ImageError(ValueError):
 class ReadImage(NamedTuple):
     image: Image.Image  # mode RGB, upright
     warnings: list[str]  # what was changed on the way
-    patient: tuple[float | None, str | None, str | None] = (None, None, None)  # age in years, sex, site: of a DICOM file
+    patient: tuple[float | None, str | None, str | None] = (
+        None,
+        None,
+        None,
+    )  # age in years, sex, site: of a DICOM file
 
 
 def read_image(source, name: str | None = None) -> ReadImage:

@@ -6,6 +6,7 @@ Pillow reads colours of 16 bits as their upper 8. The lower 8 are read as if the
 import io
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -58,7 +59,7 @@ def fill_in(image: Image.Image, data: bytes) -> bool:
     with Image.open(io.BytesIO(data), formats=FORMATS) as lower:
         lower.seek(image.tell())
         right_planes(lower)
-        packed = lower.tile[0].codec_name == "libtiff" and lower.tag_v2.get(_PLANES) == 2
+        packed = lower.tile[0].codec_name == "libtiff" and getattr(lower, "tag_v2", {}).get(_PLANES) == 2
         if packed or _mode(lower.tile[0]).startswith("LA"):
             return False
         lower.tile = [_with_mode(tile, _swapped(_mode(tile))) for tile in lower.tile]
@@ -69,9 +70,9 @@ def fill_in(image: Image.Image, data: bytes) -> bool:
     return True
 
 
-def right_planes(image: Image.Image) -> None:
+def right_planes(image: ImageFile.ImageFile) -> None:
     """Have Pillow read planes of 16 bits, one a colour, as what they are; it takes them for planes of 8."""
-    tags = getattr(image, "tag_v2", {})
+    tags: Any = getattr(image, "tag_v2", {})
     if set(tags.get(_BITS_A_COLOUR, ())) == {16}:
         order = "B" if tags.prefix == b"MM" else "L"
         image.tile = [
@@ -80,12 +81,12 @@ def right_planes(image: Image.Image) -> None:
         ]
 
 
-def _mode(tile: ImageFile._Tile) -> str:
+def _mode(tile: Any) -> str:
     """The order of a tile's bits, as Pillow names it."""
     return tile.args if isinstance(tile.args, str) else str(tile.args[0])
 
 
-def _with_mode(tile: ImageFile._Tile, mode: str) -> ImageFile._Tile:
+def _with_mode(tile: Any, mode: str) -> Any:
     return tile._replace(args=mode if isinstance(tile.args, str) else (mode, *tile.args[1:]))
 
 
