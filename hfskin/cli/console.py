@@ -14,6 +14,9 @@ class Stopped(KeyboardInterrupt):
     """SIGTERM: the command ends as with Ctrl-C, and tidies up."""
 
 
+_waiting: list[int] | None = None  # the signals that came inside `unbroken`; None outside
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """What a person can put right is said in one line, without a traceback; the exit code is 2.
@@ -22,7 +25,7 @@ def one_line_errors() -> Iterator[None]:
     more, as behind `| head`, nothing is said; 141.
     """
     try:
-        with _sigterm_tidies_up():
+        with _signals_tidy_up():
             yield
     except BrokenPipeError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush at the end
@@ -37,19 +40,39 @@ def one_line_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _sigterm_tidies_up() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # elsewhere Python sets no handler
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _stop)
+def unbroken() -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM wait: for the few lines between making something and the `try` that removes it."""
+    global _waiting
+    _waiting = []
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        came, _waiting = _waiting, None
+        for number in came:
+            _stop(number, None)
+
+
+@contextmanager
+def _signals_tidy_up() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # elsewhere Python sets no handler
+        yield
+        return
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
+        numbers.append(signal.SIGINT)
+    before = [signal.signal(number, _stop) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _stop(number: int, frame: object) -> None:
-    raise Stopped
+    if _waiting is not None:
+        _waiting.append(number)
+        return
+    raise Stopped if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def say_next(command: str) -> None:

@@ -20,6 +20,7 @@ from ..checkpoints.layout import (
     TRAINING_FILE,
 )
 from ..inference.batch.row_file import OutputError
+from .console import unbroken
 
 # What is read again of a checkpoint folder. Other files there, such as answers and metrics, may be written anew.
 _READ = (*CHECKPOINT_FILES, ONNX_FILE, SPLIT_FILE, TRAINING_FILE, FINGERPRINT_FILE)
@@ -86,13 +87,13 @@ def output_folder(path: Path | None, inputs: Iterable[str | Path | None] = ()) -
         yield
         return
     made = [folder for folder in (path, *path.absolute().parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
     try:
+        path.mkdir(parents=True, exist_ok=True)
         with _alone(path, path / ".lock"):
             yield
     finally:
-        with suppress(OSError):  # not empty, as it should be
-            for folder in made:
+        for folder in made:
+            with suppress(OSError):  # not empty, as it should be
                 folder.rmdir()
 
 
@@ -132,13 +133,17 @@ def _is_foreign(config: Path) -> bool:
 @contextmanager
 def _alone(path: Path, lock: Path) -> Iterator[None]:
     """Hold a lock that the system takes back from a process that dies, whatever becomes of its file."""
-    file = _locked(path, lock)
+    file = None
     try:
+        with unbroken():
+            file = _locked(path, lock)
         yield
     finally:
-        with suppress(OSError):
-            lock.unlink()
-        os.close(file)
+        with unbroken():
+            if file is not None:
+                with suppress(OSError):
+                    lock.unlink()
+                os.close(file)
 
 
 def _locked(path: Path, lock: Path) -> int:
