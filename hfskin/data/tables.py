@@ -1,10 +1,12 @@
 """The tables that people keep beside their pictures, as text by our names of the columns: one reader for every room.
 
-Columns go by the names of HAM10000, the ISIC archive and its challenges, and PAD-UFES, in any case. What a value means
-is for `model.metadata` and `data.diagnoses` to say. Needs neither torch nor pandas.
+Columns go by the names of HAM10000, the ISIC archive and its challenges, BCN20000, PAD-UFES, derm7pt, MRA-MIDAS and
+DDI, and by German, Spanish and Polish words, in any case, with spaces or "_". What a value means is for
+`model.metadata` and `data.diagnoses` to say. Needs neither torch nor pandas.
 """
 
 import csv
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,21 +18,27 @@ from .diagnoses import ONE_HOT, diagnosis_code
 
 # By field, its titles; where several are there, each row takes the first that it fills.
 COLUMNS = {
-    "image_id": ("image_id", "isic_id", "image", "image_name", "img_id", "file", "filename", "file_name"),
+    "image_id": (
+        "image_id", "isic_id", "image", "image_name", "img_id", "file", "filename", "file_name", "bcn_filename",
+        "midas_file_name", "ddi_file", "derm", "image_path", "filepath", "path", "bild", "imagen", "obraz",
+    ),
     "lesion_id": ("lesion_id",),
     "dx": ("dx", "diagnosis", "diagnostic", "diagnosis_3", "diagnosis_2", "diagnosis_1"),
     "dx_type": ("dx_type", "diagnosis_confirm_type"),
-    "age": ("age", "age_approx"),
-    "sex": ("sex", "gender"),
+    "age": ("age", "age_approx", "midas_age", "alter", "edad", "wiek"),
+    "sex": ("sex", "gender", "midas_gender", "geschlecht", "sexo", "p\u0142e\u0107"),
     "localization": (
-        "localization", "anatom_site_general", "anatom_site_general_challenge", "anatom_site", "region", "site",
+        "localization", "anatom_site_general", "anatom_site_general_challenge", "anatom_site", "anatomic_site",
+        "region", "site", "location", "midas_location", "lokalisation", "localizaci\u00f3n", "lokalizacja",
     ),
 }  # fmt: skip
 _TITLES = {title for titles in COLUMNS.values() for title in titles}
 PATIENT = ("age", "sex", "localization")
 # What a title may hold that means one of ours under a name that is not known.
 _HINTS = {"age": ("age",), "sex": ("sex", "gender"), "localization": ("site", "localization", "location", "region")}
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (",", ";", "\t", "|")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how Excel's "Unicode text" begins
+_EXCEL = (b"PK\3\4", b"\xd0\xcf\x11\xe0")
 
 
 class MetadataTableError(ValueError):
@@ -66,11 +74,16 @@ def read_rows(path: Path, classes: Sequence[str] = CLASSES) -> Table:
         MetadataTableError: it is not there, no UTF-8 text, or no table.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open("rb") as file:
+            start = file.read(4)
+        if start in _EXCEL:
+            raise MetadataTableError(f"{path.name}: an Excel file; save the sheet as CSV UTF-8")
+        encoding = "utf-16" if start.startswith(_UTF_16) else "utf-8-sig"
+        with path.open(newline="", encoding=encoding) as file:
             return _table(file, path.name, classes)
     except FileNotFoundError:
         raise MetadataTableError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeError, csv.Error) as error:
         raise MetadataTableError(f"{path.name}: not a readable table ({error}); save it as UTF-8 CSV") from None
 
 
@@ -99,9 +112,12 @@ def _table(file: Iterator[str], name: str, classes: Sequence[str]) -> Table:
         yield from file
 
     reader = csv.reader(lines(), delimiter=delimiter)
-    titles = [title.strip().lower() for title in next(reader, [])]
-    places = {our: [titles.index(t) for t in theirs if t in titles] for our, theirs in COLUMNS.items()}
-    table = Table(name, fields={our for our, found in places.items() if found}, notes=_unused(titles))
+    names = [cell.strip().lower() for cell in next(reader, [])]
+    titles = [_title(name) for name in names]
+    places = {
+        our: [i for t in theirs for i, title in enumerate(titles) if title == t] for our, theirs in COLUMNS.items()
+    }
+    table = Table(name, fields={our for our, found in places.items() if found}, notes=_unused(names))
     one_hot = {code: titles.index(title) for title, code in ONE_HOT.items() if title in titles}
     if len(one_hot) >= len(set(ONE_HOT.values()) - {"scc", "unk"}):
         table.fields.add("dx")
@@ -111,7 +127,7 @@ def _table(file: Iterator[str], name: str, classes: Sequence[str]) -> Table:
     marks: list[list[str]] = []  # of each row in the columns that nothing else is known of
     if "image_id" not in table.fields:
         known = " or ".join(COLUMNS["image_id"][:4])
-        has = " ".join(", ".join(titles).split())[:200]
+        has = " ".join(", ".join(names).split())[:200]
         raise MetadataTableError(f"{name}: no column named {known}; it has {has or 'no title row'}")
     for cells in reader:
         cells = [cell.strip() for cell in cells]
@@ -132,8 +148,13 @@ def _table(file: Iterator[str], name: str, classes: Sequence[str]) -> Table:
     if len(others) > 1 and marks and all(map(_is_one_hot, marks)):  # a ground truth of other classes
         table.fields.add("dx")
         for row, of_row in zip(table.rows, marks, strict=True):
-            row["dx"] = titles[others[[float(mark) for mark in of_row].index(1.0)]]
+            row["dx"] = names[others[[float(mark) for mark in of_row].index(1.0)]]
     return table
+
+
+def _title(name: str) -> str:
+    """As titles are compared: "age (years)" is "age", "image id" is "image_id"."""
+    return re.sub(r"[\s-]+", "_", normal(re.sub(r"\(.*?\)|\[.*?\]", "", name)))
 
 
 def _is_one_hot(cells: list[str]) -> bool:
@@ -162,12 +183,14 @@ def _hot(cells: list[str], places: dict[str, int], where: str) -> str:
     return max(scores, key=scores.__getitem__)
 
 
-def _unused(titles: list[str]) -> list[str]:
+def _unused(names: list[str]) -> list[str]:
     """A line for each field that no column is taken for though one sounds like it."""
-    notes = []
+    notes, titles = [], [_title(name) for name in names]
     for our, hints in _HINTS.items():
         if not any(title in titles for title in COLUMNS[our]):
-            like = [title for title in titles if any(hint in title.replace(" ", "_").split("_") for hint in hints)]
+            like = [
+                n for n, title in zip(names, titles, strict=True) if any(hint in title.split("_") for hint in hints)
+            ]
             if like:
                 notes.append(f"column {like[0][:60]!r} is not used; call it {our}")
     return notes

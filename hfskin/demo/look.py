@@ -53,14 +53,14 @@ def look(
     except (ImageError, MetadataError, HubError) as error:
         logger.info("look: no answer")
         return failure_html(in_words(str(error), text), text.FAILED), ""
-    facts = facts_html(prediction, checkpoint, question.patient, text) if figure else ""
+    facts = facts_html(prediction, checkpoint, prepared.patient, text) if figure else ""
     milliseconds = round(1000 * (time.perf_counter() - started))
     logger.info("look: answered in %d ms", milliseconds)
     return card(
         prediction,
         checkpoint.pipeline.config,
         text,
-        patient=question.patient,
+        patient=prepared.patient,
         thumbnail=thumbnail(picture.image),
         truth=truth(example, text),
         effects=effects,

@@ -24,10 +24,11 @@ def report_html(checkpoints: Checkpoints, question: Question, text: ModuleType) 
     try:
         checkpoint = checkpoints.get(question.checkpoint)
         picture = read(question, text)
-        prediction = checkpoints.run(checkpoint.pipeline, prepare(checkpoint, question, picture))
+        prepared = prepare(checkpoint, question, picture)
+        prediction = checkpoints.run(checkpoint.pipeline, prepared)
     except (ImageError, MetadataError, HubError) as error:
         return failure_html(in_words(str(error), text), text.FAILED)
-    asked = Asked(picture.image, question.patient, checkpoint.pipeline.config)
+    asked = Asked(picture.image, prepared.patient, checkpoint.pipeline.config)
     about = checkpoint.name, checkpoint.missed_elsewhere(text)
     sheet = report(replace(prediction, asked=asked), asked, text.LANGUAGE, *about)
     buttons = "".join(

@@ -178,7 +178,7 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision
         raise ValueError("the network's answer is not a number: its weights are damaged; copy the checkpoint again")
     probabilities = softmax(outputs["logits"])
     score = float(outputs["in_distribution_score"]) if "in_distribution_score" in outputs else None
-    status = gate_status(score, config)
+    status: Status = "refused" if prepared.blank else gate_status(score, config)
     classes, threshold, columns = shown_classes(config), config.malignant_threshold, malignant_columns(config)
     malignant = float(malignant_probability(probabilities, columns)) if columns else None
     sets = prediction_sets(probabilities, config.conformal_threshold)

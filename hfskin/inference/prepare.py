@@ -8,7 +8,7 @@ from PIL import Image
 from ..model.image_reading import ReadImage, read_image
 from ..model.metadata import UNKNOWN_PATIENT, Patient, age_note, encode_metadata, missing_fields
 from ..model.preprocessing import CropBox, Preprocessing
-from .quality import has_lines, is_blurred, is_from_screen, small_grey
+from .quality import has_lines, is_blank, is_blurred, is_from_screen, small_grey
 
 __all__ = ["UNKNOWN_PATIENT", "Patient", "Prepared", "prepare"]
 
@@ -25,6 +25,7 @@ class Prepared:
         metadata: float32 (19,).
         crop: the part of the upright picture that the network sees, in pixels.
         warnings: what makes an answer less certain, in words.
+        blank: whether there is nothing to be seen at all.
         blurred: whether details are missing for lack of sharpness.
         from_screen: whether it seems to be taken from a screen or a print.
         patient: age, sex and site as given.
@@ -35,6 +36,7 @@ class Prepared:
     metadata: np.ndarray
     crop: CropBox
     warnings: tuple[str, ...]
+    blank: bool
     blurred: bool
     from_screen: bool
     patient: Patient
@@ -45,8 +47,8 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     """
     Args:
         image: a path, bytes, PIL image or uint8 array; what `read_image` made of it; or what was prepared already.
-        patient: not looked at where the image was prepared already. A DICOM file's age and sex count where they are not
-            given.
+        patient: not looked at where the image was prepared already. What a DICOM file says of age, sex and site counts
+            where they are not given.
         uses_metadata: whether the network reads age, sex and site.
 
     Raises:
@@ -71,14 +73,18 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     if has_lines(grey):
         notes.append("hairs or a ruler seem to cross the picture: they may hide details")
     crop = preprocessing.crop_box(picture)
-    return Prepared(preprocessing(picture), metadata, crop, tuple(notes), blurred, from_screen, patient, preprocessing)
+    seen = is_blank(grey), blurred, from_screen
+    return Prepared(preprocessing(picture), metadata, crop, tuple(notes), *seen, patient, preprocessing)
 
 
-def _filled_in(patient: Patient, known: tuple[float | None, str | None]) -> Patient:
-    """What is given of a patient, else what the file knows of age and sex."""
-    age, sex, site = patient
+def _filled_in(patient: Patient, known: tuple[float | None, str | None, str | None]) -> Patient:
+    """What is given of a patient, else what the file knows."""
     missing = missing_fields(*patient)
-    return known[0] if "age" in missing else age, known[1] if "sex" in missing else sex, site
+    age, sex, site = (
+        ours if field in missing else given
+        for field, given, ours in zip(("age", "sex", "localization"), patient, known, strict=True)
+    )
+    return age, sex, site
 
 
 def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:

@@ -9,6 +9,7 @@ SIZE = (192, 144)  # pixels; pictures are compared at one size
 # 0.4 % of 800 random HAM10000 pictures (200x150) lie below it, and 99 % of the same under a Gaussian blur of 2 pixels
 # (90 % at 1.5 pixels).
 MIN_SHARPNESS = 2.7
+BLANK = 2  # grey levels, standard deviation; the palest of 11,426 lesions (HAM10000 and other clinics) has 4.8
 
 THIN = 5  # pixels; what is dark and narrower is a line
 DARKER = 8  # grey levels
@@ -47,6 +48,11 @@ def sharpness(grey: np.ndarray) -> float:
 def is_blurred(grey: np.ndarray) -> bool:
     """Whether the picture is less sharp than nearly all of HAM10000."""
     return sharpness(grey) < MIN_SHARPNESS
+
+
+def is_blank(grey: np.ndarray) -> bool:
+    """Whether there is nothing to be seen, as through a cap or in too much light."""
+    return float(grey.std()) < BLANK
 
 
 def dark_lines(grey: np.ndarray) -> float:

@@ -37,7 +37,7 @@ _BITS, _COMPRESSION, _SAMPLES = 258, 259, 277
 _STRIP_ROWS, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
 _STRIPS, _TILES = (273, 279), (324, 325)  # where they stand, and their bytes
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in entropy-coded data
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of a JPEG that begin a picture
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of a JPEG that begin a picture
 _KNOWN = {*range(0xC0, 0xC8), *range(0xC9, 0xDE), *range(0xE0, 0xF0), 0xFE}  # markers that decoders know
 
 
@@ -71,7 +71,7 @@ def check_structure(data: bytes) -> None:
 
 def _check_jpeg(data: bytes) -> None:
     sums, exif, scans, pixels, layers, kept = _Sums(), [], 0, 0, 0, False
-    for i, (marker, content, skipped) in enumerate(_jpeg_segments(data)):
+    for i, (marker, content, skipped) in enumerate(jpeg_segments(data)):
         if i > MAX_SEGMENTS:
             raise ValueError(f"more than {MAX_SEGMENTS} segments")
         if not scans:
@@ -84,7 +84,7 @@ def _check_jpeg(data: bytes) -> None:
             exif.append(content[6:])
         elif marker == 0xE2 and content.startswith(b"MPF\0"):
             check_tags(content[4:])
-        elif marker in _FRAMES and not scans:
+        elif marker in FRAMES and not scans:
             if pixels:
                 raise ValueError("several pictures in one")
             pixels, layers = max(1, _big_endian(content, 1, 2) * _big_endian(content, 3, 2)), _big_endian(content, 5, 1)
@@ -99,7 +99,7 @@ def _check_jpeg(data: bytes) -> None:
     check_tags(b"".join(exif))
 
 
-def _jpeg_segments(data: bytes) -> Iterator[Segment]:
+def jpeg_segments(data: bytes) -> Iterator[Segment]:
     """Those of the first picture, to its end."""
     position, scanned = 2, False
     while found := _NEXT_MARKER.search(data, position):
@@ -113,7 +113,7 @@ def _jpeg_segments(data: bytes) -> Iterator[Segment]:
 
 
 def _jpeg_kind(marker: int, content: bytes) -> str:
-    if marker in (0xC4, 0xDB) or marker in _FRAMES:
+    if marker in (0xC4, 0xDB) or marker in FRAMES:
         return TABLES
     if marker == 0xE1 and content.startswith(b"Exif"):
         return EXIF

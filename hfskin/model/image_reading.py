@@ -3,7 +3,6 @@
 import io
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from .colours import ColourError, to_srgb
 from .image_checks import FORMATS, check_structure
+from .levels import DEEP, are_halved, fill_in, right_planes, scale_of, stripes, to_8_bits, use_few
 from .other_formats import UnreadableError, open_other, readable_suffixes
 from .tiff_tags import main_page, orientation, read_pages
 
@@ -32,10 +32,7 @@ MAX_PIXELS = 110_000_000  # a 108-megapixel phone picture passes; the two copies
 MAX_BYTES = 100_000_000  # of a file
 
 _CHANNELS = (1, 3, 4)  # of an array: grey, RGB, RGB with transparency
-_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes of more than 8 bits, all of them grey
-_BITS = (8, 10, 12, 14)  # of a sensor, in files of 16 bits: a lesion's skin is never as dark as that
 _SEVERAL = "has several frames or pages; save the one to look at as a JPEG or PNG"
-_STRIPE = 4_000_000  # pixels that are converted at a time
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -54,7 +51,11 @@ class ImageError(ValueError):
 class ReadImage(NamedTuple):
     image: Image.Image  # mode RGB, upright
     warnings: list[str]  # what was changed on the way
-    patient: tuple[float | None, str | None] = (None, None)  # age in years and sex, of a DICOM file
+    patient: tuple[float | None, str | None, str | None] = (
+        None,
+        None,
+        None,
+    )  # age in years, sex, site: of a DICOM file
 
 
 def read_image(source, name: str | None = None) -> ReadImage:
@@ -145,19 +146,21 @@ def _decode_usual(data: bytes, name: str, info: dict) -> tuple[ReadImage, int]:
         raise ImageError(f"{name}: refused: {error}; save it again as a plain JPEG or PNG") from None
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.format != "TIFF":
-            read = _to_rgb(image, name, info)
+            read = _to_rgb(image, name, info, data)
             return read, orientation(image.info.get("exif", b""), image.info.get("xmp", b""))
         page = main_page(*read_pages(data))
         if page is None:
             raise ImageError(f"{name}: {_SEVERAL}")
         image.seek(page)
-        return _to_rgb(image, name, info), 1  # Pillow turns these itself
+        right_planes(image)
+        return _to_rgb(image, name, info, data), 1  # Pillow turns these itself
 
 
-def _to_rgb(image: Image.Image, name: str, info: dict) -> ReadImage:
+def _to_rgb(image: Image.Image, name: str, info: dict, data: bytes = b"") -> ReadImage:
     """
     Args:
         info: what to know of its colours beside its own.
+        data: its file, where it is known.
     """
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -168,27 +171,26 @@ def _to_rgb(image: Image.Image, name: str, info: dict) -> ReadImage:
     # not counted: that can take minutes.
     if getattr(image, "is_animated", False) and image.format not in ("MPO", "TIFF"):
         raise ImageError(f"{name}: {_SEVERAL}")
-    halved = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
+    halved = are_halved(image)
     image.load()
-    if halved and image.mode in ("RGB", "RGBA") and _brightest(image) < 2 ** (max(_BITS) - 8):
-        # Of colours, unlike grey levels, Pillow keeps the upper 8 bits only.
+    if halved and use_few(image) and not (data and fill_in(image, data)):
         raise ImageError(f"{name}: 16 bits a colour, of which a few are used; save it with 8 bits a colour")
     notes: list[str] = []
-    deep, grey = image.mode in _DEEP, image.mode in ("L", "LA", "1", *_DEEP)
-    scale = _grey_scale(max(_pixels(stripe).max(initial=0) for _, stripe in _stripes(image))) if deep else 1
+    deep, grey = image.mode in DEEP, image.mode in ("L", "LA", "1", *DEEP)
+    scale = scale_of(image) if deep else 1
     if deep:
         notes.append("16-bit grey levels were reduced to 8 bits")
     mode = "L" if grey else "CMYK" if image.mode == "CMYK" else "RGB"
     try:
-        convert = to_srgb({**image.info, **info}, mode)
+        convert = None if image.mode == "LAB" else to_srgb({**image.info, **info}, mode)  # which Pillow knows itself
     except ColourError:
         convert = None
         notes.append("its colour profile cannot be used: colours may differ from the original")
     if mode == "CMYK" and convert is None:
         notes.append("converted from CMYK; colours may differ from the original")
     rgb, covered = Image.new("RGB", image.size), True
-    for top, stripe in _stripes(image):
-        flat = _to_8_bit(stripe, scale) if deep else stripe if stripe.mode == mode else stripe.convert(mode)
+    for top, stripe in stripes(image):
+        flat = to_8_bits(stripe, scale) if deep else stripe if stripe.mode == mode else stripe.convert(mode)
         flat = flat.convert("RGB") if convert is None else convert(flat)
         if not deep and stripe.has_transparency_data:
             opacity = stripe.convert("RGBA").getchannel("A")
@@ -200,33 +202,6 @@ def _to_rgb(image: Image.Image, name: str, info: dict) -> ReadImage:
     if grey:
         notes.append("the picture has no colour; the model was trained on colour")
     return ReadImage(rgb, notes)
-
-
-def _brightest(image: Image.Image) -> int:
-    """The highest level of red, green and blue."""
-    return max(np.asarray(stripe)[..., :3].max() for _, stripe in _stripes(image))
-
-
-def _stripes(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """The picture in horizontal stripes with their upper edge, so that converting it takes no further copy of it."""
-    rows = max(1, _STRIPE // image.width)
-    for top in range(0, image.height, rows):
-        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
-
-
-def _pixels(stripe: Image.Image) -> np.ndarray:
-    return np.nan_to_num(np.asarray(stripe).astype(np.float32))
-
-
-def _grey_scale(top: float) -> float:
-    """Grey levels of any range to uint8: they are taken for what their largest looks like."""
-    if top <= 1:
-        return 255
-    return 255 / next((2**bits - 1 for bits in _BITS if top <= 2**bits - 1), max(65535, top))
-
-
-def _to_8_bit(stripe: Image.Image, scale: float) -> Image.Image:
-    return Image.fromarray((_pixels(stripe) * scale).clip(0, 255).round().astype(np.uint8))
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:

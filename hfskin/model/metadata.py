@@ -21,11 +21,18 @@ UNKNOWN_PATIENT: Patient = (None, None, None)
 
 METADATA_SIZE = 1 + len(SEXES) + len(SITES)
 
-_MISSING = {"", "nan", "none", "null", "na", "n/a", "?", UNKNOWN, "not known", "prefer not to say"}
-_SEX_SYNONYMS = {"m": "male", "man": "male", "f": "female", "woman": "female", "w": "female"}
+_MISSING = {
+    "", "nan", "none", "null", "na", "n/a", "#n/a", "?", "-", "--", ".", UNKNOWN, "not known", "prefer not to say",
+}  # fmt: skip
+_SEX_SYNONYMS = {
+    **dict.fromkeys(("m", "man", "m\u00e4nnlich", "mann", "hombre", "masculino", "m\u0119\u017cczyzna", "nam"), "male"),
+    **dict.fromkeys(("f", "woman", "w", "weiblich", "frau", "mujer", "femenino", "kobieta", "n\u1eef"), "female"),
+}
 _SITE_SYNONYMS = {
-    "leg": "lower extremity", "lower limb": "lower extremity", "thigh": "lower extremity",
-    "arm": "upper extremity", "upper limb": "upper extremity", "forearm": "upper extremity",
+    "leg": "lower extremity", "lower limb": "lower extremity", "lower limbs": "lower extremity",
+    "thigh": "lower extremity",
+    "arm": "upper extremity", "upper limb": "upper extremity", "upper limbs": "upper extremity",
+    "forearm": "upper extremity", "genital areas": "genital",
     "belly": "abdomen", "stomach": "abdomen", "head": "face", "nose": "face", "lip": "face", "genitals": "genital",
     "hands": "hand", "feet": "foot", "palm": "acral", "sole": "acral", "palms/soles": "acral",
     "oral/genital": "genital", "anterior torso": "trunk", "posterior torso": "back", "lateral torso": "trunk",
@@ -65,6 +72,8 @@ def _age_in_words(text: str) -> float:
     text = text.strip().lower()
     if found := re.fullmatch(r"(\d{1,3}) ?(?:-|\u2013|to) ?(\d{1,3})(?: years)?", text):
         return (int(found[1]) + int(found[2])) / 2
+    if re.fullmatch(r"\d{1,3},\d{3}", text):  # thousands, which no age has
+        return math.nan
     if found := re.fullmatch(r"[>\u2265]?=? ?(\d{1,3}(?:[.,]\d{1,9})?) ?(\+|y|yo|yrs?\.?|years?|years old)?", text):
         return float(found[1].replace(",", "."))
     if found := re.fullmatch(r"(\d{3})([mwd])", text):  # as DICOM writes months, weeks and days

@@ -4,13 +4,19 @@ import importlib
 import importlib.util
 import io
 import re
+from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
+
+from .dicom_sites import site_of
+from .image_checks import FRAMES, MAX_SEGMENTS, jpeg_segments
 
 HEIC_SUFFIXES, DICOM_SUFFIXES = (".heic", ".heif"), (".dcm", ".dicom")
 
 MAX_HEADER = 10**6  # bytes of a DICOM file before its pixels
+MAX_JPEG_2000 = 40 * 10**6  # pixels; OpenJPEG keeps four bytes a colour
 
 _HEIC = re.compile(rb"....ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)", re.DOTALL)
 _NO_HEIC = (
@@ -20,7 +26,10 @@ _NO_HEIC = (
 _NO_DICOM = "a DICOM file; save the picture as a JPEG or PNG, or install pydicom"
 _VISIBLE_LIGHT = {"", "DMS", "ES", "GM", "OP", "OT", "XC"}  # modalities
 _INFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax of a file that is packed as a whole, without a limit
-_JPEG = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}
+# Baseline, extended, and what libjpeg-turbo reads of the lossless ones.
+_JPEG = {f"1.2.840.10008.1.2.4.{end}" for end in (50, 51, 57, 70)}
+_JPEG_2000 = {f"1.2.840.10008.1.2.4.{end}" for end in (90, 91)}
+_UNTRANSFORMED = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # a JPEG's mark: red, green and blue
 _RUNS = "1.2.840.10008.1.2.5"
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}
@@ -36,12 +45,12 @@ class Opened(NamedTuple):
     Attributes:
         picture: a PIL image whose size may be looked at before it is decoded, or the bytes of a JPEG.
         info: what to know of its colours, as in a PIL image.
-        patient: age in years and sex, None where they are not known.
+        patient: age in years, sex and site, None where they are not known.
     """
 
     picture: Image.Image | bytes
     info: dict
-    patient: tuple[float | None, str | None] = (None, None)
+    patient: tuple[float | None, str | None, str | None] = (None, None, None)
 
 
 def readable_suffixes() -> tuple[str, ...]:
@@ -90,16 +99,55 @@ def _open_dicom(data: bytes, most: int) -> Opened:
         raise UnreadableError("a DICOM file of several pictures; save the one to look at as a JPEG or PNG")
     _check_size(int(file.Columns), int(file.Rows), most)
     info = {"icc_profile": bytes(file.ICCProfile)} if "ICCProfile" in file else {}
-    packed = file.file_meta.TransferSyntaxUID
+    packed, colours = file.file_meta.TransferSyntaxUID, str(file.get("PhotometricInterpretation", ""))
     if packed in _JPEG:
-        frames = _library("pydicom.encaps", _NO_DICOM).generate_frames(file.PixelData, number_of_frames=1)
-        return Opened(next(frames), info, _patient(file))
+        return Opened(_as_said(_packed(file), colours), info, _patient(file))
+    if packed in _JPEG_2000:
+        return Opened(_open_jpeg_2000(_packed(file), colours, most), info, _patient(file))
     if packed.is_compressed and packed != _RUNS:
         raise UnreadableError(f"a DICOM file packed as {packed.name[:60]}; save it as JPEG baseline, or unpacked")
-    levels = _library("pydicom.pixels", _NO_DICOM).pixel_array(file)
-    if file.PhotometricInterpretation == "MONOCHROME1":  # the lowest is white
-        levels = 2 ** int(file.BitsStored) - 1 - levels
-    return Opened(Image.fromarray(levels), info, _patient(file))
+    return Opened(Image.fromarray(_levels(file, colours)), info, _patient(file))
+
+
+def _packed(file) -> bytes:
+    """The picture as it is packed in a DICOM file."""
+    return next(_library("pydicom.encaps", _NO_DICOM).generate_frames(file.PixelData, number_of_frames=1))
+
+
+def _as_said(jpeg: bytes, colours: str) -> bytes:
+    """A JPEG with a mark that it is of red, green and blue, where a DICOM file says so and it says nothing itself."""
+    if colours != "RGB" or not jpeg.startswith(b"\xff\xd8"):
+        return jpeg
+    for marker, content, _ in islice(jpeg_segments(jpeg), MAX_SEGMENTS):
+        if (marker == 0xEE and content.startswith(b"Adobe") and len(content) >= 12) or content.startswith(b"JFIF\0"):
+            return jpeg
+        if marker in FRAMES and set(content[7::3]) != {0x11}:  # with fewer colours than pixels it is none of them
+            return jpeg
+        if marker == 0xDA:
+            break
+    return jpeg[:2] + _UNTRANSFORMED + jpeg[2:]
+
+
+def _open_jpeg_2000(packed: bytes, colours: str, most: int) -> Image.Image:
+    image = Image.open(io.BytesIO(packed), formats=("JPEG2000",))
+    _check_size(*image.size, min(most, MAX_JPEG_2000))
+    if not colours.startswith("YBR_FULL") or image.mode != "RGB":  # YBR_ICT and YBR_RCT are JPEG 2000's own
+        return image
+    return Image.merge("YCbCr", image.split()).convert("RGB")
+
+
+def _levels(file, colours: str) -> np.ndarray:
+    """The pixels of a DICOM file that are not packed as a picture: (H, W) of 8 or 16 bits, or (H, W, 3) of 8."""
+    pixels = _library("pydicom.pixels", _NO_DICOM)
+    levels, bits = pixels.pixel_array(file), int(file.BitsStored)
+    if colours == "PALETTE COLOR":
+        levels = pixels.apply_color_lut(levels, file)
+        bits = 8 * levels.dtype.itemsize
+    if colours == "MONOCHROME1":  # the lowest is white
+        levels = 2**bits - 1 - levels
+    if levels.ndim == 3 and bits > 8:
+        levels = (levels * (255 / (2**bits - 1))).round().astype(np.uint8)
+    return levels
 
 
 def _read_dicom(data: bytes):
@@ -120,10 +168,10 @@ def _read_dicom(data: bytes):
     return file
 
 
-def _patient(file) -> tuple[float | None, str | None]:
+def _patient(file) -> tuple[float | None, str | None, str | None]:
     age = _AGE.fullmatch(str(file.get("PatientAge", "")).strip())
     sex = {"F": "female", "M": "male"}.get(str(file.get("PatientSex", "")).strip())
-    return (round(int(age[1]) / _PER_YEAR[age[2]], 1) if age else None), sex
+    return (round(int(age[1]) / _PER_YEAR[age[2]], 1) if age else None), sex, site_of(file)
 
 
 def _check_size(width: int, height: int, most: int) -> None:

@@ -35,6 +35,16 @@ def matched(tmp_path: Path, table: str | bytes, *pictures: str, name: str = "m.c
          ("45.0", "male", "head/neck")),
         ("img_id,region,age,gender\nPAT_8_15_820.png,ARM,8,MALE\n", "PAT_8_15_820.png", ("8", "MALE", "ARM")),
         ("image,age,age_approx\nA,,50\n", "A.jpg", ("50", "", "")),  # an empty column hides no filled one
+        ("image_id,age,age\nA,,50\n", "A.jpg", ("50", "", "")),  # nor one of the same title
+        ("image_id\tage\tsex\nA\t55\tm\n".encode("utf-16"), "A.jpg", ("55", "m", "")),  # Excel's "Unicode text"
+        ("image_id|age|sex\nA|55|m\n", "A.jpg", ("55", "m", "")),
+        ("Image Name,Age (years),Sex,Anatomic Site\nA,55,m,back\n", "A.jpg", ("55", "m", "back")),
+        ("bcn_filename,age_approx,anatom_site_general,sex\nA.jpg,55,back,m\n", "A.jpg", ("55", "m", "back")),
+        ("case_num,sex,location,clinic,derm\n1,m,back,NEL/B.jpg,NEL/A.jpg\n", "NEL/A.jpg", ("", "m", "back")),
+        ("midas_file_name,midas_age,midas_gender,midas_location\nA.jpg,55,m,back\n", "A.jpg", ("55", "m", "back")),
+        ("Bild;Alter;Geschlecht;Lokalisation\nA;55;w;back\n", "A.jpg", ("55", "w", "back")),
+        ("imagen;edad;sexo;localización\nA;55;mujer;back\n", "A.jpg", ("55", "mujer", "back")),
+        ("obraz;wiek;płeć;lokalizacja\nA;55;kobieta;back\n", "A.jpg", ("55", "kobieta", "back")),
         ("image_id,age\nA,1\nA,1\n", "A.jpg", ("1", "", "")),
         ("image_id,age\n2023.01.15_lesion,1\n", "2023.01.15_lesion.jpg", ("1", "", "")),
         ("image_id,age\nDr. Smith lesion,1\n", "Dr. Smith lesion.jpeg", ("1", "", "")),
@@ -100,7 +110,8 @@ def test_columns_that_sound_like_ours_are_named_once(tmp_path):
         ("name,age\nA,1\n", "no column named image_id .*; it has name, age"),
         ("image_id,age\nSmith, John,1\n", "row 2: more cells than titles; put quotes"),
         ("image_id,age\nLäsion,1\n".encode("latin-1"), "save it as UTF-8"),
-        ("image_id,age\nA,1\n".encode("utf-16"), "save it as UTF-8"),
+        ("image_id,age\nA,1".encode("utf-16")[:-1], "save it as UTF-8"),
+        (b"PK\3\4\x14\0\6\0", "an Excel file; save the sheet as CSV UTF-8"),
         (b"", "no title row"),
     ],
 )
@@ -143,7 +154,7 @@ def test_ages_in_words_are_understood_and_said(text, years):
     assert age_note("55.0") is age_note(55) is age_note("") is None
 
 
-@pytest.mark.parametrize("value", [True, False, "true", "old", "1-2-3", "999 years"])
+@pytest.mark.parametrize("value", [True, False, "true", "old", "1-2-3", "999 years", "1,055", "1970", "Mar-55"])
 def test_what_is_no_age_is_refused(value):
     with pytest.raises(MetadataError, match="age: "):
         parse_age(value)
@@ -163,6 +174,12 @@ def test_what_is_not_understood_costs_the_field():
     assert patient == (None, "male", None)
     assert list(wrong) == ["age", "localization"]
     assert understood("50-55") == ((52.5, "unknown", "unknown"), {})
+    assert understood("#N/A", "-", ".") == ((None, "unknown", "unknown"), {})
+    assert [understood(None, sex)[0][1] for sex in ("Mujer", "M\u00e4nnlich", "kobieta")] == [
+        "female",
+        "male",
+        "female",
+    ]
 
 
 # Data sets

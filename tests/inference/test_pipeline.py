@@ -158,6 +158,16 @@ def test_a_score_between_the_thresholds_is_unusual_and_a_blurred_picture_gets_ad
     assert pipeline(lesion_path).warnings[0] == REFUSAL
 
 
+def test_where_nothing_can_be_seen_there_is_no_answer(tiny):
+    """Whatever the gate says of such a picture."""
+    for colour in ("white", "black", (205, 160, 150)):
+        noise = np.random.default_rng(0).normal(0, 1, (150, 200, 3))
+        picture = np.asarray(Image.new("RGB", (200, 150), colour)) + noise
+        prediction = tiny(picture.clip(0, 255).astype(np.uint8))
+        assert prediction.status == "refused"
+        assert prediction.label is None
+
+
 def test_wrong_values_name_the_field(tiny, lesion_path):
     for values, message in (
         ({"age": -3}, "age: -3"),

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 from hostile_files import png_chunk
-from PIL import Image
+from PIL import Image, ImageCms
 
 from hfskin.model.image_reading import ImageError, read_image
 
@@ -76,19 +76,59 @@ def test_a_sensors_bits_in_a_16_bit_file_are_scaled(lesion, bits):
         assert np.abs(np.asarray(image)[..., 0].astype(int) - grey).max() <= 1
 
 
-def test_a_sensors_bits_in_a_16_bit_colour_file_are_not_taken_for_night(lesion):
-    def png(bits: int) -> bytes:
-        """Which Pillow cannot write."""
-        levels = (np.asarray(lesion) / 255 * (2**bits - 1)).astype(">u2")
-        rows = b"".join(b"\0" + row.tobytes() for row in levels)
-        header = struct.pack(">IIBBBBB", lesion.width, lesion.height, 16, 2, 0, 0, 0)
-        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-        return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_a_sensors_bits_in_a_16_bit_colour_file_are_scaled(lesion, bits):
+    """In files that Pillow cannot write, in every order of bytes and planes."""
+    tifffile = pytest.importorskip("tifffile")
+    levels = (np.asarray(lesion) / 255 * (2**bits - 1)).astype(np.uint16)
+    opaque = np.dstack([levels, np.full(levels.shape[:2], 2**bits - 1, np.uint16)])
+    files = [png_of_16_bits(levels), png_of_16_bits(opaque)]
+    for options in (
+        {"byteorder": "<"},
+        {"byteorder": ">"},
+        {"compression": "zlib", "predictor": True},
+        {"tile": (64, 64)},
+        {"planarconfig": "separate"},
+        {"planarconfig": "separate", "byteorder": ">", "tile": (64, 64)},
+    ):
+        file = io.BytesIO()
+        planes = np.moveaxis(levels, -1, 0).copy() if "planarconfig" in options else levels
+        tifffile.imwrite(file, planes, photometric="rgb", **options)
+        files.append(file.getvalue())
+    for data in files:
+        image, notes, _ = read_image(data)
+        assert np.abs(np.asarray(image).astype(int) - np.asarray(lesion)).max() <= 1
+        assert notes == []
 
-    assert np.abs(np.asarray(read_image(png(16)).image).astype(int) - np.asarray(lesion)).max() <= 1
-    for bits in (10, 12, 14):
+
+def test_colours_of_a_few_bits_whose_lower_ones_cannot_be_read_are_not_taken_for_night(lesion):
+    tifffile = pytest.importorskip("tifffile")
+    levels, file = np.asarray(lesion).astype(np.uint16) * 16, io.BytesIO()
+    tifffile.imwrite(
+        file, np.moveaxis(levels, -1, 0).copy(), photometric="rgb", planarconfig="separate", compression="zlib"
+    )
+    grey = np.dstack([levels[..., 0], np.full_like(levels[..., 0], 4095)])
+    opened = Image.open(io.BytesIO(png_of_16_bits(levels)))  # whose file is not there any more, perhaps
+    for source in (file.getvalue(), png_of_16_bits(grey), opened):
         with pytest.raises(ImageError, match="save it with 8 bits a colour"):
-            read_image(png(bits))
+            read_image(source)
+
+
+def png_of_16_bits(levels: np.ndarray) -> bytes:
+    height, width, channels = levels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
+    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+
+def test_a_lab_picture_needs_no_profile(lesion):
+    lab = ImageCms.createProfile("LAB")
+    picture = ImageCms.profileToProfile(lesion, ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
+    assert picture.info["icc_profile"]  # it is saved with Lab's own
+    image, notes, _ = read_image(encoded(picture, "TIFF"))
+    assert np.abs(np.asarray(image).astype(int) - np.asarray(lesion)).mean() < 1
+    assert notes == []
 
 
 def test_a_tiff_with_a_thumbnail_is_one_picture(lesion):
