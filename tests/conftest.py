@@ -1,6 +1,7 @@
 """Shared fixtures: 28 real lesions, four a class (tests/data/ATTRIBUTION.md)."""
 
 import os
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,6 +30,7 @@ SHARED = {"page_url": "page", "browser": "page", "hub": "hub"}
 
 
 def pytest_configure(config) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" has it ignored
     folder = TemporaryDirectory(prefix="uploads-")  # this process's own: a page sweeps what lies beside its uploads
     os.environ["GRADIO_TEMP_DIR"] = folder.name
     config.add_cleanup(folder.cleanup)

@@ -173,7 +173,6 @@ def test_a_corrupt_metrics_json(text, tmp_path):
     [
         (b"image_id,age\nA,1\nA,2\n", "image 'A' stands twice, and differs; keep one row"),
         ("image_id,age,sex\nMuttermal \u00e4,1,male\n".encode("latin-1"), "not a readable table"),
-        ("image_id,age\nA,1\n".encode("utf-16"), "save it as UTF-8"),
         (b"name,age\nA,1\n", "no column named image_id"),
         (b"image_id,colour\nA,1\n", "none of the columns age, sex, localization"),
     ],

@@ -156,7 +156,7 @@ def test_a_read_only_disk_is_named_before_any_work(place):
 def hfskin_process(*args, **options) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "hfskin.cli", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options,
+        text=True, **options,
     )  # fmt: skip
 
 

@@ -35,14 +35,7 @@ def test_no_upload_outlives_the_page(command, end, environment, tmp_path, monkey
     environment["GRADIO_SERVER_PORT"] = str(port := free_port())
     log, url = tmp_path / "page.log", f"http://127.0.0.1:{port}/"
     with log.open("w") as output:
-        page = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's "&" has it ignored
-        )
+        page = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
         wait_for(url, page, log)
         with (
