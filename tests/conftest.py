@@ -36,6 +36,7 @@ def pytest_configure(config) -> None:
     config.add_cleanup(folder.cleanup)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(config, items) -> None:
     """In parallel a file's tests run in one process, those of `SHARED` too; the long ones first, which balances."""
     if hasattr(config, "workerinput"):  # of pytest-xdist
