@@ -25,9 +25,6 @@ from untrained import untrained
 import hfskin
 from hfskin.data.ham10000 import load_ham10000
 
-# The servers that tests share: what asks the same one runs in the same process, which starts it once.
-SHARED = {"page_url": "page", "browser": "page", "hub": "hub"}
-
 
 def pytest_configure(config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" has it ignored
@@ -36,14 +33,27 @@ def pytest_configure(config) -> None:
     config.add_cleanup(folder.cleanup)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def shared_server(nodeid: str) -> str | None:
+    """The running page or the Hub, where a test's file asks it."""
+    return next((name for name in ("demo", "hub") if name in nodeid.split("::")[0]), None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """In parallel a file's tests run in one process, and so do all that ask the same server: it is started once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByServer(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return shared_server(nodeid) or super()._split_scope(nodeid)
+
+    return ByServer(config, log)
+
+
 def pytest_collection_modifyitems(config, items) -> None:
-    """In parallel a file's tests run in one process, those of `SHARED` too; the long ones first, which balances."""
+    """In parallel what takes long goes first, so that no process works on alone in the end."""
     if hasattr(config, "workerinput"):  # of pytest-xdist
-        for item in items:
-            shared = [group for fixture, group in SHARED.items() if fixture in item.fixturenames]
-            item.add_marker(pytest.mark.xdist_group([*shared, item.path.stem][0]))
-        items.sort(key=lambda item: (not SHARED.keys() & set(item.fixturenames), not item.get_closest_marker("slow")))
+        items.sort(key=lambda item: (not shared_server(item.nodeid), not item.get_closest_marker("slow")))
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def load_by_classes(name, **kwargs):
 def load_by_auto_classes(name, **kwargs):
     from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
-    import hfskin  # registers
+    import hfskin.auto
 
     config = AutoConfig.from_pretrained(name, **kwargs)
     model = AutoModelForImageClassification.from_pretrained(name, **kwargs)
@@ -42,7 +42,7 @@ def load_by_hfskin(name, **kwargs):
 def load_by_task(name):
     from transformers import pipeline
 
-    import hfskin  # noqa: F401
+    import hfskin.auto  # noqa: F401
 
     return pipeline("skin-lesion-classification", model=name)(
         PICTURE, age=55, sex="male", localization="back"
@@ -52,7 +52,7 @@ def load_by_task(name):
 def load_by_image_task(name):
     from transformers import pipeline
 
-    import hfskin  # noqa: F401
+    import hfskin.auto  # noqa: F401
 
     return pipeline("image-classification", model=name, top_k=7)(PICTURE)
 
@@ -61,7 +61,7 @@ def asked_by_a_pipeline(task, name):
     """How much a pipeline reads from the terminal, at which a person could say yes to code of the repository."""
     from transformers import pipeline
 
-    import hfskin  # noqa: F401
+    import hfskin.auto  # noqa: F401
 
     sys.stdin, terminal = io.StringIO("n\n" * 9), sys.stdin
     try:
@@ -95,7 +95,7 @@ def failures_of_the_classes(name, **kwargs):
 def failure_of_the_auto_class(name):
     from transformers import AutoModelForImageClassification
 
-    import hfskin  # noqa: F401
+    import hfskin.auto  # noqa: F401
 
     return message_of(AutoModelForImageClassification.from_pretrained, name)
 
