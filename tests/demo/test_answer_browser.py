@@ -147,7 +147,9 @@ def test_the_verdict_leads_and_only_its_picture_moves_the_page(visit, answers, v
     else:
         assert not page.locator("#camera label").is_visible()
         press(page, page.locator("#picture").get_by_role("button", name="Capture from camera"))
-        press(page, page.locator("#picture").get_by_role("button", name=re.compile("webcam|camera access", re.IGNORECASE)))
+        press(
+            page, page.locator("#picture").get_by_role("button", name=re.compile("webcam|camera access", re.IGNORECASE))
+        )
         page.wait_for_function("document.querySelector('#picture video')?.videoWidth > 0")
         assert page.evaluate("scrollY") == 0, "the camera is thrown out of sight"
 
