@@ -163,10 +163,9 @@ def export(
             from ..data.ham10000 import MASK_SUFFIX
             from ..export.int8 import export_int8
 
-            pictures = (Path(path) for _, path in find_pictures([int8]))
-            typer.echo(
-                f"saved {export_int8(folder, [p for p in pictures if not p.stem.endswith(MASK_SUFFIX)], output)}"
-            )
+            files = (Path(path) for _, path in find_pictures([int8]))
+            pictures = [path for path in files if not path.stem.endswith(MASK_SUFFIX)]
+            typer.echo(f"saved {export_int8(folder, pictures, output)}")
         say_next(f"predict PICTURE --model {target if output or int8 else checkpoint}")
 
 

@@ -83,7 +83,7 @@ def train(
         int | None, typer.Option(min=1, help="Instead of the recipe's; of all processes together.")
     ] = None,
     accumulation: Annotated[
-        int | None, typer.Option(min=1, help="Parts to compute a batch in, to save memory.")
+        int | None, typer.Option(min=1, help="Compute a batch in so many parts, to save memory.")
     ] = None,
     precision: Annotated[Precision | None, typer.Option(help="On a GPU, instead of the recipe's.")] = None,
     workers: Annotated[
@@ -115,6 +115,8 @@ def train(
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
     if split == Split.all:
         raise typer.BadParameter("all is for evaluate, and leaves nothing to train on; take lesion or paper")
+    if backbone_weights not in ("timm", "none") and not Path(backbone_weights).is_file():
+        raise typer.BadParameter(f'{backbone_weights}: no such file; give "timm", "none" or a safetensors file')
     refuse_missing(*([start] if start else ()), *(teacher or ()))
     inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
     with one_line_errors(), output_folder(output, inputs):
