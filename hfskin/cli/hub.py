@@ -37,8 +37,10 @@ def push(
 ) -> None:
     """Send a checkpoint to the Hub, with its card and code, in one commit."""
     with one_line_errors(), output_folder(output, [checkpoint]):
+        from ..checkpoints.hub import check_name
         from ..hub.push import push_checkpoint, push_space, stage_checkpoint, stage_space
 
+        check_name(repository)
         if output:
             model = output / "model"
             model.mkdir(parents=True, exist_ok=True)
@@ -46,6 +48,7 @@ def push(
             if space:
                 (output / "space").mkdir(exist_ok=True)
                 stage_space(output / "space", repository)
+            typer.echo(f"saved {output}; the card is {model / 'README.md'}")
             say_next(f"predict PICTURE --model {model}")
             return
         typer.echo(push_checkpoint(checkpoint, repository, private, without_metrics, echo=typer.echo))
@@ -66,7 +69,7 @@ def card(
     from ..hub.card import write_card
 
     with one_line_errors(), output_folder(output):
-        typer.echo(write_card(checkpoint, output))
+        typer.echo(f"saved {write_card(checkpoint, output)}")
 
 
 @dataset.command()

@@ -37,6 +37,7 @@ class Precision(StrEnum):
     fp32 = "fp32"
 
 
+SMALLEST = 32  # pixels
 OLD_RECIPES = {"teach": RecipeName.attention_supervision, "partner": RecipeName.member}  # their names until 0.2
 
 
@@ -115,6 +116,8 @@ def train(
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
     if split == Split.all:
         raise typer.BadParameter("all is for evaluate, and leaves nothing to train on; take lesion or paper")
+    if image_size and min(image_size) < SMALLEST:
+        raise typer.BadParameter(f"--image-size: no backbone reads pictures below {SMALLEST}x{SMALLEST} pixels")
     if backbone_weights not in ("timm", "none") and not Path(backbone_weights).is_file():
         raise typer.BadParameter(f'{backbone_weights}: no such file; give "timm", "none" or a safetensors file')
     refuse_missing(*([start] if start else ()), *(teacher or ()))

@@ -30,7 +30,7 @@ class TrainConfig:
             `labels.malignant_classes`.
 
     Raises:
-        ValueError: neither backbone nor start, or both; an image size below 32; random weights that the recipe would keep; copies or masks for
+        ValueError: neither backbone nor start, or both; random weights that the recipe would keep; copies or masks for
             a recipe that does not augment.
     """
 
@@ -54,9 +54,6 @@ class TrainConfig:
             if recipe.native_size and self.backbone:
                 size = (backbone_spec(self.backbone).input_size,) * 2
             object.__setattr__(self, "image_size", size)
-        if min(self.image_size) < 32:
-            raise ValueError(f"pictures of {self.image_size[0]}x{self.image_size[1]} pixels: no backbone reads less than "
-                             "32x32")  # fmt: skip
         if (recipe.freeze_early or recipe.freeze_backbone) and self.start is None and self.weights is None:
             raise ValueError("this recipe keeps layers as they are, and random ones are of no use: go on from a "
                              "checkpoint, or give pretrained weights")  # fmt: skip
