@@ -23,7 +23,7 @@ from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.image_reading import read_image
 from ..model.labels import CLASSES
 from ..model.metadata import encode_metadata
-from ..model.preprocessing import center_box
+from ..model.preprocessing import center_box, lies_across
 from .diagnoses import class_indices
 
 MARGIN = 1.15  # decoded training pictures are kept this much larger than the model's input, for the augmentation
@@ -162,8 +162,11 @@ def _stretch(image: Image.Image, aspect: float) -> Image.Image:
 
 
 def _fit(image: Image.Image, processor: HfskinImageProcessor) -> torch.Tensor:
-    """The centred crop of the model's aspect, shrunk to at most `MARGIN` times the model's input: uint8 (3, h, w)."""
+    """The centred crop of the model's aspect, turned as at inference, shrunk to at most `MARGIN` times the model's
+    input: uint8 (3, h, w)."""
     width, height = processor.preprocessing.width, processor.preprocessing.height
+    if lies_across(*image.size, width / height):
+        image = image.transpose(Image.Transpose.ROTATE_90)
     box = center_box(*image.size, width / height)
     scale = min(1.0, MARGIN * height / (box.bottom - box.top))
     size = round((box.right - box.left) * scale), round((box.bottom - box.top) * scale)

@@ -7,16 +7,17 @@ import numpy as np
 _A = -0.75  # of the cubic convolution kernel (Keys 1981), as in OpenCV and torch
 
 
-def attention_map(maps: np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:
+def attention_map(maps: np.ndarray | None, size: tuple[int, int], turned: bool = False) -> np.ndarray | None:
     """The K maps (K, h, w) summed, enlarged to `size` (bicubic) and scaled to [0, 1]: float32 (H, W); None without
-    maps."""
+    maps. Those of a picture that the model saw `turned` lie as the picture does, (W, H)."""
     if maps is None:
         return None
     alpha = maps.astype(np.float32).sum(axis=0)
     rows, columns = (_bicubic(source, target) for source, target in zip(alpha.shape, size, strict=True))
     alpha = rows @ alpha @ columns.T
     low, high = alpha.min(), alpha.max()
-    return (alpha - low) / max(high - low, np.float32(1e-12))
+    heat = (alpha - low) / max(high - low, np.float32(1e-12))
+    return np.rot90(heat, -1) if turned else heat
 
 
 @cache

@@ -50,8 +50,8 @@ def grad_cam(
     except ImportError as error:
         raise ImportError("Grad-CAM needs captum: pip install 'hfskin[explain]'") from error
     model, device = pipeline.model, pipeline.device
-    prepared = stack([pipeline.prepare(image, age, sex, localization)])
-    pixels, metadata = (torch.from_numpy(values).to(device) for values in prepared)
+    prepared = pipeline.prepare(image, age, sex, localization)
+    pixels, metadata = (torch.from_numpy(values).to(device) for values in stack([prepared]))
     # The last feature map is this layer's input, whichever backbone made it.
     attention = model.image_model.attention
     layer = model.image_model.max_pool if attention is None else attention.conv
@@ -65,7 +65,7 @@ def grad_cam(
         maps = LayerGradCam(logits, layer).attribute(
             pixels, target, additional_forward_args=metadata, attribute_to_layer_input=True, relu_attributions=True
         )
-    heat = attention_map(maps[0].detach().cpu().numpy(), pixels.shape[2:])
+    heat = attention_map(maps[0].detach().cpu().numpy(), pixels.shape[2:], prepared.turned)
     assert heat is not None  # it is None for no maps alone
     return heat
 

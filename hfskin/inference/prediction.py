@@ -193,7 +193,7 @@ def predict(outputs: dict[str, np.ndarray], prepared: Prepared, config, revision
         suspicious=None if threshold is None or malignant is None else malignant >= threshold,
         in_distribution=None if score is None or config.gate_threshold is None else status != "refused",
         in_distribution_score=score,
-        attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:]),
+        attention=attention_map(outputs.get("attentions"), prepared.pixel_values.shape[1:], prepared.turned),
         crop=prepared.crop,
         revision=revision,
         warnings=notes,

@@ -24,6 +24,7 @@ class Prepared:
         pixel_values: float32 (3, H, W).
         metadata: float32 (19,).
         crop: the part of the upright picture that the network sees, in pixels.
+        turned: whether it sees it turned by a quarter, see `lies_across`.
         warnings: what makes an answer less certain, in words.
         blank: whether there is nothing to be seen at all.
         blurred: whether details are missing for lack of sharpness.
@@ -35,6 +36,7 @@ class Prepared:
     pixel_values: np.ndarray
     metadata: np.ndarray
     crop: CropBox
+    turned: bool
     warnings: tuple[str, ...]
     blank: bool
     blurred: bool
@@ -72,9 +74,9 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
         notes.append(f"the picture seems to be taken from a screen or a print; take it again: {ITSELF}")
     if has_lines(grey):
         notes.append("hairs or a ruler seem to cross the picture: they may hide details")
-    crop = preprocessing.crop_box(picture)
+    framed = preprocessing.crop_box(picture), preprocessing.turns(picture)
     seen = is_blank(grey), blurred, from_screen
-    return Prepared(preprocessing(picture), metadata, crop, tuple(notes), *seen, patient, preprocessing)
+    return Prepared(preprocessing(picture), metadata, *framed, tuple(notes), *seen, patient, preprocessing)
 
 
 def _filled_in(patient: Patient, known: tuple[float | None, str | None, str | None]) -> Patient:
@@ -95,6 +97,7 @@ def _patient_notes(patient: Patient, uses_metadata: bool) -> list[str]:
 
 
 def _size_notes(image: Image.Image, preprocessing: Preprocessing) -> list[str]:
-    if image.width >= preprocessing.width and image.height >= preprocessing.height:
+    needed = preprocessing.width, preprocessing.height
+    if min(image.size) >= min(needed) and max(image.size) >= max(needed):
         return []
     return [f"the picture is small ({image.width}x{image.height} pixels): details are missing"]

@@ -19,8 +19,9 @@ from .surroundings import surroundings
 
 
 class HfskinImageProcessor(PilBackend):
-    """EXIF rotation, any mode to RGB, then [`Preprocessing`]: the largest centred crop of the model's aspect, resize,
-    the lamp's colour taken out where there is a `colour_reference`, the backbone's mean and std.
+    """EXIF rotation, any mode to RGB, then [`Preprocessing`]: a quarter turn where that shows more, the largest centred
+    crop of the model's aspect, resize, the lamp's colour taken out where there is a `colour_reference`, the backbone's
+    mean and std.
     """
 
     resample = PILImageResampling.BICUBIC

@@ -132,6 +132,20 @@ def test_overlay_is_upright(pipeline, lesion_path, tmp_path):
         overlay(tmp_path / "turned.jpg", replace(prediction, attention=None))
 
 
+def test_a_picture_that_stands_gets_the_answer_of_the_same_one_lying(pipeline, lesion_path):
+    """And its heat lies on the lesion."""
+    lying = Image.open(lesion_path)
+    upright = lying.transpose(Image.Transpose.ROTATE_270)
+    expected, found = pipeline(lying), pipeline(upright)
+    assert list(found.probabilities.values()) == pytest.approx(list(expected.probabilities.values()), abs=0.01)
+    assert found.crop == (0, 0, *upright.size)
+    heats = [(found.attention, expected.attention), (grad_cam(pipeline, upright), grad_cam(pipeline, lying))]
+    for heat, other in heats:
+        assert heat.shape == other.shape[::-1]
+        np.testing.assert_allclose(np.rot90(heat), other, atol=0.1)
+    assert overlay(upright, found).size == upright.size
+
+
 def test_blur_is_noticed_on_real_lesions(data_folder, pipeline):
     lesions = [Image.open(path).convert("RGB") for path in sorted((data_folder / "images").glob("*.jpg"))]
     assert not any(is_blurred(small_grey(lesion)) for lesion in lesions)

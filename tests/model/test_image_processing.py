@@ -7,7 +7,7 @@ from PIL import Image
 from transformers import AutoImageProcessor
 
 from hfskin import HfskinImageProcessor, ImageError
-from hfskin.model.preprocessing import center_box
+from hfskin.model.preprocessing import center_box, lies_across
 
 
 def test_output_has_the_models_size_and_normalisation(lesion_path):
@@ -27,6 +27,22 @@ def test_output_has_the_models_size_and_normalisation(lesion_path):
 )
 def test_crop_keeps_the_shape_of_the_lesion(size, box):
     assert center_box(*size, aspect=4 / 3) == pytest.approx(box)
+
+
+def test_an_upright_picture_is_seen_turned_and_whole(lesion_path):
+    processor, lying = HfskinImageProcessor(), Image.open(lesion_path)
+    upright = lying.transpose(Image.Transpose.ROTATE_270)
+    assert processor.crop_box(upright) == (0, 0, *upright.size)
+    seen, expected = (processor(image, return_tensors="pt")["pixel_values"] for image in (upright, lying))
+    assert (seen - expected).abs().max() < 0.02  # a level, where rounding differs
+
+
+def test_what_is_turned():
+    assert lies_across(150, 200, aspect=4 / 3)
+    assert lies_across(200, 150, aspect=3 / 4)
+    assert not any(
+        lies_across(*size, aspect) for size, aspect in [((200, 150), 4 / 3), ((150, 150), 4 / 3), ((150, 200), 1)]
+    )
 
 
 def test_the_crop_never_leaves_the_picture():
