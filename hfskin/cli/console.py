@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,15 +78,6 @@ def _stop(number: int, frame: object) -> None:
         _waiting.append(number)
         return
     raise Stopped if number == signal.SIGTERM else KeyboardInterrupt
-
-
-def refuse_missing(*checkpoints: Path) -> None:
-    """Stop at what is no checkpoint folder, before any work."""
-    with one_line_errors():
-        from ..checkpoints.hub import local_checkpoint
-
-        for checkpoint in checkpoints:
-            local_checkpoint(checkpoint)
 
 
 def say_next(command: str) -> None:

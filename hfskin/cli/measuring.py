@@ -8,7 +8,7 @@ import typer
 
 from ..checkpoints.layout import METRICS_FILE
 from ..model.labels import shown_classes
-from .console import ModelOption, one_line_errors, refuse_missing, say_next
+from .console import ModelOption, one_line_errors, say_next
 from .labelled import Split, data_name, load_table
 from .outputs import output_file, output_folder
 from .predict import Backend
@@ -42,12 +42,13 @@ def calibrate(
     negatives: NegativesOption = None,
 ) -> None:
     """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
-    refuse_missing(checkpoint)
     with one_line_errors(), output_folder(checkpoint):
         from ..calibration.calibrate import calibrate_checkpoint
         from ..calibration.exposure import read_exposure
+        from ..checkpoints.hub import local_checkpoint
         from ..model.configuration_hfskin import HfskinConfig
 
+        local_checkpoint(checkpoint)
         exposure = read_exposure(lesions_elsewhere, negatives, copies)
         classes = shown_classes(HfskinConfig.from_pretrained(checkpoint))
         config = calibrate_checkpoint(checkpoint, load_table(data, split, classes=classes), exposure)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..model.labels import CLASSES, shown_classes
-from .console import one_line_errors, refuse_missing, say_next
+from .console import one_line_errors, say_next
 from .labelled import ClassesOption, Split, load_table, names
 from .outputs import output_folder
 
@@ -120,7 +120,7 @@ def train(
         raise typer.BadParameter(f"--image-size: no backbone reads pictures below {SMALLEST}x{SMALLEST} pixels")
     if backbone_weights not in ("timm", "none") and not Path(backbone_weights).is_file():
         raise typer.BadParameter(f'{backbone_weights}: no such file; give "timm", "none" or a safetensors file')
-    refuse_missing(*([start] if start else ()), *(teacher or ()))
+    _refuse_missing(*([start] if start else ()), *(teacher or ()))
     inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
     with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
@@ -156,12 +156,21 @@ def train(
         say_next(f"calibrate {output} --data {data} --split {split}")
 
 
+def _refuse_missing(*checkpoints: Path) -> None:
+    """Stop at what is no checkpoint folder, before any work."""
+    with one_line_errors():
+        from ..checkpoints.hub import local_checkpoint
+
+        for checkpoint in checkpoints:
+            local_checkpoint(checkpoint)
+
+
 def average(
     checkpoints: Annotated[list[Path], typer.Argument(help="Runs that went on from one checkpoint (train --from).")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
     """Make one checkpoint of several: the mean of their weights. Calibrate it afterwards."""
-    refuse_missing(*checkpoints)
+    _refuse_missing(*checkpoints)
     with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import average_checkpoints
 
@@ -179,7 +188,7 @@ def ensemble(
     ] = None,
 ) -> None:
     """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
-    refuse_missing(*checkpoints)
+    _refuse_missing(*checkpoints)
     with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import ensemble_checkpoints
 

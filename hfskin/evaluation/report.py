@@ -86,12 +86,12 @@ def evaluate(
     if rows.empty:
         raise ValueError(f"the split {split!r} has no part {part!r}, only {', '.join(sorted(table['split'].unique()))}")
     if masks:  # the last to be measured: a slip would cost all that was measured before
-        masks_of(rows["image_id"], masks)
         grad_cam = "with masks, Grad-CAM is measured, which"
         if not has_grad_cam():
             raise ValueError(f"{grad_cam} needs captum: pip install 'hfskin[explain]'")
         if str(model).endswith(".onnx"):
             raise ValueError(f"{grad_cam} an ONNX file cannot do; give its checkpoint folder")
+        masks_of(rows["image_id"], masks)
     if copies is not None and not robustness:
         raise ValueError("copies are measured with --robustness; give both or neither")
     pipeline = pipeline or load(model, backend)

@@ -75,7 +75,10 @@ def test_evaluate_loads_a_checkpoint_once(tmp_path, tiny_checkpoint, monkeypatch
 
 
 SLIPS = [  # a command, and what it says of the slip
-    ("calibrate {tmp}/gone --data {data}", "gone: no such folder; give the checkpoint folder of `hfskin train`"),
+    (
+        "calibrate {tmp}/gone --data {data}",
+        "gone has no config.json, so it is not a checkpoint of hfskin; check the name",
+    ),
     ("average {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
     ("ensemble {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
     ("train --data {data} -o {tmp}/out --from {tmp}/gone", "gone: no such folder; give the checkpoint folder of"),
