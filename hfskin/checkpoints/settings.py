@@ -119,6 +119,7 @@ _PIXELS = {
     "rescale_factor": (_number(1e-9, 1e3), "a positive number"),
     "colour_reference": _optional((_channels(0, 1), "three numbers from 0 to 1")),
     "colour_strength": _SHARE,
+    "max_stretch": (_number(1, 4), "a number from 1 to 4"),
 }
 ARCHITECTURE: dict[str, Check] = {
     "backbone": (_name, "the name of a backbone"),

@@ -23,7 +23,6 @@ from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.image_reading import read_image
 from ..model.labels import CLASSES
 from ..model.metadata import encode_metadata
-from ..model.preprocessing import center_box, lies_across
 from .diagnoses import class_indices
 
 MARGIN = 1.15  # decoded training pictures are kept this much larger than the model's input, for the augmentation
@@ -162,13 +161,13 @@ def _stretch(image: Image.Image, aspect: float) -> Image.Image:
 
 
 def _fit(image: Image.Image, processor: HfskinImageProcessor) -> torch.Tensor:
-    """The centred crop of the model's aspect, turned as at inference, shrunk to at most `MARGIN` times the model's
-    input: uint8 (3, h, w)."""
-    width, height = processor.preprocessing.width, processor.preprocessing.height
-    if lies_across(*image.size, width / height):
+    """What the model sees of a picture, turned as it sees it, shrunk to at most `MARGIN` times the model's input: uint8
+    (3, h, w) of its aspect."""
+    preprocessing = processor.preprocessing
+    if preprocessing.turns(image):
         image = image.transpose(Image.Transpose.ROTATE_90)
-    box = center_box(*image.size, width / height)
-    scale = min(1.0, MARGIN * height / (box.bottom - box.top))
-    size = round((box.right - box.left) * scale), round((box.bottom - box.top) * scale)
+    box = preprocessing.crop_box(image)
+    height = min(box.bottom - box.top, MARGIN * preprocessing.height)
+    size = round(height * preprocessing.width / preprocessing.height), round(height)
     pixels = np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, 0)))

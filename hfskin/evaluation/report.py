@@ -189,6 +189,7 @@ def _model_facts(pipeline: LesionPipeline, tta: bool) -> dict:
         "metadata_hidden": config.metadata_hidden,
         "parameters": pipeline.parameters,
         "colour_strength": preprocessing.colour_strength if preprocessing.colour_reference else 0.0,
+        "max_stretch": preprocessing.max_stretch,
         "test_time_augmentation": tta,
         "hfskin": __version__,
     }

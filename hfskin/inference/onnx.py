@@ -40,6 +40,7 @@ _OLD_CONFIG = {
     "malignant_labels": None,
     "problem_type": None,
 }
+_OLD_PREPROCESSING = {"colour_reference": None, "colour_strength": 1.0, "max_stretch": 1.0}
 NEEDS_EXTRA = "the export needs onnx and onnxscript: pip install 'hfskin[onnx]'"
 
 
@@ -150,7 +151,7 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
         labels = dict(enumerate(facts["labels"]))
         config = _OLD_CONFIG | facts["config"] | {"id2label": {str(i): label for i, label in labels.items()}}
         config = {name: config[name] for name in SETTINGS}
-        prepared = {"colour_reference": None, "colour_strength": 1.0} | facts["preprocessing"]  # likewise
+        prepared = _OLD_PREPROCESSING | facts["preprocessing"]
         prepared = {name: prepared[name] for name in PREPARED}
         checked(config, SETTINGS, ONNX_FILE)
         checked(prepared, PREPARED, ONNX_FILE)

@@ -19,9 +19,8 @@ from .surroundings import surroundings
 
 
 class HfskinImageProcessor(PilBackend):
-    """EXIF rotation, any mode to RGB, then [`Preprocessing`]: a quarter turn where that shows more, the largest centred
-    crop of the model's aspect, resize, the lamp's colour taken out where there is a `colour_reference`, the backbone's
-    mean and std.
+    """EXIF rotation, any mode to RGB, then [`Preprocessing`]: a quarter turn where that shows more, a centred crop,
+    resize, the lamp's colour taken out where there is a `colour_reference`, the backbone's mean and std.
     """
 
     resample = PILImageResampling.BICUBIC
@@ -30,6 +29,7 @@ class HfskinImageProcessor(PilBackend):
     image_std = (0.5, 0.5, 0.5)
     colour_reference: tuple[float, ...] | None = None
     colour_strength = 1.0
+    max_stretch = 1.0
     do_resize = True
     do_rescale = True
     do_normalize = True
@@ -61,6 +61,7 @@ class HfskinImageProcessor(PilBackend):
             self.colour_reference,
             self.colour_strength,
             self.do_resize,
+            self.max_stretch,
         )
 
     def crop_box(self, image: Image.Image) -> CropBox:
@@ -107,8 +108,8 @@ class HfskinImageProcessor(PilBackend):
         picture = read_image(image).image
         if do_resize:
             resample = torch_pil_interpolation_mapping.get(resample, resample)
-            colour = {"colour_reference": self.colour_reference, "colour_strength": self.colour_strength}
-            pixels = Preprocessing.from_settings(size, resample, 1, (0.0,), (1.0,), **colour).resize(picture)
+            ours = {name: getattr(self, name) for name in ("colour_reference", "colour_strength", "max_stretch")}
+            pixels = Preprocessing.from_settings(size, resample, 1, (0.0,), (1.0,), **ours).resize(picture)
         else:
             pixels = np.moveaxis(np.asarray(picture), -1, 0)
             if self.colour_reference is not None:

@@ -66,10 +66,12 @@ def balance_colour(pixels: np.ndarray, reference, strength: float = 1.0) -> np.n
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """A quarter turn of a picture that [`lies_across`], the largest centred crop of the model's aspect, resize, the
-    lamp's colour taken out, the backbone's mean and std.
+    """A quarter turn of a picture that [`lies_across`], a centred crop, resize, the lamp's colour taken out, the
+    backbone's mean and std.
 
-    The crop keeps shapes true: asymmetry is a sign that a squashed picture would blur. Resizing is Pillow's antialiased
+    A crop of the model's aspect keeps shapes true: asymmetry is a sign that a squashed picture would blur. But a square
+    picture loses a quarter to it, and collections squash theirs to squares. So as much may be seen as `max_stretch`
+    allows, which should not be more than training stretched its pictures. Resizing is Pillow's antialiased
     one, so that a sharp original and a small copy of it look alike to the model.
     """
 
@@ -81,6 +83,7 @@ class Preprocessing:
     std: tuple[float, ...]
     colour_reference: tuple[float, ...] | None = None  # see `balance_colour`; None leaves colours as they are
     colour_strength: float = 1.0
+    max_stretch: float = 1.0  # of one side against the other, for less to be cropped; 1 keeps shapes as they are
 
     @classmethod
     def from_settings(
@@ -95,6 +98,7 @@ class Preprocessing:
         colour_reference=None,
         colour_strength=1.0,
         do_resize=True,
+        max_stretch=1.0,
     ) -> "Preprocessing":
         """From what preprocessor_config.json and the image processor call it.
 
@@ -108,13 +112,15 @@ class Preprocessing:
         mean, std = (image_mean, image_std) if do_normalize else ((0.0,), (1.0,))
         factor = float(rescale_factor) if do_rescale else 1.0
         reference = None if colour_reference is None else tuple(colour_reference)
-        height, width = size["height"], size["width"]
-        return cls(height, width, int(resample), factor, tuple(mean), tuple(std), reference, float(colour_strength))
+        height, width, mean, std = size["height"], size["width"], tuple(mean), tuple(std)
+        colour = reference, float(colour_strength)
+        return cls(height, width, int(resample), factor, mean, std, *colour, float(max_stretch))
 
     def crop_box(self, image: Image.Image) -> CropBox:
         """The part of `image` that the model sees."""
-        aspect = self.width / self.height
-        return center_box(*image.size, 1 / aspect if self.turns(image) else aspect)
+        aspect = self.height / self.width if self.turns(image) else self.width / self.height
+        stretched = min(max(image.width / image.height, aspect / self.max_stretch), aspect * self.max_stretch)
+        return center_box(*image.size, stretched)
 
     def turns(self, image: Image.Image) -> bool:
         """Whether the model sees `image` turned by a quarter, counterclockwise."""

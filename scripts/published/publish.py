@@ -14,11 +14,15 @@ from typing import Annotated
 import torch
 import typer
 
+from hfskin import HfskinImageProcessor
+
 from ..repeatability import main as measure_repeatability
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINTS = ROOT / "hfskin" / "checkpoints"
 FOLDS = ROOT / "results" / "cross_validation" / "metrics.json"  # of scripts/folds, for the default one
+# As far as training stretched pictures; a square one is then seen whole, and a squashed one as it was.
+MAX_STRETCH = 4 / 3
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "training.json")
 
 DataOption = Annotated[Path, typer.Option(help="HAM10000 folder.")]
@@ -38,6 +42,7 @@ def main(
     negatives: NegativesOption = None,
 ) -> None:
     """Calibrate a checkpoint, put it into the package, and measure it there."""
+    see_more(checkpoint)
     on_data = ["--data", str(data), "--split", "lesion", *_given("--copies", copies)]
     outside = [*_given("--lesions-elsewhere", lesions_elsewhere), *_given("--negatives", negatives)]
     _hfskin("calibrate", str(checkpoint), *on_data, *outside)
@@ -53,6 +58,13 @@ def main(
         put_into(embedded / "metrics.json", FOLDS)
     _hfskin("card", str(embedded), "-o", str(ROOT / "model_cards"))
     shutil.copy(ROOT / "model_cards" / f"{name}.md", embedded / "README.md")  # the page's About tab shows it
+
+
+def see_more(checkpoint: Path) -> None:
+    """Let the checkpoint's pictures be stretched by `MAX_STRETCH`."""
+    processor = HfskinImageProcessor.from_pretrained(checkpoint)
+    processor.max_stretch = MAX_STRETCH
+    processor.save_pretrained(checkpoint)
 
 
 def embed(run: Path, embedded: Path) -> None:

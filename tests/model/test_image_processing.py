@@ -45,6 +45,27 @@ def test_what_is_turned():
     )
 
 
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((160, 160), (0, 0, 160, 160)),
+        ((160, 90), (0, 0, 160, 90)),
+        ((120, 160), (0, 0, 120, 160)),
+        ((400, 150), (400 / 6, 0, 2000 / 6, 150)),
+    ],
+)
+def test_less_is_cropped_where_pictures_may_be_stretched(size, box):
+    processor = HfskinImageProcessor(max_stretch=4 / 3)
+    assert processor.crop_box(Image.new("RGB", size)) == pytest.approx(box)
+
+
+def test_a_squashed_picture_gets_its_shape_back(lesion_path):
+    lesion = Image.open(lesion_path)
+    processor = HfskinImageProcessor(max_stretch=4 / 3)
+    seen, expected = (processor(i, return_tensors="pt")["pixel_values"] for i in (lesion.resize((224, 224)), lesion))
+    assert (seen - expected).abs().mean() < 0.02
+
+
 def test_the_crop_never_leaves_the_picture():
     """Pillow refuses what rounding puts a millionth outside; 196x252 is the size of a vision transformer's patches."""
     sides = range(2, 400, 7)
