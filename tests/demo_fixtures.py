@@ -203,7 +203,8 @@ def slow_down(page) -> None:
 def press(page, element, key: str = "Enter") -> None:
     """By the keyboard, which must be able to get there."""
     element.focus()
-    assert element.evaluate("element => element.getRootNode().activeElement === element"), "out of the keyboard's reach"
+    reached = "element => element.getRootNode().activeElement === element && element.tabIndex >= 0"
+    assert element.evaluate(reached), "out of the keyboard's reach"
     page.keyboard.press(key)
 
 

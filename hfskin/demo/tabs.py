@@ -101,10 +101,11 @@ def about_tab(checkpoints: Checkpoints, tab: gr.Tab, chosen: gr.State, text: Mod
     gr.Markdown(text.ABOUT, elem_id="about")
     gr.Markdown(f"## {text.CHECKPOINT}")
     description = gr.Markdown(elem_id="checkpoint")
-    plots = gr.HTML(elem_id="plots", js_on_load=None)
-    card = gr.Markdown(elem_id="card")
-    gr.Markdown(f"## {text.API_TITLE}")
-    api = gr.Markdown(elem_id="api")
+    with gr.Accordion(text.CARD, open=False, elem_id="whole-card"):
+        plots = gr.HTML(elem_id="plots", js_on_load=None)
+        card = gr.Markdown(elem_id="card")
+    with gr.Accordion(text.API_TITLE, open=False, elem_id="for-programs"):
+        api = gr.Markdown(elem_id="api")
 
     def show(source):
         try:

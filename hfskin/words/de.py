@@ -1,7 +1,6 @@
 """Deutsch: jedes Wort einer Antwort und der Seite.
 
-Die Namen der Krankheiten wie in mensch-zu-mensch.info/krebs/hautkrebs und der Allgemeinmedizin up2date (doi
-10.1055/a-2246-7841); ärztlich geprüft ist der Text nicht.
+Woher die medizinischen Wörter stammen: docs/words.md; ärztlich geprüft ist der Text nicht.
 """
 
 LANGUAGE, LANGUAGE_NAME, LANGUAGE_CHOICE = "de", "Deutsch", "Sprache"
@@ -16,7 +15,7 @@ PRIVACY = (
 )
 LIMITS = "JPEG, PNG, TIFF, BMP oder WebP, bis {megabytes} MB je Datei."
 
-TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Ansehen", "Viele", "Modelle", "Über"
+TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Ansehen", "Mehrere", "Modelle", "Über"
 TAB_TIME = "Verlauf"
 
 NEEDS = (
@@ -58,7 +57,7 @@ EMPTY = "Hier wird die Antwort stehen."
 EMPTY_POINTS = (
     "Was zu tun ist, und ob die Hautveränderung für das Modell verdächtig aussieht",
     "Die wahrscheinlichen Diagnosen, jede mit ihrer Wahrscheinlichkeit",
-    "Wohin auf dem Bild das Modell geschaut hat",
+    "Worauf das Modell im Bild geachtet hat",
 )
 
 ANSWER = "Antwort"
@@ -67,16 +66,17 @@ NO_PICTURE = "Es gibt noch kein Bild. Wählen Sie eines oder nehmen Sie ein Beis
 FILE_GONE = "Die Datei wurde vom Server gelöscht, weil sie zu lange da war. Wählen Sie sie noch einmal."
 CANNOT_ANSWER = "Diese Anfrage kann die Seite nicht beantworten."
 
-SUSPICIOUS, CALM, UNSURE, NO_ANSWER, OPEN = "Verdächtig", "Kein Alarm", "Unsicher", "Keine Antwort", "Ohne Alarm"
+SUSPICIOUS, CALM, UNSURE, NO_ANSWER, OPEN = "Verdächtig", "Kein Alarm", "Unsicher", "Keine Antwort", "Ohne Schwelle"
 OF_100, OR = "von 100", "oder"
 UNDER, OVER = "unter {number}", "über {number}"
 RULES_OUT_NOT = "Nicht auszuschließen: {names}."
 NUMBER = "Von 100 Hautveränderungen mit dieser Zahl in den Validierungsdaten waren {number} bösartig oder eine Vorstufe"
 ALARM_STARTS = "der Alarm beginnt bei {threshold}"
-MISSED = "{share} von 100 bösartigen blieben dort darunter."
-MISSED_ELSEWHERE = "Auf Bildern anderer Kliniken blieben {missed} von {melanomas} Melanomen darunter."
+NO_ALL_CLEAR = "Das ist keine Entwarnung: Auch Melanome werden übersehen."
+MISSED = "Dort lagen {share} von 100 bösartigen darunter."
+MISSED_ELSEWHERE = "Auf Bildern anderer Kliniken lagen {missed} von {melanomas} Melanomen darunter."
 BELOW_ALL_THE_SAME = (
-    "Die Zahl liegt unter dem Alarm; aber bei der wahrscheinlichsten Diagnose, {name}, wartet man nicht."
+    "Die Zahl liegt unter dem Alarm; aber die wahrscheinlichste Diagnose, {name}, duldet kein Abwarten."
 )
 NO_NUMBER = "Dieses Modell teilt seine Klassen nicht in bösartige und gutartige ein; darum nennt es keine Zahl."
 WITHOUT_THRESHOLD = "dieses Modell hat keine Schwelle, mit der man sie vergleichen könnte"
@@ -88,11 +88,11 @@ ALARM_MARK = "Alarm ab {threshold}"
 NEXT = "Was zu tun ist"
 NEXT_SUSPICIOUS = (
     "Lassen Sie bald eine Hautärztin oder einen Hautarzt auf diese Stelle schauen. Die Schätzung kann falsch sein, "
-    "aber damit wartet man nicht."
+    "aber warten Sie nicht ab."
 )
 NEXT_OTHER = (
-    "Wenn die Stelle neu ist, sich verändert, juckt, blutet oder Sie beunruhigt, zeigen Sie sie ärztlich vor, was auch "
-    "immer diese Seite sagt."
+    "Wenn die Stelle neu ist, sich verändert, juckt, blutet oder Sie beunruhigt, zeigen Sie sie einer Ärztin oder "
+    "einem Arzt, was auch immer diese Seite sagt."
 )
 FOR_WHOM = "Beantwortet für: {patient}"
 PATIENT, YEARS = "{field}: {value}", "{age} Jahre"
@@ -106,12 +106,13 @@ REFUSED_WHY = (
 )
 REFUSED_NEXT = (
     "Nehmen Sie das Bild durch ein Dermatoskop auf, scharf, die Hautveränderung in der Mitte. Ein Foto ohne "
-    "Dermatoskop lässt sich hier nicht beurteilen. Wenn eine Stelle Sie beunruhigt, zeigen Sie sie ärztlich vor."
+    "Dermatoskop lässt sich hier nicht beurteilen. Wenn eine Stelle Sie beunruhigt, zeigen Sie sie einer Ärztin oder "
+    "einem Arzt."
 )
-UNCLEAR_WHY = "Das mag eine Hautveränderung sein, aber das Bild ist zu unklar."
+UNCLEAR_WHY = "Das kann eine Hautveränderung sein, aber das Bild ist zu undeutlich."
 UNCLEAR_NEXT = (
     "Nehmen Sie es noch einmal auf: durch das Dermatoskop, scharf, nicht von einem Bildschirm oder Ausdruck. Wenn die "
-    "Stelle Sie beunruhigt, zeigen Sie sie ärztlich vor."
+    "Stelle Sie beunruhigt, zeigen Sie sie einer Ärztin oder einem Arzt."
 )
 
 DETAILS = "Einzelheiten"
@@ -137,13 +138,13 @@ DIAGNOSES = {
     "vasc": "Gefäßveränderung",
 }
 ABOUT_DIAGNOSES = {
-    "akiec": "Von der Sonne geschädigte Haut, aus der Krebs werden kann; meist behandelt, oft mit Creme oder Kälte.",
-    "bcc": "Der häufigste Hautkrebs; er wächst langsam und streut fast nie; meist herausgeschnitten.",
-    "bkl": "Eine harmlose Verdickung der Oberhaut, etwa eine Alterswarze; meist belassen.",
-    "df": "Ein harmloser fester Knoten in der Haut; meist belassen.",
-    "mel": "Schwarzer Hautkrebs, der streuen kann; bald herausgeschnitten und unter dem Mikroskop untersucht.",
-    "nv": "Ein harmloses Muttermal; belassen und wieder angesehen, wenn es sich verändert.",
-    "vasc": "Kleine Blutgefäße oder Blut in der Haut; meist harmlos und belassen.",
+    "akiec": "Von der Sonne geschädigte Haut, aus der Krebs werden kann; meist mit Creme oder Kälte behandelt.",
+    "bcc": "Der häufigste Hautkrebs; er wächst langsam und streut fast nie; wird meist herausgeschnitten.",
+    "bkl": "Eine harmlose Verdickung der Oberhaut, etwa eine Alterswarze; braucht meist keine Behandlung.",
+    "df": "Ein harmloser fester Knoten in der Haut; braucht meist keine Behandlung.",
+    "mel": "Schwarzer Hautkrebs, der streuen kann; wird bald herausgeschnitten und unter dem Mikroskop untersucht.",
+    "nv": "Ein harmloses Muttermal; wird belassen und wieder untersucht, wenn es sich verändert.",
+    "vasc": "Kleine Blutgefäße oder Blut in der Haut; meist harmlos, meist ohne Behandlung.",
 }
 FIELDS = {"age": "Alter", "sex": "Geschlecht", "localization": "Körperstelle"}
 EFFECT = "{name} {points}"
@@ -164,7 +165,7 @@ ANSWERED_BY = "Beantwortet von: {checkpoint}, in {milliseconds} ms."
 
 REPORT_TITLE = "hfskin: was ein Programm zu einer Hautveränderung sagt"
 REPORT_FACTS = "Am {date} erstellt. Modell: {checkpoint}."
-REPORT_SAVE, REPORT_PRINT = "Als Bericht sichern", "Drucken oder als PDF"
+REPORT_SAVE, REPORT_PRINT = "Als Bericht speichern", "Drucken oder als PDF"
 REPORT_PNG, REPORT_CLOSE = "Als Bild", "Schließen"
 REPORT_NOTE = "Aus dem gemacht, was oben steht; nichts wird verschickt. Im Druckfenster „Als PDF speichern“ wählen."
 
@@ -196,8 +197,8 @@ TIME = {
     "unveränderten Stelle unterscheidet.",
     "other_checkpoint": "Zwei verschiedene Modelle haben geantwortet: Ihre Zahlen lassen sich nicht vergleichen.",
     "other_patient": "Alter, Geschlecht oder Körperstelle sind bei beiden verschieden: Schon das ändert die Zahl.",
-    "doctor": "Was immer die Zahlen sagen: Zeigen Sie eine Stelle, die Größe, Form oder Farbe ändert, ärztlich vor. "
-    "Eine Zahl, die sinkt, ist keine Entwarnung.",
+    "doctor": "Was immer die Zahlen sagen: Zeigen Sie eine Stelle, die Größe, Form oder Farbe ändert, einer Ärztin "
+    "oder einem Arzt. Eine Zahl, die sinkt, ist keine Entwarnung.",
 }
 
 _UNKNOWN = "nicht bekannt: Die Antwort beruht mehr auf dem Bild allein"
@@ -249,7 +250,7 @@ PIPELINE = {
         "{file}: kein lesbares Bild; nehmen Sie JPEG, PNG, TIFF, BMP oder WebP"
     ),
     "{file}: damaged or cut off ({error}); save or copy it again": (
-        "{file}: beschädigt oder abgeschnitten ({error}); noch einmal sichern oder kopieren"
+        "{file}: beschädigt oder abgeschnitten ({error}); noch einmal speichern oder kopieren"
     ),
     "{file}: the file is empty": "{file}: die Datei ist leer",
     "{file}: {size} pixels is too small; at least {least} on each side are needed": (
@@ -259,14 +260,14 @@ PIPELINE = {
         "{file}: {size} ist mehr als {most} Megapixel; verkleinern Sie es"
     ),
     "{file}: has several frames or pages; save the one to look at as a JPEG or PNG": (
-        "{file}: hat mehrere Bilder oder Seiten; sichern Sie das eine als JPEG oder PNG"
+        "{file}: hat mehrere Bilder oder Seiten; speichern Sie das gewünschte als JPEG oder PNG"
     ),
     "{file}: refused: {error}; save it again as a plain JPEG or PNG": (
-        "{file}: abgelehnt: {error}; sichern Sie es als einfaches JPEG oder PNG"
+        "{file}: abgelehnt: {error}; speichern Sie es als einfaches JPEG oder PNG"
     ),
 }
 
-VIEW = "Wohin das Modell geschaut hat"
+VIEW = "Worauf das Modell geachtet hat"
 VIEW_ATTENTION, VIEW_GRAD_CAM = "Aufmerksamkeit", "Grad-CAM"
 FIGURE_ALT = "Das beurteilte Bild"
 ATTENTION_CAPTION = (
@@ -295,7 +296,7 @@ BATCH_SHOW, BATCH_ALL = "Zeigen", "Alle"
 BATCH_KINDS = {
     "suspicious": "Verdächtig",
     "unsure": "Unsicher",
-    "open": "Ohne Alarm",
+    "open": "Ohne Schwelle",
     "calm": "Kein Alarm",
     "refused": "Keine Antwort",
     "failed": "Nicht gelesen",
@@ -307,15 +308,15 @@ BATCH_FAILED = "Nicht gelesen"
 COMPARE_INTRO = (
     "Für die Forschung: das Bild von „Ansehen“, von zwei Modellen beantwortet. Das zweite darf ein Ordner sein oder "
     "ein Repository des Hub als `user/name` oder `user/name@revision`; es wird jedes Mal neu gesucht. Während Ihres "
-    "Besuchs antwortet es dann auch auf „Ansehen“ und „Viele“."
+    "Besuchs antwortet es dann auch auf „Ansehen“ und „Mehrere“."
 )
 COMPARE_INTRO_LISTED = (
     "Für die Forschung: das Bild von „Ansehen“, von zwei Modellen beantwortet. Während Ihres Besuchs antwortet das "
-    "zweite dann auch auf „Ansehen“ und „Viele“."
+    "zweite dann auch auf „Ansehen“ und „Mehrere“."
 )
 CHECKPOINT_START = "Das, mit dem diese Seite begann"
 CHECKPOINT_CHOICE = "Ein anderes Modell"
-CHECKPOINT_USE = "Nehmen"
+CHECKPOINT_USE = "Verwenden"
 CHECKPOINT_FAILED = "Dieses Modell lässt sich nicht verwenden"
 COMPARE_NOTHING = "Wählen Sie ein anderes Modell, um beide Antworten nebeneinander zu sehen."
 COMPARE_NO_PICTURE = "Wählen Sie zuerst auf „Ansehen“ ein Bild; dann stehen hier beide Antworten nebeneinander."
@@ -339,5 +340,6 @@ PLOTS = {
     "plots/roc.png": "ROC-Kurven auf dem Testteil, eine je Klasse",
     "plots/reliability.png": "Zuverlässigkeit auf dem Testteil: genannte Wahrscheinlichkeit gegen Trefferanteil",
 }
+CARD = "Die ganze Modellkarte mit ihren Abbildungen (englisch)"
 NO_CARD = "Dieses Modell bringt keine Modellkarte mit."
 API_TITLE = "API"

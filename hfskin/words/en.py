@@ -87,9 +87,10 @@ UNDER, OVER = "under {number}", "over {number}"
 RULES_OUT_NOT = "This cannot rule out {names}."
 NUMBER = "Of 100 lesions with this number in the validation data, {number} were malignant or a precursor"
 ALARM_STARTS = "the alarm starts at {threshold}"
+NO_ALL_CLEAR = "This is no all-clear: melanomas are missed."
 MISSED = "{share} of 100 malignant ones stayed below it there."
-MISSED_ELSEWHERE = "Of pictures from other clinics, {missed} of {melanomas} melanomas stayed below it."
-BELOW_ALL_THE_SAME = "The number is below the alarm; but the likeliest diagnosis, {name}, is itself nothing to wait on."
+MISSED_ELSEWHERE = "On pictures from other clinics, {missed} of {melanomas} melanomas stayed below it."
+BELOW_ALL_THE_SAME = "The number is below the alarm; but the likeliest diagnosis, {name}, is not one to wait on."
 NO_NUMBER = "This checkpoint does not sort its classes into malignant and benign ones, so it gives no number."
 WITHOUT_THRESHOLD = "this checkpoint has no threshold to compare it with"
 UNUSUAL = "This picture is unlike those that the model learnt from: it errs more often on such. Trust the answer less."
@@ -341,6 +342,7 @@ PLOTS = {
     "plots/roc.png": "ROC curves on the test part, one a class",
     "plots/reliability.png": "Reliability on the test part: stated probability against how often it was right",
 }
+CARD = "The whole model card, with its plots"
 NO_CARD = "This checkpoint brings no model card."
 API_TITLE = "API"
 API = """The same numbers for programs, by `gradio_client`; `/gradio_api/info` describes both endpoints.

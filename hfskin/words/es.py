@@ -1,13 +1,13 @@
 """Español: cada palabra de una respuesta y de la página.
 
-Los nombres de las enfermedades, como en actasdermo.org y escaneatupiel.es; ningún médico ha revisado el texto.
+De dónde vienen las palabras médicas: docs/words.md; ningún médico ha revisado el texto.
 """
 
 LANGUAGE, LANGUAGE_NAME, LANGUAGE_CHOICE = "es", "Español", "Idioma"
 
 TITLE = "hfskin"
 SUBTITLE = "La segunda mirada de una máquina a una lesión de la piel"
-NOT_A_DEVICE = "No es un producto sanitario. Se equivoca y no sustituye a un médico."
+NOT_A_DEVICE = "No es un producto sanitario. Puede equivocarse y no sustituye a un médico."
 PRIVACY_LINE = "Su imagen queda en este servidor {minutes} minutos como máximo y no va a ningún otro sitio."
 PRIVACY = (
     "Su imagen se guarda en un archivo temporal que se borra al cerrar la página, a más tardar a los {minutes} "
@@ -72,10 +72,11 @@ UNDER, OVER = "menos de {number}", "más de {number}"
 RULES_OUT_NOT = "No se puede descartar: {names}."
 NUMBER = "De 100 lesiones con este número en los datos de validación, {number} eran malignas o precursoras de un cáncer"
 ALARM_STARTS = "la alarma empieza en {threshold}"
-MISSED = "{share} de 100 malignas quedaron allí por debajo."
+NO_ALL_CLEAR = "Esto no descarta nada: también se escapan melanomas."
+MISSED = "Allí, {share} de 100 malignas quedaron por debajo."
 MISSED_ELSEWHERE = "En imágenes de otras clínicas quedaron por debajo {missed} de {melanomas} melanomas."
 BELOW_ALL_THE_SAME = (
-    "El número está por debajo de la alarma, pero el diagnóstico más probable, {name}, no es para esperar."
+    "El número está por debajo de la alarma, pero el diagnóstico más probable, {name}, no admite espera."
 )
 NO_NUMBER = "Este modelo no separa sus clases en malignas y benignas; por eso no da ningún número."
 WITHOUT_THRESHOLD = "este modelo no tiene umbral con el que compararlo"
@@ -86,7 +87,7 @@ UNUSUAL = (
 ALARM_MARK = "alarma desde {threshold}"
 NEXT = "Qué hacer"
 NEXT_SUSPICIOUS = (
-    "Pida pronto que un dermatólogo mire esta lesión. La estimación puede estar equivocada, pero no es para esperar."
+    "Pida pronto que un dermatólogo mire esta lesión. La estimación puede estar equivocada, pero no admite espera."
 )
 NEXT_OTHER = (
     "Si la lesión es nueva, cambia, pica, sangra o le preocupa, enséñela a un médico, diga lo que diga esta página."
@@ -135,11 +136,11 @@ DIAGNOSES = {
 ABOUT_DIAGNOSES = {
     "akiec": "Piel dañada por el sol que puede volverse cáncer; suele tratarse, a menudo con crema o con frío.",
     "bcc": "El cáncer de piel más común; crece despacio y casi nunca se extiende; suele extirparse.",
-    "bkl": "Un engrosamiento inofensivo de la piel, como una verruga de la edad; suele dejarse.",
-    "df": "Un nódulo firme e inofensivo de la piel; suele dejarse.",
+    "bkl": "Un engrosamiento inofensivo de la piel, como las «verrugas» de la edad; no suele necesitar tratamiento.",
+    "df": "Un nódulo firme e inofensivo de la piel; no suele necesitar tratamiento.",
     "mel": "Un cáncer de las células del pigmento que puede extenderse; se extirpa pronto y se mira al microscopio.",
-    "nv": "Un lunar inofensivo; se deja, y se mira otra vez si cambia.",
-    "vasc": "Pequeños vasos o sangre en la piel; suele ser inofensiva y dejarse.",
+    "nv": "Un lunar inofensivo; no se trata, pero debe verse de nuevo si cambia.",
+    "vasc": "Pequeños vasos o sangre en la piel; suele ser inofensiva y no necesitar tratamiento.",
 }
 FIELDS = {"age": "edad", "sex": "sexo", "localization": "zona"}
 EFFECT = "{name} {points}"
@@ -271,7 +272,7 @@ ATTENTION_CAPTION = (
     "enfermedad ni explica por sí solo la respuesta."
 )
 GRAD_CAM_CAPTION = (
-    "Amarillo: lo que más habló por «{name}», según Grad-CAM, un método tosco. No muestra dónde hay una enfermedad."
+    "Amarillo: lo que más apoya «{name}», según Grad-CAM, un método tosco. No muestra dónde hay una enfermedad."
 )
 CROP_CAPTION = "El marco señala la parte que vio el modelo."
 HEAT_STRENGTH = "Intensidad de los colores"
@@ -335,5 +336,6 @@ PLOTS = {
     "plots/roc.png": "Curvas ROC en la parte de prueba, una por clase",
     "plots/reliability.png": "Fiabilidad en la parte de prueba: probabilidad dicha frente a aciertos",
 }
+CARD = "La ficha completa del modelo, con sus gráficos (en inglés)"
 NO_CARD = "Este modelo no trae ficha."
 API_TITLE = "API"

@@ -1,6 +1,6 @@
 """Tiếng Việt: mọi lời của câu trả lời và của trang.
 
-Tên bệnh như trên vnexpress.net, thanhnien.vn và benhvienungthu.com; chưa có bác sĩ nào duyệt lại.
+Nguồn của các từ y khoa: docs/words.md; chưa có bác sĩ nào duyệt lại.
 """
 
 LANGUAGE, LANGUAGE_NAME, LANGUAGE_CHOICE = "vi", "Tiếng Việt", "Ngôn ngữ"
@@ -73,15 +73,16 @@ UNDER, OVER = "dưới {number}", "trên {number}"
 RULES_OUT_NOT = "Không thể loại trừ {names}."
 NUMBER = "Trong 100 tổn thương có con số này ở dữ liệu kiểm định, {number} là ác tính hoặc tiền ung thư"
 ALARM_STARTS = "báo động bắt đầu từ {threshold}"
+NO_ALL_CLEAR = "Điều này chưa có nghĩa là an toàn: vẫn có ung thư hắc tố bị bỏ sót."
 MISSED = "Ở đó {share} trên 100 tổn thương ác tính nằm dưới mức này."
-MISSED_ELSEWHERE = "Với ảnh của phòng khám khác, {missed} trên {melanomas} u hắc tố nằm dưới mức này."
+MISSED_ELSEWHERE = "Với ảnh của các cơ sở khác, {missed} trên {melanomas} ca ung thư hắc tố nằm dưới mức này."
 BELOW_ALL_THE_SAME = "Con số thấp hơn mức báo động, nhưng chẩn đoán có khả năng nhất, {name}, thì không nên chờ."
 NO_NUMBER = "Mô hình này không phân các loại thành ác tính và lành tính, nên không đưa ra con số."
 WITHOUT_THRESHOLD = "mô hình này không có ngưỡng để so sánh"
-UNUSUAL = "Ảnh này không giống các ảnh mà mô hình đã học: với ảnh như vậy nó sai nhiều hơn. Hãy tin câu trả lời ít hơn."
+UNUSUAL = "Ảnh này không giống các ảnh mà mô hình đã học: với ảnh như vậy nó sai nhiều hơn. Đừng quá tin câu trả lời."
 ALARM_MARK = "báo động từ {threshold}"
 NEXT = "Nên làm gì"
-NEXT_SUSPICIOUS = "Hãy sớm nhờ bác sĩ da liễu xem tổn thương này. Ước tính có thể sai, nhưng đây không phải lúc để chờ."
+NEXT_SUSPICIOUS = "Hãy sớm nhờ bác sĩ da liễu xem tổn thương này. Ước tính có thể sai, nhưng không nên chờ đợi."
 NEXT_OTHER = (
     "Nếu tổn thương mới xuất hiện, thay đổi, ngứa, chảy máu hoặc làm bạn lo, hãy cho bác sĩ xem, dù trang này nói gì."
 )
@@ -114,22 +115,22 @@ MALIGNANT = "Con số là xác suất ước tính, tính bằng phần trăm, r
 SENSITIVITY = "Ngưỡng báo động {threshold} được đặt sao cho {share} ảnh ác tính trong dữ liệu kiểm định đạt tới."
 NOT_HARMLESS = "Con số thấp hơn không chứng minh rằng tổn thương là vô hại."
 DIAGNOSES = {
-    "akiec": "dày sừng quang hóa / bệnh Bowen",
+    "akiec": "dày sừng ánh sáng / bệnh Bowen",
     "bcc": "ung thư biểu mô tế bào đáy",
-    "bkl": "tổn thương sừng lành tính",
+    "bkl": "dày sừng lành tính",
     "df": "u xơ bì",
-    "mel": "u hắc tố ác tính",
+    "mel": "ung thư hắc tố (melanoma)",
     "nv": "nốt ruồi (nevus)",
     "vasc": "tổn thương mạch máu",
 }
 ABOUT_DIAGNOSES = {
-    "akiec": "Da bị hại do nắng, có thể thành ung thư; thường được điều trị, hay bằng kem hoặc áp lạnh.",
+    "akiec": "Da bị tổn thương do nắng, có thể thành ung thư; thường được điều trị, hay bằng kem bôi hoặc áp lạnh.",
     "bcc": "Ung thư da thường gặp nhất; lớn chậm và hầu như không lan; thường được cắt bỏ.",
-    "bkl": "Phần da dày lên vô hại, như mụn cóc tuổi già; thường để yên.",
-    "df": "Cục cứng vô hại trong da; thường để yên.",
+    "bkl": "Phần da dày lên vô hại, như dày sừng tiết bã ở người lớn tuổi; thường không cần điều trị.",
+    "df": "Cục chắc, vô hại trong da; thường không cần điều trị.",
     "mel": "Ung thư của tế bào sắc tố, có thể lan; được cắt sớm và xem dưới kính hiển vi.",
-    "nv": "Nốt ruồi vô hại; để yên, và xem lại nếu thay đổi.",
-    "vasc": "Mạch máu nhỏ hoặc máu trong da; thường vô hại và để yên.",
+    "nv": "Nốt ruồi vô hại; không cần điều trị, nhưng phải khám lại nếu thay đổi.",
+    "vasc": "Mạch máu nhỏ hoặc máu trong da; thường vô hại và không cần điều trị.",
 }
 FIELDS = {"age": "tuổi", "sex": "giới tính", "localization": "vị trí"}
 EFFECT = "{name} {points}"
@@ -212,13 +213,13 @@ PIPELINE = {
     "transparent parts were filled with white": "phần trong suốt được tô trắng",
     "the picture has no colour; the model was trained on colour": "ảnh không có màu; mô hình học từ ảnh màu",
     "{field}: {value} is not known; use one of: {choices}; answered without it": (
-        "{field}: {value} không được biết; hãy dùng: {choices}; đã trả lời không có nó"
+        "{field}: {value} không hợp lệ; hãy dùng: {choices}; đã trả lời không dùng giá trị này"
     ),
     "{field}: {value} is outside 0 to 120 years; answered without it": (
-        "{field}: {value} không trong khoảng 0 đến 120 tuổi; đã trả lời không có nó"
+        "{field}: {value} không trong khoảng 0 đến 120 tuổi; đã trả lời không dùng giá trị này"
     ),
     "{field}: {value} is not a number; give years (0 to 120) or leave it empty; answered without it": (
-        "{field}: {value} không phải là số; hãy cho số năm (0 đến 120) hoặc để trống; đã trả lời không có nó"
+        "{field}: {value} không phải là số; hãy cho số năm (0 đến 120) hoặc để trống; đã trả lời không dùng giá trị này"
     ),
     "{file}: not a picture that can be read; use JPEG, PNG, TIFF, BMP or WebP": (
         "{file}: không phải ảnh đọc được; hãy dùng JPEG, PNG, TIFF, BMP hoặc WebP"
@@ -300,7 +301,7 @@ NONE = "–"
 ABOUT = (
     "hfskin là chương trình xem ảnh một tổn thương da chụp qua máy soi da. Nó nói các tổn thương có cùng con số thường "
     "ác tính đến đâu, trông giống gì, và nên làm gì. Nó học từ ảnh của bộ dữ liệu HAM10000, hầu hết là da sáng, từ hai "
-    "phòng khám. Nó bỏ sót một số ung thư và báo động nhầm nhiều. Nó không phải thiết bị y tế và không thay được bác "
+    "cơ sở y tế. Nó bỏ sót một số ung thư và báo động nhầm nhiều. Nó không phải thiết bị y tế và không thay được bác "
     "sĩ."
 )
 CHECKPOINT = "Mô hình nào trả lời"
@@ -312,5 +313,6 @@ PLOTS = {
     "plots/roc.png": "Đường ROC trên phần kiểm tra, mỗi loại một đường",
     "plots/reliability.png": "Độ tin cậy trên phần kiểm tra: xác suất nêu ra và tỉ lệ đúng",
 }
+CARD = "Toàn bộ thẻ mô tả mô hình, kèm biểu đồ (tiếng Anh)"
 NO_CARD = "Mô hình này không có thẻ mô tả."
 API_TITLE = "API"

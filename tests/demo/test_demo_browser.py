@@ -9,7 +9,7 @@ import shutil
 import zipfile
 
 import pytest
-from demo_fixtures import DESK, LESIONS, PHONE, ROOT, check_accessibility, random_checkpoint, upload, wait_answer
+from demo_fixtures import DESK, LESIONS, PHONE, ROOT, check_accessibility, press, random_checkpoint, upload, wait_answer
 from PIL import Image
 
 import hfskin
@@ -252,10 +252,17 @@ def choose_checkpoint(page, source: str) -> None:
     page.get_by_role("button", name=text.CHECKPOINT_USE).click()
 
 
+def unfold(page, place: str) -> None:
+    press(page, page.locator(f"{place} button").first)
+
+
 def test_about_shows_the_card_its_plots_and_the_api(visit, keep, page_url):
     page = visit()
     page.get_by_role("tab", name=text.TAB_ABOUT).click()
+    assert page.evaluate("document.documentElement.scrollHeight") < 2 * DESK["height"], "the card is folded"
+    unfold(page, "#for-programs")
     page.locator("#api", has_text=f'Client("{page_url}")').wait_for()
+    unfold(page, "#whole-card")
     page.wait_for_selector("#plots img")
     assert page.locator("#plots img").count() == len(text.PLOTS)
     assert page.evaluate("[...document.querySelectorAll('#plots img')].every(image => image.naturalWidth > 0)")
@@ -275,6 +282,7 @@ def test_another_checkpoint_can_be_chosen_and_compared(visit, keep, tmp_path, pi
     page.locator("#comparison", has_text=text.COMPARE_NO_PICTURE).wait_for()
     page.get_by_role("tab", name=text.TAB_ABOUT).click()
     page.locator("#checkpoint", has_text="fresh-push, revision").wait_for()
+    unfold(page, "#whole-card")
     page.locator("#card", has_text="My card").wait_for()
     page.wait_for_function("document.querySelector('#card img[alt=\"A plot\"]').naturalWidth > 0")
     page.get_by_role("tab", name=text.TAB_LOOK).click()
@@ -307,6 +315,9 @@ def test_phone_needs_no_sideways_scrolling_and_always_shows_the_notice(visit, ke
     for tab in (text.TAB_LOOK, text.TAB_BATCH, text.TAB_COMPARE, text.TAB_ABOUT):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.locator("#checkpoint", has_text=text.CHECKPOINT_EMBEDDED).wait_for()
+    assert page.evaluate("document.documentElement.scrollHeight") < 2 * PHONE["height"], "the card is folded"
+    unfold(page, "#whole-card")
     page.wait_for_selector("#card table")
     breaks = "[...document.querySelectorAll('#card td')].map(cell => getComputedStyle(cell).wordBreak)"
     assert set(page.evaluate(breaks)) == {"normal"}, "words of the card's tables are cut in pieces"
@@ -335,6 +346,7 @@ def test_axe_finds_no_serious_fault(visit, keep, viewport, scheme, tmp_path):
     choose_checkpoint(page, text.CHECKPOINT_START)
     page.locator("#comparison", has_text=text.COMPARE_NOTHING).wait_for()
     page.get_by_role("tab", name=text.TAB_ABOUT).click()
+    unfold(page, "#whole-card")
     page.wait_for_selector("#card pre")
     check_accessibility(page)
 

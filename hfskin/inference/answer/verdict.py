@@ -46,6 +46,8 @@ def verdict(prediction: Prediction, config: Any, text: ModuleType) -> Verdict:
     word = {"suspicious": text.SUSPICIOUS, "calm": text.CALM, "unsure": text.UNSURE, "open": text.OPEN}[kind]
     if kind == "suspicious":
         lines.append(text.RULES_OUT_NOT.format(names=listed(not_ruled_out(prediction, config), text)))
+    if kind == "calm":
+        lines.append(text.NO_ALL_CLEAR)
     number = of_100(prediction, text)
     lines.append(_line(number, config, text))
     if kind in ("calm", "unsure") and config.malignant_sensitivity is not None:
