@@ -50,7 +50,7 @@ MEMBERS = {
         "vit_small_patch14_dinov2_saliency.safetensors",
         stages=(
             Stage((140, 196), epochs=7, learning_rate=3e-4, strength=0.5, last_strength=0.2),
-            Stage((168, 224), epochs=8, learning_rate=2e-4, strength=0.4, last_strength=0.15),
+            Stage((196, 252), epochs=1, learning_rate=1.5e-4, strength=0.3, last_strength=0.1, ema_decay=0.995),
         ),
         layer_decay=0.75,
     ),

@@ -26,9 +26,11 @@ from hfskin.demo.batch import Looked, look_at_all, rows_html
 from hfskin.demo.card import plots_html, render_card
 from hfskin.demo.checkpoints import Checkpoints, split_revision
 from hfskin.demo.example_lesions import load_examples
+from hfskin.demo.look import ATTENTION, Question, look
 from hfskin.demo.upload_folder import UploadFolder
 from hfskin.inference.answer.verdict import verdict
 from hfskin.inference.batch.items import Row
+from hfskin.inference.prepare import UNKNOWN_PATIENT
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
 from hfskin.words import en as text
 
@@ -93,6 +95,17 @@ def test_without_an_alarm_it_is_said_how_many_were_missed_elsewhere(tiny_checkpo
     checkpoints = Checkpoints(str(folder))
     said = checkpoints.get().missed_elsewhere(text)
     assert "14 of 25 melanomas" in said
+
+
+def test_an_answer_says_for_whom_it_is_where_the_file_knows(tiny_checkpoint, lesion_path, tmp_path):
+    pytest.importorskip("pydicom")
+    from dicom_files import dicom
+
+    with Image.open(lesion_path) as lesion:
+        (tmp_path / "lesion.dcm").write_bytes(dicom(lesion, BodyPartExamined="BACK"))
+    question = Question(str(tmp_path / "lesion.dcm"), UNKNOWN_PATIENT)
+    answer, _ = look(Checkpoints(str(tiny_checkpoint)), question, ATTENTION, None, text)
+    assert "55 years · Sex: Male · Site on the body: Back" in answer
 
 
 def test_what_people_named_is_escaped(prediction, thresholds):

@@ -15,12 +15,9 @@ from hfskin.model.labels import SITES
 from hfskin.model.preprocessing import Preprocessing
 
 pillow_heif, pydicom = pytest.importorskip("pillow_heif"), pytest.importorskip("pydicom")
-from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
+from dicom_files import INFLATED, JPEG, JPEG_2000, JPEG_LS, PLAIN, dicom, jpeg  # noqa: E402
 from pydicom.encaps import encapsulate  # noqa: E402
 
-JPEG, PLAIN, JPEG_2000, JPEG_LS, INFLATED = (
-    f"1.2.840.10008.1.2{end}" for end in (".4.50", ".1", ".4.91", ".4.80", ".1.99")
-)  # transfer syntaxes
 P3 = matrix_profile((0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06), 2.2)
 
 
@@ -32,31 +29,6 @@ def lesion(lesion_path):
 def heic(image: Image.Image, **options) -> bytes:
     buffer = io.BytesIO()
     pillow_heif.from_pillow(image).save(buffer, quality=95, **options)
-    return buffer.getvalue()
-
-
-def dicom(image: Image.Image, syntax: str = JPEG, **elements) -> bytes:
-    """As of a dermatoscope, of a man of 55."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = syntax, "1.2.840.10008.5.1.4.1.1.77.1.4"
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
-    file = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
-    levels = np.asarray(image)
-    file.Rows, file.Columns, file.SamplesPerPixel = *levels.shape[:2], 1 if levels.ndim == 2 else 3
-    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 8, 8, 7, 0
-    file.PlanarConfiguration, file.PhotometricInterpretation = 0, "YBR_FULL_422" if syntax == JPEG else "RGB"
-    file.Modality, file.PatientAge, file.PatientSex = "DMS", "055Y", "M"
-    file.PixelData = encapsulate([jpeg(image)]) if syntax not in (PLAIN, INFLATED) else levels.tobytes()
-    for name, value in elements.items():
-        setattr(file, name, value)
-    buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, file, enforce_file_format=True)
-    return buffer.getvalue()
-
-
-def jpeg(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
 
 
