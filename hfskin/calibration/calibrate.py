@@ -87,13 +87,13 @@ def calibrate_checkpoint(folder: str | Path, table: pd.DataFrame, exposure: Expo
 def predict_as_elsewhere(pipeline: SkinLesionPipeline, table: pd.DataFrame) -> Predictions:
     """The answers to the N pictures as they are, and to each under `TRANSFORMS_EACH` of the `TRANSFORMS` in turn:
     N (1 + `TRANSFORMS_EACH`) in all."""
-    parts = [predict_table(pipeline, table)]
+    parts = [predict_table(pipeline, table, title="validation")]
     turn = np.arange(len(table))
     step = len(TRANSFORMS) // TRANSFORMS_EACH
-    for number, transform in enumerate(TRANSFORMS.values()):
+    for number, (name, transform) in enumerate(TRANSFORMS.items()):
         rows = table[[(at - number) % len(TRANSFORMS) in range(0, step * TRANSFORMS_EACH, step) for at in turn]]
         if len(rows):
-            parts.append(predict_table(pipeline, rows, transform=transform))
+            parts.append(predict_table(pipeline, rows, transform=transform, title=f"validation, {name}"))
     joined = {name: [getattr(part, name) for part in parts] for name in vars(parts[0])}
     return Predictions(**{name: None if v[0] is None else np.concatenate(v) for name, v in joined.items()})  # type: ignore[arg-type]
 
@@ -104,8 +104,8 @@ def gate_features(
     """What a gate is fitted to: the features of lesions (N, F) and of other things (M, F)."""
     with torch.random.fork_rng(devices=[]), _alone(pipeline.model):
         torch.manual_seed(0)  # the same gate each time
-        views = lesion_views(table, exposure), other_views(exposure)
-        lesions, others = (predict_pictures(pipeline, pictures).features for pictures in views)
+        lesions = predict_pictures(pipeline, lesion_views(table, exposure), "gate: lesions").features
+        others = predict_pictures(pipeline, other_views(exposure), "gate: other things").features
     assert lesions is not None  # torch gives features
     assert others is not None
     return lesions, others

@@ -59,12 +59,25 @@ def checkpoint_folder(
     if not folder.is_dir():
         if len(folder.parts) > 1 and folder.parent.is_dir():  # a slip, and no name of the Hub
             raise HubError(f"{source}: no such folder; `ls {folder.parent}` shows what is there")
+        if "/" not in str(source):  # nobody need be asked
+            raise HubError(_wrong_name(None, source, None))
         wanted = [*CHECKPOINT_FILES, SHARDS_FILE, ONNX_FILE, *further_files]
         folder = Path(snapshot_download(str(source), revision=revision, allow_patterns=wanted, **hub_kwargs))
     for name, remedy in CHECKPOINT_FILES.items():
         if not (folder / name).is_file():
             raise HubError(f"{source} has no {name}{_instead(folder, name) or remedy}")
     return folder
+
+
+def local_checkpoint(folder: Path) -> Path:
+    """`folder`, where it is a checkpoint on this machine: for what reads or changes more of it than answers need.
+
+    Raises:
+        HubError: no such folder, or see [`checkpoint_folder`].
+    """
+    if not folder.is_dir():
+        raise HubError(f"{folder}: no such folder; give the checkpoint folder of `hfskin train`")
+    return checkpoint_folder(folder)
 
 
 def _instead(folder: Path, missing: str) -> str | None:
@@ -116,7 +129,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def _wrong_name(error, source, revision):
-    return f"{source!r} is neither a folder nor a name on the Hub; names look like organisation/name"
+    return f"{str(source)!r} is neither a folder nor a name on the Hub; names look like organisation/name"
 
 
 def _gated(error, source, revision):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from . import hub, measuring, predict, training
-from .console import one_line_errors
+from .console import ModelOption, one_line_errors
 
 app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
 
@@ -39,7 +39,9 @@ def main(
 
 @app.command()
 def demo(
-    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help='Checkpoint folder, Hub id, or "large"; default the embedded one.')
+    ] = None,
     host: Annotated[
         str | None, typer.Option(help='Default GRADIO_SERVER_NAME, else this machine alone; "0.0.0.0": any.')
     ] = None,
@@ -56,9 +58,7 @@ def demo(
 
 
 @app.command()
-def doctor(
-    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
-) -> None:
+def doctor(model: ModelOption = None) -> None:
     """Say what is installed, what answers, and whether the checkpoint is whole; exit code 1 where it is not."""
     from .doctor import examine
 

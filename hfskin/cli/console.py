@@ -6,8 +6,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
+
+ModelOption = Annotated[
+    str | None, typer.Option(help='Checkpoint folder, ONNX file, Hub id, or "large"; default the embedded one.')
+]
 
 
 class Stopped(KeyboardInterrupt):

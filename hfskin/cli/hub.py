@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from .console import one_line_errors, say_next
+from .labelled import ClassesOption, names
 from .outputs import output_folder
 
-dataset = typer.Typer(help="HAM10000 as a data set of the Hub.", no_args_is_help=True)
+dataset = typer.Typer(help="Labelled pictures as a data set of the Hub.", no_args_is_help=True)
 
 Private = Annotated[bool, typer.Option("--private", help="Where the repository is new, only you can see it.")]
 
@@ -36,8 +37,10 @@ def push(
 ) -> None:
     """Send a checkpoint to the Hub, with its card and code, in one commit."""
     with one_line_errors(), output_folder(output, [checkpoint]):
+        from ..checkpoints.hub import check_name
         from ..hub.push import push_checkpoint, push_space, stage_checkpoint, stage_space
 
+        check_name(repository)
         if output:
             model = output / "model"
             model.mkdir(parents=True, exist_ok=True)
@@ -45,6 +48,7 @@ def push(
             if space:
                 (output / "space").mkdir(exist_ok=True)
                 stage_space(output / "space", repository)
+            typer.echo(f"saved {output}; the card is {model / 'README.md'}")
             say_next(f"predict PICTURE --model {model}")
             return
         typer.echo(push_checkpoint(checkpoint, repository, private, without_metrics, echo=typer.echo))
@@ -65,7 +69,7 @@ def card(
     from ..hub.card import write_card
 
     with one_line_errors(), output_folder(output):
-        typer.echo(write_card(checkpoint, output))
+        typer.echo(f"saved {write_card(checkpoint, output)}")
 
 
 @dataset.command()
@@ -74,8 +78,9 @@ def build(
     push: Annotated[str | None, typer.Option(help="organisation/name on the Hub.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep the files here.")] = None,
     private: Private = False,
+    classes: ClassesOption = None,
 ) -> None:
-    """Turn a HAM10000 folder into parquet files with splits by lesion and a data card."""
+    """Turn a folder of labelled pictures into parquet files with splits by lesion and a data card."""
     from ..data.ham10000 import load_ham10000
     from ..data.hub_dataset import build_dataset, write_dataset
     from ..hub.push import push_folder
@@ -84,8 +89,8 @@ def build(
         raise typer.BadParameter("give --push organisation/name, --output FOLDER, or both")
     with one_line_errors(), output_folder(output, [data]), tempfile.TemporaryDirectory() as temporary:
         folder = output or Path(temporary)
-        write_dataset(build_dataset(load_ham10000(data)), folder, push or folder.name)
+        write_dataset(build_dataset(load_ham10000(data, classes=names(classes))), folder, push or folder.name)
         if push:
             typer.echo(push_folder(folder, push, "dataset", private=private, echo=typer.echo))
         else:
-            typer.echo(folder)
+            typer.echo(f"saved {folder}")

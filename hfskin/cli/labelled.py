@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -13,6 +14,19 @@ class Split(StrEnum):
     lesion = "lesion"
     paper = "paper"
     all = "all"
+
+
+ClassesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Separated by commas. Default: the seven (those of --from); the table's own if it has none of them."
+    ),
+]
+
+
+def names(listed: str | None) -> tuple[str, ...] | None:
+    """What an option names, separated by commas."""
+    return None if listed is None else tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
 def load_table(

@@ -1,5 +1,6 @@
 """The command line's part that measures checkpoints: `hfskin calibrate` and `hfskin evaluate`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from ..checkpoints.layout import METRICS_FILE
 from ..model.labels import shown_classes
-from .console import one_line_errors, say_next
+from .console import ModelOption, one_line_errors, say_next
 from .labelled import Split, data_name, load_table
 from .outputs import output_file, output_folder
 from .predict import Backend
@@ -19,6 +20,11 @@ ElsewhereOption = Annotated[
 NegativesOption = Annotated[
     Path | None, typer.Option(help="Pictures of other things: one half fits the gate, the other judges it.")
 ]
+
+
+class Part(StrEnum):
+    test = "test"
+    val = "val"
 
 
 def mount(app: typer.Typer) -> None:
@@ -39,15 +45,18 @@ def calibrate(
     with one_line_errors(), output_folder(checkpoint):
         from ..calibration.calibrate import calibrate_checkpoint
         from ..calibration.exposure import read_exposure
+        from ..checkpoints.hub import local_checkpoint
         from ..model.configuration_hfskin import HfskinConfig
 
+        local_checkpoint(checkpoint)
         exposure = read_exposure(lesions_elsewhere, negatives, copies)
         classes = shown_classes(HfskinConfig.from_pretrained(checkpoint))
         config = calibrate_checkpoint(checkpoint, load_table(data, split, classes=classes), exposure)
         fitted = "temperature", "malignant_threshold", "conformal_threshold", "gate_threshold", "unusual_threshold"
         for name in fitted:
             value = getattr(config, name)
-            typer.echo(f"{name} {'none' if value is None else f'{value:.4f}'}")
+            typer.echo(f"{name:<19} {'none' if value is None else f'{value:.4f}'}")
+        typer.echo(f"saved {checkpoint}")
         say_next(f"evaluate --model {checkpoint} --data {data} --split {split}")
 
 
@@ -61,11 +70,9 @@ def evaluate(
             help="JSON to write; default metrics.json in the checkpoint's folder, unless --split is all.",
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Checkpoint folder, ONNX file or Hub id; default the embedded one.")
-    ] = None,
+    model: ModelOption = None,
     split: Split = Split.lesion,
-    part: Annotated[str, typer.Option(help='"test" or "val" (the paper split has no test part).')] = "test",
+    part: Annotated[Part, typer.Option(help="The paper split has no test part.")] = Part.test,
     tta: Annotated[bool, typer.Option("--tta", help="Average over mirror images.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for confusion matrix, ROC and reliability plots.")] = None,
     robustness: Annotated[
@@ -79,9 +86,9 @@ def evaluate(
     backend: Annotated[Backend, typer.Option(help="What answers, see `hfskin predict`.")] = Backend.auto,
 ) -> None:
     """Measure a checkpoint on a labelled data set, with 95 % intervals over lesions."""
-    into_checkpoint = output is None and split != Split.all and model is not None and Path(model).is_dir()
-    if into_checkpoint:
-        output = Path(str(model), METRICS_FILE)
+    beside = Path(model, METRICS_FILE) if model and Path(model).is_dir() else None
+    if output is None and split != Split.all:
+        output = beside
     with one_line_errors(), output_file(output, [model], suffix=".json"), output_folder(plots):
         from ..calibration.exposure import read_exposure
         from ..data.ham10000 import find_images
@@ -91,11 +98,12 @@ def evaluate(
         from ..inference.backend import load
 
         others = find_images([copies]) if copies else None
-        classes = shown_classes(load(model, backend, device="cpu").config)
+        exposure = read_exposure(lesions_elsewhere, negatives)
+        pipeline = load(model, backend)
+        classes = shown_classes(pipeline.config)
         report = run(
-            model, load_table(data, split, classes=classes), split, part, data=data_name(data, classes),
-            tta=tta, robustness=robustness or shifts, copies=others, masks=masks, backend=backend,
-            exposure=read_exposure(lesions_elsewhere, negatives),
+            model, load_table(data, split, classes=classes), split.value, part.value, data=data_name(data, classes),
+            tta=tta, robustness=robustness or shifts, copies=others, masks=masks, exposure=exposure, pipeline=pipeline,
         )  # fmt: skip
         if output:
             write_metrics(report, output)
@@ -106,8 +114,9 @@ def evaluate(
         typer.echo(f"{facts['images']} pictures of {facts['lesions']} lesions, split {split}/{part}{leak}")
         for name in ("bma", "auc_macro", "accuracy"):
             typer.echo(f"{name:<10} {_interval(**metrics[name])}")
-        if into_checkpoint:
+        if output:
             typer.echo(f"saved {output}")
+        if output and beside and output.absolute() == beside.absolute():
             say_next(f"push {model} organisation/name")
 
 

@@ -20,7 +20,7 @@ from ..inference.batch.row_file import RowFile
 from ..inference.batch.shards import WHOLE, Shard, put_together
 from ..model.labels import shown_classes
 from ..model.metadata import Patient, encode_metadata
-from .console import one_line_errors
+from .console import ModelOption, one_line_errors, say_next
 from .outputs import check_output_file, output_file
 
 MANY = 1000  # pictures; from here on a log, too, shows how far it is
@@ -51,7 +51,7 @@ def predict(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures; - is a picture on stdin.")
     ],
-    model: Annotated[str | None, typer.Option(help="Checkpoint folder or Hub id; default the embedded one.")] = None,
+    model: ModelOption = None,
     age: Annotated[str | None, typer.Option(help="Years.")] = None,
     sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
     localization: Annotated[str | None, typer.Option(help='Body site, such as "back".')] = None,
@@ -129,7 +129,7 @@ def predict(
 
 
 def export(
-    checkpoint: Annotated[str, typer.Argument(help="Checkpoint folder, or Hub id.")],
+    checkpoint: Annotated[str, typer.Argument(help="Checkpoint folder, or, with --output, Hub id.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File that holds everything; default model.onnx in the checkpoint folder."),
@@ -137,7 +137,8 @@ def export(
     int8: Annotated[
         Path | None,
         typer.Option(
-            help="Compute in 8 bits; a folder of pictures like its training's. Default file: model.int8.onnx."
+            exists=True,
+            help="Compute in 8 bits; a folder of pictures like its training's. Default file: model.int8.onnx.",
         ),
     ] = None,
 ) -> None:
@@ -148,7 +149,7 @@ def export(
     `hfskin predict --model model.int8.onnx`.
     """
     if output is None and not Path(checkpoint).is_dir():
-        raise typer.BadParameter("a repository of the Hub needs --output FILE.onnx")
+        raise typer.BadParameter(f"{checkpoint}: no such folder, and a repository of the Hub needs --output FILE.onnx")
     target = output or Path(checkpoint, INT8_FILE if int8 else ONNX_FILE)
     with one_line_errors(), output_file(target, suffix=".onnx"):
         from ..checkpoints.hub import checkpoint_folder, hub_errors
@@ -157,13 +158,15 @@ def export(
         with hub_errors(checkpoint):
             folder = checkpoint_folder(checkpoint)
         if int8 is None:
-            typer.echo(export_onnx(folder, output))
-            return
-        from ..data.ham10000 import MASK_SUFFIX
-        from ..export.int8 import export_int8
+            typer.echo(f"saved {export_onnx(folder, output)}")
+        else:
+            from ..data.ham10000 import MASK_SUFFIX
+            from ..export.int8 import export_int8
 
-        pictures = (Path(path) for _, path in find_pictures([int8]))
-        typer.echo(export_int8(folder, [p for p in pictures if not p.stem.endswith(MASK_SUFFIX)], output))
+            files = (Path(path) for _, path in find_pictures([int8]))
+            pictures = [path for path in files if not path.stem.endswith(MASK_SUFFIX)]
+            typer.echo(f"saved {export_int8(folder, pictures, output)}")
+        say_next(f"predict PICTURE --model {target if output or int8 else checkpoint}")
 
 
 def _to_screen(rows: Iterable[Row], format: RowFormat, quiet: bool) -> bool:

@@ -9,7 +9,7 @@ import typer
 
 from ..model.labels import CLASSES, shown_classes
 from .console import one_line_errors, say_next
-from .labelled import Split, load_table
+from .labelled import ClassesOption, Split, load_table, names
 from .outputs import output_folder
 
 
@@ -37,6 +37,7 @@ class Precision(StrEnum):
     fp32 = "fp32"
 
 
+SMALLEST = 32  # pixels
 OLD_RECIPES = {"teach": RecipeName.attention_supervision, "partner": RecipeName.member}  # their names until 0.2
 
 
@@ -77,14 +78,22 @@ def train(
         tuple[int, int] | None,
         typer.Option(help="Height and width, pixels; default 144 192, of the paper's recipe the backbone's own."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's; of all processes together.")] = None,
-    accumulation: Annotated[int | None, typer.Option(help="Parts to compute a batch in, to save memory.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the recipe's; of all processes together.")
+    ] = None,
+    accumulation: Annotated[
+        int | None, typer.Option(min=1, help="Compute a batch in so many parts, to save memory.")
+    ] = None,
     precision: Annotated[Precision | None, typer.Option(help="On a GPU, instead of the recipe's.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that prepare pictures; default: what suits.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on.")] = None,
-    seed: int = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that prepare pictures; default: what suits.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after this time; the same command goes on.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and augmentation.")] = 0,
     start: Annotated[
         Path | None,
         typer.Option("--from", help="In place of --backbone: a checkpoint of that split to go on from."),
@@ -96,12 +105,7 @@ def train(
         Path | None,
         typer.Option(help="Folder of lesion masks, for attention supervision."),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(
-            help="Separated by commas. Default: the seven, or those of --from; the table's own if it has none of them."
-        ),
-    ] = None,
+    classes: ClassesOption = None,
     malignant: Annotated[
         str | None,
         typer.Option(help="Which of the classes are. Default: akiec, ak, bcc, mel, scc and malignant, where there."),
@@ -112,6 +116,11 @@ def train(
         raise typer.BadParameter("give either --backbone NAME or --from CHECKPOINT")
     if split == Split.all:
         raise typer.BadParameter("all is for evaluate, and leaves nothing to train on; take lesion or paper")
+    if image_size and min(image_size) < SMALLEST:
+        raise typer.BadParameter(f"--image-size: no backbone reads pictures below {SMALLEST}x{SMALLEST} pixels")
+    if backbone_weights not in ("timm", "none") and not Path(backbone_weights).is_file():
+        raise typer.BadParameter(f'{backbone_weights}: no such file; give "timm", "none" or a safetensors file')
+    _refuse_missing(*([start] if start else ()), *(teacher or ()))
     inputs = [data, backbone_weights, start, copies, masks, *(images or ()), *(teacher or ())]
     with one_line_errors(), output_folder(output, inputs):
         from ..data.ham10000 import find_images, find_masks
@@ -139,16 +148,21 @@ def train(
             start=start,
             teachers=tuple(teacher or ()),
             masks=find_masks(masks) if masks else None,
-            malignant=_names(malignant),
+            malignant=names(malignant),
         )
         usual = CLASSES if start is None else shown_classes(HfskinConfig.from_pretrained(start))
-        run(load_table(data, split, images, _names(classes), usual), output, config, minutes, workers)
+        run(load_table(data, split, images, names(classes), usual), output, config, minutes, workers)
         typer.echo(f"saved {output}")
         say_next(f"calibrate {output} --data {data} --split {split}")
 
 
-def _names(listed: str | None) -> tuple[str, ...] | None:
-    return None if listed is None else tuple(name.strip() for name in listed.split(",") if name.strip())
+def _refuse_missing(*checkpoints: Path) -> None:
+    """Stop at what is no checkpoint folder, before any work."""
+    with one_line_errors():
+        from ..checkpoints.hub import local_checkpoint
+
+        for checkpoint in checkpoints:
+            local_checkpoint(checkpoint)
 
 
 def average(
@@ -156,10 +170,12 @@ def average(
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder.")],
 ) -> None:
     """Make one checkpoint of several: the mean of their weights. Calibrate it afterwards."""
+    _refuse_missing(*checkpoints)
     with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import average_checkpoints
 
         typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
+        say_next(f"calibrate {output} --data DATA")
 
 
 def ensemble(
@@ -172,10 +188,12 @@ def ensemble(
     ] = None,
 ) -> None:
     """Make one checkpoint of several that answer together (an ensemble). Calibrate it afterwards."""
+    _refuse_missing(*checkpoints)
     with one_line_errors(), output_folder(output, checkpoints):
         from ..training.merging import ensemble_checkpoints
 
         typer.echo(f"saved {ensemble_checkpoints(checkpoints, output, weight)}")
+        say_next(f"calibrate {output} --data DATA")
 
 
 def backbones() -> None:

@@ -47,8 +47,7 @@ def load_ham10000(
             below one root.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
+    _refuse_no_folder(folder)
     table = read_table(*find_tables(folder), classes=classes, usual=usual)
     known = set(table["image_id"])
     images = find_images([*image_roots, folder], known)
@@ -193,10 +192,11 @@ def find_images(roots: Iterable[str | Path], needed: Container[str] | None = Non
         needed: ids that must be clear; None means all.
 
     Raises:
-        DataError: two pictures of an id below one root.
+        DataError: a root is no folder, or two pictures of an id below one root.
     """
     found: dict[str, Path] = {}
     for root in map(Path, roots):
+        _refuse_no_folder(root)
         here: dict[str, Path] = {}
         for file in files_below(root):
             path = Path(file)
@@ -212,12 +212,19 @@ def find_images(roots: Iterable[str | Path], needed: Container[str] | None = Non
     return found
 
 
+def _refuse_no_folder(path: Path) -> None:
+    if not path.is_dir():
+        reason = "is a file; give the folder that it lies in" if path.is_file() else "no such folder"
+        raise DataError(f"{path}: {reason}")
+
+
 def find_masks(root: str | Path) -> dict[str, Path]:
     """Segmentation masks below a folder, <image_id>_segmentation.png, by image id.
 
     Raises:
-        DataError: there is none.
+        DataError: no such folder, or no mask in it.
     """
+    _refuse_no_folder(Path(root))
     found = {
         normal(path.stem).removesuffix(MASK_SUFFIX): path
         for path in map(Path, files_below(Path(root)))

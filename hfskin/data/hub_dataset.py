@@ -1,4 +1,5 @@
-"""HAM10000 as a data set of the Hub: parquet files with a card, and back to the table that everything else reads."""
+"""Labelled pictures as a data set of the Hub: parquet files with a card, and back to the table that everything else
+reads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,19 +20,17 @@ HUB_PREFIX = "hub:"
 PARTS = {"train": "train", "val": "validation", "test": "test"}  # ours -> the Hub's name
 SHARD_BYTES = 400e6
 CARD_TEMPLATE = Path(__file__).with_name("dataset_card_template.md")
-FEATURES = Features(
-    {
-        "image": Image(),
-        "image_id": Value("string"),
-        "lesion_id": Value("string"),
-        "dx": ClassLabel(names=list(CLASSES)),
-        "dx_type": Value("string"),
-        "age": Value("float64"),
-        "sex": Value("string"),
-        "localization": Value("string"),
-        "row": Value("int64"),
-    }
-)
+COLUMN_TYPES = {
+    "image": Image(),
+    "image_id": Value("string"),
+    "lesion_id": Value("string"),
+    "dx": None,  # a ClassLabel of the table's classes
+    "dx_type": Value("string"),
+    "age": Value("float64"),
+    "sex": Value("string"),
+    "localization": Value("string"),
+    "row": Value("int64"),
+}
 
 
 def load_table(
@@ -57,7 +56,7 @@ def load_hub_dataset(repo_id: str, revision: str | None = None) -> pd.DataFrame:
 
     Raises:
         HubError: no such data set or revision, no right to read it, no network.
-        DataError: a data set without the columns of [`FEATURES`].
+        DataError: a data set without the columns of `COLUMN_TYPES`.
     """
     check_name(repo_id)
     try:
@@ -76,10 +75,9 @@ def build_dataset(table: pd.DataFrame, seed: int = 0) -> DatasetDict:
     """The rows of `load_ham10000` in the parts of the `lesion` split; the pictures are read when they are asked for.
 
     Raises:
-        DataError: a row has no picture, the classes are not the seven, or see [`make_split`].
+        DataError: a row has no picture, or see [`make_split`].
     """
-    if (classes := classes_of(table)) != CLASSES:
-        raise DataError(f"the data set that is built is HAM10000's, and this table is of {', '.join(classes)}")
+    features = Features({**COLUMN_TYPES, "dx": ClassLabel(names=list(classes_of(table)))})
     if missing := rows_without_file(table):
         # Whoever loads the data set splits its rows again, and fewer rows fall into other parts.
         raise DataError(
@@ -87,7 +85,7 @@ def build_dataset(table: pd.DataFrame, seed: int = 0) -> DatasetDict:
             "rows out of the table (it is then split anew)"
         )
     table = make_split(table.assign(row=range(len(table))), "lesion", seed)
-    return DatasetDict({theirs: _to_dataset(table[table["split"] == ours]) for ours, theirs in PARTS.items()})
+    return DatasetDict({theirs: _to_dataset(table[table["split"] == ours], features) for ours, theirs in PARTS.items()})
 
 
 def write_dataset(parts: DatasetDict, folder: str | Path, repo_id: str, seed: int = 0) -> None:
@@ -103,11 +101,14 @@ def write_dataset(parts: DatasetDict, folder: str | Path, repo_id: str, seed: in
 
 
 def render_dataset_card(parts: DatasetDict, repo_id: str, seed: int = 0) -> str:
-    """README.md of the data set; its counts are counted."""
+    """README.md of the data set; its counts are counted. Of other classes than HAM10000's, source and licence are for
+    its owner to say."""
     size = sum(map(len, parts.values()))
+    classes = tuple(parts["train"].features["dx"].names)
+    name = repo_id.split("/")[-1]
     data = DatasetCardData(
-        license="cc-by-nc-4.0",
-        pretty_name="HAM10000, split by lesion",
+        license="cc-by-nc-4.0" if classes == CLASSES else None,
+        pretty_name=f"{'HAM10000' if classes == CLASSES else name}, split by lesion",
         task_categories=["image-classification"],
         tags=["medical", "dermatology", "dermatoscopy", "skin-lesion"],
         size_categories=["10K<n<100K" if size >= 10_000 else "1K<n<10K" if size >= 1000 else "n<1K"],
@@ -126,26 +127,27 @@ def render_dataset_card(parts: DatasetDict, repo_id: str, seed: int = 0) -> str:
                 "name": name,
                 "pictures": len(part),
                 "lesions": len(set(part["lesion_id"][:])),
-                "counts": [labels.count(i) for i in range(len(CLASSES))],
+                "counts": [labels.count(i) for i in range(len(classes))],
             }
         )
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     return environment.from_string(CARD_TEMPLATE.read_text(encoding="utf-8")).render(
         yaml=data.to_yaml(),
-        name=repo_id.split("/")[-1],
+        name=name,
         repo_id=repo_id,
         seed=seed,
         parts=rows,
-        classes=CLASSES,
+        classes=classes,
+        hams=classes == CLASSES,
         diagnoses=DIAGNOSES,
     )
 
 
-def _to_dataset(rows: pd.DataFrame) -> Dataset:
-    columns = {name: rows[name].tolist() for name in FEATURES if name not in ("image", "age")}
+def _to_dataset(rows: pd.DataFrame, features: Features) -> Dataset:
+    columns = {name: rows[name].tolist() for name in features if name not in ("image", "age")}
     columns["image"] = [str(path) for path in rows["path"]]
     columns["age"] = [None if pd.isna(age) else age for age in rows["age"]]
-    return Dataset.from_dict({name: columns[name] for name in FEATURES}, features=FEATURES)
+    return Dataset.from_dict({name: columns[name] for name in features}, features=features)
 
 
 def _embed_pictures(part: Dataset) -> Dataset:
@@ -160,13 +162,13 @@ def _picture_bytes(part: Dataset) -> int:
 
 
 def _to_table(part: Dataset, repo_id: str) -> pd.DataFrame:
-    absent = [name for name in FEATURES if name not in part.features]
+    absent = [name for name in COLUMN_TYPES if name not in part.features]
     if absent:
         raise DataError(
             f"{repo_id}: column {absent[0]!r} is missing; `hfskin dataset build` makes a data set that fits"
         )
     plain = part.cast_column("image", Image(decode=False)).with_format(None)
-    columns = {name: plain[name][:] for name in FEATURES}
+    columns = {name: plain[name][:] for name in COLUMN_TYPES}
     table = pd.DataFrame({name: columns[name] for name in COLUMNS}).astype({"age": float})
     table["dx"] = [part.features["dx"].names[i] for i in columns["dx"]]
     return table.assign(path=[picture["bytes"] for picture in columns["image"]], row=columns["row"])

@@ -110,7 +110,7 @@ def read_patients(path: Path) -> Patients:
     """
     table = read_rows(path)
     if table.fields.isdisjoint(PATIENT):
-        raise MetadataTableError(f"{table.name}: has none of the columns age, sex, localization")
+        raise MetadataTableError(f"{table.name}: has none of the columns age, sex, localization; call them so")
     patients: dict[str, Patient] = {}
     for row in table.rows:
         patient = row["age"], row["sex"], row["localization"]

@@ -46,10 +46,13 @@ def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
         return lesion_split(table, seed=seed) if name == "lesion" else _paper_split(table, seed)
     except DataError:
         raise
-    except ValueError as error:
+    except ValueError:
         if name == "lesion":
             return _coarse_split(table, seed)
-        raise DataError(f"cannot split {len(pictures)} pictures: {error}; add pictures of the rarest class") from None
+        raise DataError(
+            f"{len(pictures)} pictures are too few for the paper's split, which takes a tenth for validation: add "
+            "pictures of the rarest class, or take the lesion split"
+        ) from None
 
 
 def lesion_split(

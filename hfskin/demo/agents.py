@@ -54,8 +54,8 @@ def serve() -> None:
 
 
 def _without_references(node: Any) -> Any:
-    """A schema without gradio's definitions of a file, which its strings for files need not and which stand too deep to
-    be found."""
+    """A schema without gradio's definitions of a file: its strings for files do not need them, and they stand too deep
+    to be found."""
     if isinstance(node, list):
         return [_without_references(one) for one in node]
     if not isinstance(node, dict):

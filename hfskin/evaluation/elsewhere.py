@@ -36,7 +36,7 @@ def measure_elsewhere(pipeline: LesionPipeline, lesions: pd.DataFrame) -> dict |
     classes = shown_classes(config)
     if not is_melanoma.any() or is_melanoma.all() or MELANOMA not in classes:
         return None
-    probabilities = predict_pictures(pipeline, map(at_camera_aspect, lesions["path"])).probabilities
+    probabilities = predict_pictures(pipeline, map(at_camera_aspect, lesions["path"]), "elsewhere").probabilities
     return summarise_elsewhere(
         probabilities,
         is_melanoma,

@@ -33,11 +33,11 @@ def measure_gate(pipeline: LesionPipeline, home: Predictions, exposure: Exposure
     rows = exposure.lesions[~fitting_half(exposure.lesions["patient"])]
     if len(rows):
         dx, patients = rows["dx"].replace("", "unknown").to_numpy(), rows["patient"].to_numpy()
-        lesions["elsewhere"] = gate_scores(pipeline, rows["path"]), dx, patients
+        lesions["elsewhere"] = gate_scores(pipeline, rows["path"], "gate: lesions elsewhere"), dx, patients
         if all(unsquashed(read_image(path).image) for path in rows["path"]):
             stretched = (unsquashed(read_image(path).image)[0] for path in rows["path"])
-            lesions["elsewhere, at 4:3"] = gate_scores(pipeline, stretched), dx, patients
-    others = {kind: gate_scores(pipeline, images) for kind, images in other_things(exposure).items()}
+            lesions["elsewhere, at 4:3"] = gate_scores(pipeline, stretched, "gate: at 4:3"), dx, patients
+    others = {kind: gate_scores(pipeline, images, f"gate: {kind}") for kind, images in other_things(exposure).items()}
     wrong = home.logits.argmax(axis=1) != home.labels
     unusual = summarise_unusual(home.gate_scores, wrong, config.gate_threshold, config.unusual_threshold)
     return {**summarise_gate(lesions, others, config.gate_threshold), "unusual": unusual}

@@ -1,5 +1,6 @@
 """Does an explanation point at the lesion? Heat maps against the segmentation masks of HAM10000."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,7 @@ def summarise_localisation(pipeline: SkinLesionPipeline, table: pd.DataFrame, ma
         DataError: a mask is missing.
         ImageError: a picture cannot be read.
     """
-    files = find_masks(masks)
-    if missing := set(table["image_id"]) - set(files):
-        raise DataError(f"{masks} has no mask of {min(missing)}; masks are named <image_id>_segmentation.png")
+    files = masks_of(table["image_id"], masks)
     scores: dict[str, list[tuple[float, float]]] = {}
     for row in tqdm(table.itertuples(), "localise", total=len(table)):
         picture = read_image(row.path)
@@ -59,6 +58,18 @@ def summarise_localisation(pipeline: SkinLesionPipeline, table: pd.DataFrame, ma
         mass, pointing = bootstrap.means(np.array(values)).T
         result[name] = {"mass": interval(mass), "pointing": None if name == "uniform" else interval(pointing)}
     return result
+
+
+def masks_of(image_ids: Iterable[str], folder: Path) -> dict[str, Path]:
+    """The masks below a folder, by image id.
+
+    Raises:
+        DataError: one of these pictures has none.
+    """
+    files = find_masks(folder)
+    if missing := set(image_ids) - set(files):
+        raise DataError(f"{folder} has no mask of {min(missing)}; masks are named <image_id>_segmentation.png")
+    return files
 
 
 def score_map(heat: np.ndarray, inside: np.ndarray) -> tuple[float, float]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -27,14 +26,11 @@ from .bootstrap import LesionBootstrap
 from .calibration import summarise_calibration, summarise_malignancy
 from .elsewhere import measure_elsewhere
 from .gate import measure_gate
-from .localisation import summarise_localisation
+from .localisation import masks_of, summarise_localisation
 from .metrics import roc_curves, summarise
 from .robustness import summarise_robustness
 from .sets import summarise_sets
 from .subgroups import summarise_subgroups
-
-if TYPE_CHECKING:
-    from ..inference.pipeline import SkinLesionPipeline
 
 SCHEMA_VERSION = 1
 
@@ -52,6 +48,7 @@ def evaluate(
     copies: Mapping[str, Path] | None = None,
     masks: Path | None = None,
     exposure: Exposure | None = None,
+    pipeline: LesionPipeline | None = None,
 ) -> dict:
     """Measure a checkpoint on the rows of `table` whose split is `part`.
 
@@ -68,6 +65,7 @@ def evaluate(
         masks: folder of segmentation masks, to measure the explanations by; that needs torch.
         backend: see [`load`]: what is measured is what answers.
         exposure: lesions and other things from elsewhere, whose judging half the gate is measured on as well.
+        pipeline: what [`load`] made of `model`, where it is at hand.
 
     Returns:
         Plain values for JSON. A measured number is {"value", "low", "high"} with its 95 % interval over lesions, None
@@ -87,16 +85,21 @@ def evaluate(
     rows = table[table["split"] == part].reset_index(drop=True)
     if rows.empty:
         raise ValueError(f"the split {split!r} has no part {part!r}, only {', '.join(sorted(table['split'].unique()))}")
-    if masks and not has_grad_cam():  # the last to be measured: it would cost all that was measured before
-        raise ValueError("with masks, Grad-CAM is measured, which needs captum: pip install 'hfskin[explain]'")
-    if copies and not robustness:
+    if masks:  # the last to be measured: a slip would cost all that was measured before
+        grad_cam = "with masks, Grad-CAM is measured, which"
+        if not has_grad_cam():
+            raise ValueError(f"{grad_cam} needs captum: pip install 'hfskin[explain]'")
+        if str(model).endswith(".onnx"):
+            raise ValueError(f"{grad_cam} an ONNX file cannot do; give its checkpoint folder")
+        masks_of(rows["image_id"], masks)
+    if copies is not None and not robustness:
         raise ValueError("copies are measured with --robustness; give both or neither")
-    pipeline = load(model, backend)
+    pipeline = pipeline or load(model, backend)
     refuse_trained_on(pipeline.folder, rows["image_id"])
     config = pipeline.config
-    known = unknown = predict_table(pipeline, rows, tta=tta, cautious=cautious)
+    known = unknown = predict_table(pipeline, rows, tta=tta, cautious=cautious, title=part)
     if config.metadata_hidden:
-        unknown = predict_table(pipeline, rows, use_metadata=False, tta=tta)
+        unknown = predict_table(pipeline, rows, use_metadata=False, tta=tta, title=f"{part}, picture alone")
     bootstrap = LesionBootstrap(known.lesion_ids)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -118,7 +121,7 @@ def evaluate(
             malignant_columns(config),
         ),
         "shifts": summarise_robustness(pipeline, rows, copies) if robustness else None,
-        "localisation": summarise_localisation(_with_gradients(pipeline, model), rows, masks) if masks else None,
+        "localisation": summarise_localisation(load(pipeline.folder, backend="torch"), rows, masks) if masks else None,
         "environment": {
             "python": platform.python_version(),
             **{package: version(package) for package in ("torch", "transformers", "timm", "onnxruntime")},
@@ -158,13 +161,6 @@ def _results(predictions: Predictions, config, bootstrap: LesionBootstrap) -> di
         "malignancy": malignancy,
         "roc": roc_curves(labels, probabilities, classes=classes),
     }
-
-
-def _with_gradients(pipeline: LesionPipeline, model: str | Path | None) -> "SkinLesionPipeline":
-    """By torch, which alone can draw Grad-CAM."""
-    if str(model).endswith(".onnx"):
-        raise ValueError("with masks, Grad-CAM is measured, which an ONNX file cannot do; give its checkpoint folder")
-    return load(pipeline.folder, backend="torch")
 
 
 def _measured(pipeline: LesionPipeline, model: str | Path | None) -> dict:

@@ -34,16 +34,16 @@ def summarise_robustness(
         images (test-time augmentation); copies: the same for `copies`, None without. Differences are paired: the
         intervals come from the same resampled lesions.
     """
-    plain = predict_table(pipeline, table)
+    plain = predict_table(pipeline, table, title="unchanged")
     bootstrap = LesionBootstrap(plain.lesion_ids)
     before = _bma(plain, bootstrap)
     kinds, differences, promises = {}, [], []
     for name, transform in TRANSFORMS.items():
-        changed = predict_table(pipeline, table, transform=transform)
+        changed = predict_table(pipeline, table, transform=transform, title=name)
         kinds[name] = _compare(changed, before, pipeline.config.gate_threshold, bootstrap)
         differences.append(_bma(changed, bootstrap) - before)
         promises.append(_promises(changed, pipeline.config, bootstrap))
-    averaged = predict_table(pipeline, table, tta=True)
+    averaged = predict_table(pipeline, table, tta=True, title="mirrored")
     unchanged = _compare(plain, before, pipeline.config.gate_threshold, bootstrap)
     del unchanged["difference"]
     return {

@@ -1,14 +1,12 @@
 """The model card: README.md of a checkpoint, rendered from its metrics.json and config.json and from nothing else."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
-import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 
 from ..checkpoints.history import refuse_stale, runs_in_order
@@ -17,10 +15,10 @@ from ..checkpoints.layout import CONFIG_FILE, EMBEDDED, EMBEDDED_CHECKPOINT, MET
 from ..checkpoints.save import write_json, write_whole
 from ..model.backbone_table import BACKBONES
 from ..model.labels import CLASSES, DIAGNOSES, malignant_classes, shown_classes
+from .formatting import cell, code, number, of_100, percent, plain
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
 LICENSE = "cc-by-nc-4.0"  # HAM10000's, which binds what is derived from it
-NOTHING = "–"
 HEADLINES = {  # metrics.json -> the Hub's metric type, and a name for people
     "bma": ("balanced_accuracy", "Balanced multiclass accuracy (BMA)"),
     "auc_macro": ("roc_auc", "AUC, macro average, one against the rest"),
@@ -189,57 +187,6 @@ def base_models(metrics: dict) -> list[str]:
         if backbone is not None and backbone.pretrained_tag is not None and run.get("backbone_weights"):
             found.append(f"timm/{backbone.timm_id}.{backbone.pretrained_tag}")
     return found
-
-
-def plain(value):
-    """numpy's scalars and arrays as Python's, and without what is None or not a number, at any depth."""
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, dict):
-        inner = {key: plain(entry) for key, entry in value.items()}
-        return {key: entry for key, entry in inner.items() if entry is not None}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def number(value, digits: int = 3) -> str:
-    """A number, or one with its interval: "0.801 (0.752 to 0.846)"; a dash where there is none."""
-    if isinstance(value, dict):
-        if value.get("low") is None or value.get("high") is None:
-            return number(value.get("value"), digits)
-        low, high = (number(value[end], digits) for end in ("low", "high"))
-        return f"{number(value.get('value'), digits)} ({low} to {high})"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return NOTHING
-    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}"
-
-
-def percent(value) -> str:
-    """0.9 -> "90 %"; a dash where there is none. An interval's ends are left out."""
-    value = value.get("value") if isinstance(value, dict) else value
-    return NOTHING if isinstance(value, bool) or not isinstance(value, int | float) else f"{100 * value:.0f} %"
-
-
-def of_100(value, missed: bool = False) -> str:
-    """How many of a hundred a share is: 0.939 -> "94"; those that are `missed`: "6"; a dash where there is none."""
-    count = percent(value).removesuffix(" %")
-    return str(100 - int(count)) if missed and count != NOTHING else count
-
-
-def cell(value) -> str:
-    """Any value as text that cannot break out of a line or of a table's cell, nor become HTML."""
-    if value is None or isinstance(value, jinja2.Undefined):
-        return NOTHING
-    text = " ".join(str(value).split())
-    for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
-        text = text.replace(character, safe)
-    return text
-
-
-def code(value) -> str:
-    """Any value as text that cannot end a fenced block of code."""
-    return "" if value is None or isinstance(value, jinja2.Undefined) else str(value).replace("```", "'''")
 
 
 @cache

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, SpaceCardData
 
-from ..checkpoints.hub import HubError, check_name, checkpoint_folder, hub_errors
+from ..checkpoints.hub import HubError, check_name, hub_errors, local_checkpoint
 from ..checkpoints.layout import EMBEDDED, METRICS_FILE, ONNX_FILE, SPLIT_FILE, TRAINING_FILE, WEIGHTS_FILE
 from ..checkpoints.load import load_checkpoint
 from ..model.configuration_hfskin import HfskinConfig
@@ -85,8 +85,7 @@ def push_space(
 
 def stage_checkpoint(checkpoint: Path, folder: Path, repo_id: str, without_metrics: bool = False) -> None:
     """Write what `push_checkpoint` sends to `folder`. The checkpoint is loaded on the way: a broken one stops here."""
-    if not checkpoint.is_dir():
-        raise HubError(f"{checkpoint}: no such folder; give the checkpoint folder of `hfskin train`")
+    local_checkpoint(checkpoint)
     metrics = None
     if (checkpoint / METRICS_FILE).is_file():
         metrics = read_metrics(checkpoint)
@@ -94,7 +93,6 @@ def stage_checkpoint(checkpoint: Path, folder: Path, repo_id: str, without_metri
         raise HubError(
             f"{checkpoint} has no {METRICS_FILE}; run `hfskin evaluate` with it first, or push with --without-metrics"
         )
-    checkpoint_folder(checkpoint)
     with hub_errors(checkpoint):
         load_checkpoint(checkpoint, str(checkpoint))  # strict: what nobody could load is not sent
         HfskinImageProcessor.from_pretrained(checkpoint).save_pretrained(folder)

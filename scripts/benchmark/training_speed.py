@@ -16,10 +16,12 @@ from hfskin.data.transforms import training_transform
 from hfskin.inference.machine import keep_freed_memory
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.labels import CLASSES
+from hfskin.training.arguments import training_arguments
 from hfskin.training.losses import WeightedCrossEntropy
 from hfskin.training.recipes import MODERN
-from hfskin.training.run import continued_model, loss_weights, training_arguments
+from hfskin.training.run import loss_weights
 from hfskin.training.sampling import ReproducibleSampling
+from hfskin.training.start import continued_model
 from hfskin.training.trainer import HfskinTrainer
 
 from .profiles import torch_profile

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from hfskin.hub.card import number
+from hfskin.hub.formatting import number
 
 from ..markdown import markdown_table
 from ..runner import Job, TimeLimit, run_jobs, write_page, write_results

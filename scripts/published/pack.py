@@ -26,7 +26,8 @@ from hfskin.model.backbone_table import backbone_spec
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
 
-from .train import LOG, MEMBERS
+from .members import MEMBERS
+from .train import LOG
 
 TABLE = "HAM10000_metadata.csv"
 QUALITY = 80  # of WebP; keeps 10,015 pictures of 200x150 below 45 MB

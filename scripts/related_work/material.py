@@ -14,7 +14,7 @@ from hfskin.data.ham10000 import find_masks
 from hfskin.data.splits import N_FOLDS, folds
 from hfskin.model.labels import CLASSES
 from hfskin.model.metadata import encode_metadata
-from hfskin.training.run import create_processor
+from hfskin.training.start import create_processor
 
 from .features import BACKBONE, BATCH, Features, read_maps
 

@@ -60,6 +60,63 @@ def test_evaluate_writes_into_the_checkpoint_and_each_command_names_the_next(tmp
     assert json.loads((model / "metrics.json").read_text())["data"]["split"] == "lesion"
 
 
+def test_evaluate_loads_a_checkpoint_once(tmp_path, tiny_checkpoint, monkeypatch):
+    from hfskin.inference import backend
+
+    loaded = []
+    load = backend._by_torch
+    monkeypatch.setattr(backend, "_by_torch", lambda *args: loaded.append(args) or load(*args))
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    output = model / "metrics.json"
+    code, out, _ = said("evaluate", "--model", model, "--data", DATA, "-o", output)
+    assert code == 0
+    assert out.splitlines()[-2:] == [f"saved {output}", f"next: hfskin push {model} organisation/name"]
+    assert len(loaded) == 1
+
+
+SLIPS = [  # a command, and what it says of the slip
+    (
+        "calibrate {tmp}/gone --data {data}",
+        "gone has no config.json, so it is not a checkpoint of hfskin; check the name",
+    ),
+    ("average {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
+    ("ensemble {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
+    ("train --data {data} -o {tmp}/out --from {tmp}/gone", "gone: no such folder; give the checkpoint folder of"),
+    (
+        "train --data {data} -o {tmp}/out --from {model} --teacher {tmp}/gone",
+        "gone: no such folder; give the checkpoint",
+    ),
+    ("train --data {data} -o {tmp}/out --from {model} --images {tmp}/gone", "gone: no such folder"),
+    ("train --data {data}/metadata.csv -o {tmp}/out --from {model}", "no such folder"),
+    ("train --data {data}/HAM10000_metadata.csv -o {tmp}/out --from {model}", "is a file; give the folder that it"),
+    ("train --data {data} -o {tmp}/out --from {model} --epochs 0", "Invalid value for '--epochs'"),
+    ("train --data {data} -o {tmp}/out --from {model} --image-size 0 0", "no backbone reads pictures below 32x32"),
+    ("train --data {data} -o {tmp}/out --backbone resnet50 --backbone-weights {tmp}/gone", "no such file; give"),
+    ("train --data {data} -o {tmp}/out --from {model} --split paper", "28 pictures are too few for the paper's split"),
+    ("evaluate --data {data} --model gone", "'gone' is neither a folder nor a name on the Hub"),
+    ("evaluate --data {data} --model {model} --copies {tmp}/gone", "gone: no such folder"),
+    ("evaluate --data {data} --model {model} --masks {data}", "no masks; they are named"),
+    ("evaluate --data {data} --model {model} --part train", "'train' is not one of"),
+    ("export {tmp}/gone", "gone: no such folder, and a repository of the Hub needs --output"),
+    ("export {model} --int8 {tmp}/gone", "does not exist"),
+    ("push {model} mine -o {tmp}/out", "'mine' is half a name; give organisation/name"),
+]
+
+
+@pytest.mark.parametrize(("command", "message"), SLIPS)
+def test_a_slip_is_said_before_any_work(command, message, tmp_path, tiny_checkpoint):
+    code, out, err = said(*command.format(tmp=tmp_path, data=DATA, model=tiny_checkpoint).split())
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.replace("│", "").split())  # a usage error stands in a box
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_that_cannot_be_read_is_named_once_in_its_row(tmp_path, tiny_checkpoint):
+    code, out, err = said("predict", tmp_path / "gone.jpg", "--model", tiny_checkpoint)
+    assert (code, err) == (1, "gone.jpg: no such file\n")
+    assert out.splitlines()[1].split(maxsplit=1) == ["gone.jpg", "could not be read: no such file"]
+
+
 def test_training_says_what_is_wrong_before_it_reads_the_data(tmp_path):
     train = "train", "--data", tmp_path / "gone", "-o", tmp_path / "run"
     code, _, err = said(*train, "--backbone", "no_such_net")

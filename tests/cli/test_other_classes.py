@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -72,7 +73,7 @@ def test_benign_or_malignant_from_a_checkpoint_of_the_seven(tiny_checkpoint, tab
     text = render_card(metrics, config_of(checkpoint), "org/mine")
     assert "into 2 diagnoses" in text
     assert "| malignant | malignant (counts as malignant) |" in text
-    assert "seven" not in text.lower()
+    assert "seven" not in re.sub("```.*?```", "", text, flags=re.DOTALL).lower()  # a command may name this test
     assert "CC BY-NC 4.0" not in text, "random weights came first"
     pipeline = hfskin.load(checkpoint)
     answer = pipeline(lesion_path)

@@ -156,6 +156,25 @@ def test_what_is_said_where_there_is_none(client, published):
     assert "give organisation/name" in client(failure, "hub:ham")
 
 
+def test_classes_of_ones_own(hub, client, ham, tmp_path):
+    (own := tmp_path / "own").mkdir()
+    table = pd.read_csv(ham / "HAM10000_metadata.csv")
+    table["dx"] = ["malignant" if dx in ("akiec", "bcc", "mel") else "harmless" for dx in table["dx"]]
+    table.to_csv(own / "metadata.csv", index=False)
+    for picture in ham.glob("*.jpg"):
+        (own / picture.name).hardlink_to(picture)
+    code, output = client(build_by_command, own, "--push", "org/own")
+    assert code == 0, output
+    expected, found = client(table_of, own, "lesion"), client(table_of, "hub:org/own")
+    assert found.attrs["classes"] == ("harmless", "malignant")
+    assert found["dx"].tolist() == expected["dx"].tolist()
+    assert found["split"].tolist() == expected["split"].tolist()
+    card = hub.repo("org/own", "dataset").files["README.md"].decode()
+    assert "| split | pictures | lesions | harmless | malignant |" in card
+    assert "| `dx` | the diagnosis: 0 harmless; 1 malignant |" in card
+    assert not any(word in card for word in ("HAM10000", "license:", "Vienna"))
+
+
 def test_a_data_set_of_another_kind_is_refused(hub, client):
     hub.add("org/other", {"data.csv": b"image,label\na,b\n"}, kind="dataset")
     assert "column 'image_id' is missing" in client(data_error, "hub:org/other")

@@ -30,7 +30,7 @@ def quantised(data_folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("file") / "hfskin.int8.onnx"
     result = CliRunner().invoke(app, ["export", str(EMBEDDED_CHECKPOINT), "--int8", str(pictures), "-o", str(path)])
     assert result.exit_code == 0, result.output
-    assert result.stdout.strip() == str(path)
+    assert result.stdout.splitlines() == [f"saved {path}", f"next: hfskin predict PICTURE --model {path}"]
     return path
 
 

@@ -59,7 +59,7 @@ def embedded_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("file") / "hfskin.onnx"
     result = CliRunner().invoke(app, ["export", str(EMBEDDED_CHECKPOINT), "-o", str(path)])
     assert result.exit_code == 0, result.output
-    assert result.stdout.strip() == str(path)
+    assert result.stdout.splitlines() == [f"saved {path}", f"next: hfskin predict PICTURE --model {path}"]
     return path
 
 

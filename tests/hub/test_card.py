@@ -14,7 +14,8 @@ from rendered import figures
 from hfskin import CLASSES
 from hfskin.checkpoints.hub import HubError
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
-from hfskin.hub.card import card_data, number, of_100, percent, render_card, write_card
+from hfskin.hub.card import card_data, render_card, write_card
+from hfskin.hub.formatting import number, of_100, percent
 
 MODEL_CARDS = ROOT / "model_cards"
 

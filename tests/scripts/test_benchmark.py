@@ -11,6 +11,7 @@ from rendered import figures
 
 from scripts.benchmark.networks import contenders, embedded
 from scripts.benchmark.page import render
+from scripts.benchmark.pieces import profile_of
 from scripts.benchmark.ratios import missed, ratio
 from scripts.paper.timing import alternate
 
@@ -74,13 +75,13 @@ def test_a_measurement_holds_every_contender_and_onnx_answers_as_torch_does(meas
     assert 10 < measured["peak_mb"]["onnx"] < 0.7 * measured["peak_mb"]["eager"]
 
 
-def test_profiles_name_what_the_whole_model_adds_and_what_onnx_runtime_runs(script):
+def test_profiles_name_what_the_whole_model_adds_and_what_onnx_runtime_runs():
     args = Namespace(device="cpu", threads=1)
     runs = contenders(embedded(), 1, "cpu", 1)
-    added = script.profile_of(embedded(), {name: runs[name] for name in ("eager", "bare")}, 1, args)
+    added = profile_of(embedded(), {name: runs[name] for name in ("eager", "bare")}, 1, args)
     assert added
     assert all(row["milliseconds"]["eager"] > row["milliseconds"]["bare"] for row in added)
-    kernels = script.profile_of(embedded(), {name: runs[name] for name in ("onnx", "eager")}, 1, args)
+    kernels = profile_of(embedded(), {name: runs[name] for name in ("onnx", "eager")}, 1, args)
     assert any("Conv" in row["operator"] and row["milliseconds"]["onnx"] > 0 for row in kernels)
 
 

@@ -6,10 +6,12 @@ from dataclasses import FrozenInstanceError, fields, replace
 import pytest
 
 import hfskin
+from hfskin.training.arguments import training_arguments
 from hfskin.training.config import TrainConfig
 from hfskin.training.fingerprint import run_fingerprint
 from hfskin.training.recipes import MODERN, PAPER, Recipe
-from hfskin.training.run import _processor_and_model, train, training_arguments
+from hfskin.training.run import train
+from hfskin.training.start import processor_and_model
 
 SOME = {  # another value of every field that says how the optimiser goes
     "augment": 0.0,
@@ -45,7 +47,7 @@ def test_the_papers_run_is_as_it_was(tmp_path):
 
 def test_a_head_that_stays_is_said(tiny_checkpoint, caplog):
     with caplog.at_level(logging.WARNING, "hfskin"):
-        _, model = _processor_and_model(TrainConfig(MODERN, start=tiny_checkpoint), hfskin.CLASSES)
+        _, model = processor_and_model(TrainConfig(MODERN, start=tiny_checkpoint), hfskin.CLASSES)
     assert model.config.metadata_hidden == 16
     assert "keeps its own head" in caplog.text
     assert "metadata_hidden 16, not 128" in caplog.text

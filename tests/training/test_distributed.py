@@ -22,7 +22,8 @@ from hfskin.inference.batch.row_file import RowFile, read_records
 from hfskin.inference.batch.shards import Shard, put_together
 from hfskin.training.config import TrainConfig
 from hfskin.training.recipes import MODERN, PAPER
-from hfskin.training.run import create_model, train
+from hfskin.training.run import train
+from hfskin.training.start import create_model
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from hfskin import HfskinConfig, HfskinForImageClassification, HfskinImageProces
 from hfskin.checkpoints.layout import SPLIT_FILE, TRAINING_FILE
 from hfskin.training.merging import ensemble_checkpoints
 from hfskin.training.recipes import FINE_TUNE
-from hfskin.training.run import continued_model
+from hfskin.training.start import continued_model
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from hfskin.cli import app
 from hfskin.cli.training import Condition
+from hfskin.training.arguments import optimizer_of, precision_here, training_arguments
 from hfskin.training.config import TrainConfig
 from hfskin.training.keras_adam import KerasAdam
 from hfskin.training.recipes import CONDITIONS, MODERN, PAPER
-from hfskin.training.run import optimizer_of, precision_here, training_arguments
 
 
 def by_hand(gradients: list[float], eps: float) -> float:

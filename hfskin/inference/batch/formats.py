@@ -61,7 +61,8 @@ class Format:
 
 def _table_line(row: Row) -> str:
     if row.prediction is None:
-        return f"{row.name:<24} could not be read: {row.error}\n"
+        reason = (row.error or "").removeprefix(f"{row.name}: ")
+        return f"{row.name:<24} could not be read: {reason}\n"
     p = row.prediction
     if p.probabilities is None or p.prediction_set is None:
         return f"{row.name:<24} no answer: {p.warnings[0]}\n"

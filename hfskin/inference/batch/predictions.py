@@ -62,6 +62,7 @@ def predict_table(
     tta: bool = False,
     cautious: bool = True,
     transform: Callable[[Image.Image], Image.Image] | None = None,
+    title: str = "predict",
 ) -> Predictions:
     """Answer every row of `table` as a user would be answered.
 
@@ -70,6 +71,7 @@ def predict_table(
         tta: the mean over the picture and its three mirror images, whatever the pipeline is set to.
         cautious: see [`LesionPipeline`].
         transform: done to every upright picture first, see `evaluation/robustness.py`.
+        title: of the bar that shows how far it is.
 
     Raises:
         ValueError: the table is empty, or of other classes than the checkpoint.
@@ -88,12 +90,12 @@ def predict_table(
     answering = copy(pipeline)
     answering.tta, answering.cautious = tta, cautious
     prepared = _ahead(prepare, zip(table["path"], patients, strict=True))
-    outputs = collect(answering, map(stack, _batches(prepared, len(table))))
+    outputs = collect(answering, map(stack, _batches(prepared, len(table), title)))
     labels = class_indices(table["dx"], shown_classes(pipeline.config))
     return Predictions(**vars(outputs), labels=labels, lesion_ids=table["lesion_id"].to_numpy(dtype=str))
 
 
-def predict_pictures(pipeline: LesionPipeline, images: Iterable) -> Outputs:
+def predict_pictures(pipeline: LesionPipeline, images: Iterable, title: str = "predict") -> Outputs:
     """Answer pictures of any kind that the pipeline takes, with nothing known of a patient. A few batches are held at
     once, so that there may be any number.
 
@@ -101,17 +103,17 @@ def predict_pictures(pipeline: LesionPipeline, images: Iterable) -> Outputs:
         ImageError: a picture cannot be used.
     """
     total = len(images) if isinstance(images, Sized) else None
-    return collect(pipeline, map(stack, _batches(_ahead(pipeline.prepare, images), total)))
+    return collect(pipeline, map(stack, _batches(_ahead(pipeline.prepare, images), total, title)))
 
 
-def gate_scores(pipeline: LesionPipeline, images: Iterable) -> np.ndarray:
+def gate_scores(pipeline: LesionPipeline, images: Iterable, title: str = "gate") -> np.ndarray:
     """The in-distribution scores of pictures of any kind that the pipeline takes: (N,) float32.
 
     Raises:
         ValueError: the checkpoint has no gate.
         ImageError: a picture cannot be used.
     """
-    scores = predict_pictures(pipeline, images).gate_scores
+    scores = predict_pictures(pipeline, images, title).gate_scores
     if scores is None:
         raise ValueError("this checkpoint has no in-distribution gate; fit it with `hfskin calibrate`")
     return scores
@@ -129,8 +131,8 @@ def collect(pipeline: LesionPipeline, batches: Iterable[tuple[np.ndarray, np.nda
     return Outputs(found["logits"].astype(np.float64), scores, features)
 
 
-def _batches(prepared: Iterable[Prepared], total: int | None) -> Iterator[tuple[Prepared, ...]]:
-    with tqdm(total=total, desc="predict") as bar:
+def _batches(prepared: Iterable[Prepared], total: int | None, title: str) -> Iterator[tuple[Prepared, ...]]:
+    with tqdm(total=total, desc=title, unit="picture") as bar:
         rest = iter(prepared)
         while batch := tuple(islice(rest, BATCH_SIZE)):
             yield batch
