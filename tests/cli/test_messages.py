@@ -107,7 +107,7 @@ SLIPS = [  # a command, and what it says of the slip
 def test_a_slip_is_said_before_any_work(command, message, tmp_path, tiny_checkpoint):
     code, out, err = said(*command.format(tmp=tmp_path, data=DATA, model=tiny_checkpoint).split())
     assert (code, out) == (2, "")
-    assert message in " ".join(err.replace("│", "").split())  # a usage error stands in a box
+    assert message.replace(" ", "") in "".join(err.replace("│", "").split())  # a usage error stands in a box
     assert not (tmp_path / "out").exists()
 
 
