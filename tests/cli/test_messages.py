@@ -1,7 +1,9 @@
 """What the commands say where somebody is at the start, has little data, or slipped."""
 
 import json
+import re
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -48,6 +50,24 @@ def test_a_small_data_set_is_split_into_fewer_parts(table):
         make_split(few, "lesion")
 
 
+def test_a_rare_class_is_in_every_part(table):
+    kinds = table["dx"].map({"df": "df", "mel": "mel"}).fillna("other")  # 4 lesions, 4 and 20: enough for tenths
+    split = make_split(table.assign(dx=kinds), "lesion")
+    assert check_leaks(split) == 0
+    for part in ("train", "val", "test"):
+        assert set(split["dx"][split["split"] == part]) == {"df", "mel", "other"}
+    assert (split["split"] == "train").sum() >= 20
+
+
+def test_a_warning_is_a_line(tmp_path, tiny_checkpoint, capsys):
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    said("doctor", "--model", model)  # any command
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        fit_temperature(np.eye(7)[[0, 1, 2]] * 5, np.array([0, 1, 2]))
+    assert re.fullmatch(r"hfskin: the model is right on 3 of 3 [^\n]*\n", capsys.readouterr().err)
+
+
 def test_evaluate_writes_into_the_checkpoint_and_each_command_names_the_next(tmp_path, tiny_checkpoint):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     code, out, err = said("calibrate", model, "--data", DATA)
@@ -75,10 +95,7 @@ def test_evaluate_loads_a_checkpoint_once(tmp_path, tiny_checkpoint, monkeypatch
 
 
 SLIPS = [  # a command, and what it says of the slip
-    (
-        "calibrate {tmp}/gone --data {data}",
-        "gone has no config.json, so it is not a checkpoint of hfskin; check the name",
-    ),
+    ("calibrate {tmp}/gone --data {data}", "gone: no such folder; give the checkpoint folder of"),
     ("average {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
     ("ensemble {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
     ("train --data {data} -o {tmp}/out --from {tmp}/gone", "gone: no such folder; give the checkpoint folder of"),
@@ -99,6 +116,8 @@ SLIPS = [  # a command, and what it says of the slip
     ("evaluate --data {data} --model {model} --part train", "'train' is not one of"),
     ("export {tmp}/gone", "gone: no such folder, and a repository of the Hub needs --output"),
     ("export {model} --int8 {tmp}/gone", "does not exist"),
+    ("push {tmp}/gone my/own -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
+    ("push {model} my/own -o {tmp}/out", "has no metrics.json; run `hfskin evaluate`"),
     ("push {model} mine -o {tmp}/out", "'mine' is half a name; give organisation/name"),
 ]
 
