@@ -125,7 +125,7 @@ def test_what_is_no_table_is_one_line(tmp_path, table, message):
 
 def test_a_table_as_excel_saves_it_on_windows(tmp_path):
     table = "Bild;Alter;Lokalisation\r\nLäsion – 1;55;Rücken\r\n".encode("cp1252")
-    (found,), notes = matched(tmp_path, table, ["Läsion – 1.jpg"])
+    (found,), notes = matched(tmp_path, table, "Läsion – 1.jpg")
     assert found == ("55", "", "Rücken")
     assert notes == ["the table is no UTF-8: read as Windows-1252; if names look wrong, save it as UTF-8"]
 
