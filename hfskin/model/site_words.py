@@ -69,6 +69,7 @@ _FILLERS = (
 _PART = re.compile(r"\b(back|front|side|top|tip|base|bridge|dorsum|dorso|dos|punta|face \w+|cara \w+) (of|del?|du) ")
 _APART = re.compile(r"[,;:()]")
 _LONGEST = 3  # words of a place
+_MOST = 100  # characters of a text; what is longer is a story
 
 
 def site_in_words(text: str) -> str | None:
@@ -78,6 +79,8 @@ def site_in_words(text: str) -> str | None:
         text: in small letters, composed, with single spaces.
     """
     found: set[str] = set()
+    if len(text) > _MOST:
+        return None
     for part in _APART.split(text):
         for site in _sites(_PART.sub("", part.strip() + " ").replace("'", " ").replace("\u2019", " ").split()):
             if site is None:
@@ -99,18 +102,16 @@ def _sites(words: list[str]) -> Iterator[str | None]:
 
 
 _PLAIN = str.maketrans("áàâéèêíóúñôû", "aaaeeeiounou")
+_UMLAUTS = (
+    str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}),
+    str.maketrans({"ä": "a", "ö": "o", "ü": "u", "ß": "ss"}),
+)
 
 
 def _spellings(word: str) -> set[str]:
     """A word as keyboards without accents write it, too."""
-    german = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
-    return {
-        word,
-        *(
-            word.translate(_PLAIN | str.maketrans(umlauts))
-            for umlauts in (german, dict(zip(german, ("a", "o", "u", "ss"), strict=True)))
-        ),
-    }
+    plain = word.translate(_PLAIN)
+    return {word, *(plain.translate(umlauts) for umlauts in _UMLAUTS)}
 
 
 _SITES = {

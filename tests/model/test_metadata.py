@@ -76,7 +76,7 @@ SEVERAL = (
 )
 
 
-@pytest.mark.parametrize("text", SEVERAL.split("; "))
+@pytest.mark.parametrize("text", [*SEVERAL.split("; "), "left " * 50_000 + "arm"])
 def test_a_site_that_may_be_several_is_none(text):
     with pytest.raises(MetadataError, match="is not known"):
         parse_site(text)
