@@ -6,6 +6,7 @@ import gradio as gr
 
 from ..checkpoints.hub import HubError
 from ..data.tables import MetadataTableError
+from ..model.image_reading import SUFFIXES
 from ..model.metadata import understood
 from .answer import failure_html
 from .batch import SORT, look_at_all, rows_html
@@ -120,5 +121,7 @@ def about_tab(checkpoints: Checkpoints, tab: gr.Tab, chosen: gr.State, text: Mod
 
 def small_print(text: ModuleType) -> None:
     """What may be uploaded, and what becomes of it."""
-    limits = text.LIMITS.format(megabytes=MAX_FILE // 10**6)
+    kinds = ["JPEG", "PNG", "TIFF", "BMP", "WebP"]
+    kinds += [kind for kind, suffix in (("HEIC", ".heic"), ("DICOM", ".dcm")) if suffix in SUFFIXES]
+    limits = text.LIMITS.format(kinds=f"{', '.join(kinds[:-1])} {text.OR} {kinds[-1]}", megabytes=MAX_FILE // 10**6)
     gr.Markdown(f"{limits} {text.PRIVACY.format(minutes=FILE_MINUTES)}", elem_classes="small-print")

@@ -13,7 +13,7 @@ PRIVACY = (
     "Ihr Bild liegt in einer vorläufigen Datei, die gelöscht wird, wenn Sie die Seite schließen, spätestens nach "
     "{minutes} Minuten. Aufgezeichnet werden nur Anzahlen und Zeiten."
 )
-LIMITS = "JPEG, PNG, TIFF, BMP oder WebP, bis {megabytes} MB je Datei."
+LIMITS = "{kinds}, bis {megabytes} MB je Datei."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Ansehen", "Mehrere", "Modelle", "Über"
 TAB_TIME = "Verlauf"
@@ -71,6 +71,7 @@ OF_100, OR = "von 100", "oder"
 UNDER, OVER = "unter {number}", "über {number}"
 RULES_OUT_NOT = "Nicht auszuschließen: {names}."
 NUMBER = "Von 100 Hautveränderungen mit dieser Zahl in den Validierungsdaten waren {number} bösartig oder eine Vorstufe"
+NUMBER_ONE = "Von 100 Hautveränderungen mit dieser Zahl in den Validierungsdaten war 1 bösartig oder eine Vorstufe"
 ALARM_STARTS = "der Alarm beginnt bei {threshold}"
 NO_ALL_CLEAR = "Das ist keine Entwarnung: Auch Melanome werden übersehen."
 MISSED = "Dort lagen {share} von 100 bösartigen darunter."
@@ -93,6 +94,10 @@ NEXT_SUSPICIOUS = (
 NEXT_OTHER = (
     "Wenn die Stelle neu ist, sich verändert, juckt, blutet oder Sie beunruhigt, zeigen Sie sie einer Ärztin oder "
     "einem Arzt, was auch immer diese Seite sagt."
+)
+NEXT_NEAR = (
+    "Die Zahl liegt nicht weit unter dem Alarm: Zeigen Sie die Stelle bei Gelegenheit einer Ärztin oder einem Arzt, "
+    "und bald, wenn sie neu ist, sich verändert, juckt oder blutet."
 )
 FOR_WHOM = "Beantwortet für: {patient}"
 PATIENT, YEARS = "{field}: {value}", "{age} Jahre"

@@ -13,7 +13,7 @@ PRIVACY = (
     "Your picture is kept in one temporary file, which is deleted when you close the page, at the latest after "
     "{minutes} minutes. Only counts and times are logged."
 )
-LIMITS = "JPEG, PNG, TIFF, BMP or WebP, up to {megabytes} MB a file."
+LIMITS = "{kinds}, up to {megabytes} MB a file."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Look", "Batch", "Checkpoints", "About"
 TAB_TIME = "Over time"
@@ -86,6 +86,7 @@ OF_100, OR = "of 100", "or"
 UNDER, OVER = "under {number}", "over {number}"
 RULES_OUT_NOT = "This cannot rule out {names}."
 NUMBER = "Of 100 lesions with this number in the validation data, {number} were malignant or a precursor"
+NUMBER_ONE = "Of 100 lesions with this number in the validation data, 1 was malignant or a precursor"
 ALARM_STARTS = "the alarm starts at {threshold}"
 NO_ALL_CLEAR = "This is no all-clear: melanomas are missed."
 MISSED = "{share} of 100 malignant ones stayed below it there."
@@ -101,6 +102,10 @@ NEXT_SUSPICIOUS = (
 )
 NEXT_OTHER = (
     "If the lesion is new, changes, itches, bleeds or worries you, show it to a doctor, whatever this page says."
+)
+NEXT_NEAR = (
+    "The number is not far below the alarm: show the lesion to a doctor when you can, and soon if it is new, changes, "
+    "itches or bleeds."
 )
 FOR_WHOM = "Answered for: {patient}"
 PATIENT, YEARS = "{field}: {value}", "{age} years"

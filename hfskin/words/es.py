@@ -13,7 +13,7 @@ PRIVACY = (
     "Su imagen se guarda en un archivo temporal que se borra al cerrar la página, a más tardar a los {minutes} "
     "minutos. Solo se registran cantidades y tiempos."
 )
-LIMITS = "JPEG, PNG, TIFF, BMP o WebP, hasta {megabytes} MB por archivo."
+LIMITS = "{kinds}, hasta {megabytes} MB por archivo."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Mirar", "Varias", "Modelos", "Acerca de"
 TAB_TIME = "Evolución"
@@ -71,6 +71,7 @@ OF_100, OR = "de 100", "o"
 UNDER, OVER = "menos de {number}", "más de {number}"
 RULES_OUT_NOT = "No se puede descartar: {names}."
 NUMBER = "De 100 lesiones con este número en los datos de validación, {number} eran malignas o precursoras de un cáncer"
+NUMBER_ONE = "De 100 lesiones con este número en los datos de validación, 1 era maligna o precursora de un cáncer"
 ALARM_STARTS = "la alarma empieza en {threshold}"
 NO_ALL_CLEAR = "Esto no descarta nada: también se escapan melanomas."
 MISSED = "Allí, {share} de 100 malignas quedaron por debajo."
@@ -91,6 +92,10 @@ NEXT_SUSPICIOUS = (
 )
 NEXT_OTHER = (
     "Si la lesión es nueva, cambia, pica, sangra o le preocupa, enséñela a un médico, diga lo que diga esta página."
+)
+NEXT_NEAR = (
+    "El número no está muy por debajo de la alarma: enseñe la lesión a un médico cuando pueda, y pronto si es nueva, "
+    "cambia, pica o sangra."
 )
 FOR_WHOM = "Respondido para: {patient}"
 PATIENT, YEARS = "{field}: {value}", "{age} años"

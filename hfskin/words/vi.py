@@ -13,7 +13,7 @@ PRIVACY = (
     "Ảnh của bạn nằm trong một tệp tạm, bị xóa khi bạn đóng trang, muộn nhất sau {minutes} phút. Chỉ ghi lại số lượng "
     "và thời gian."
 )
-LIMITS = "JPEG, PNG, TIFF, BMP hoặc WebP, tối đa {megabytes} MB mỗi tệp."
+LIMITS = "{kinds}, tối đa {megabytes} MB mỗi tệp."
 
 TAB_LOOK, TAB_BATCH, TAB_COMPARE, TAB_ABOUT = "Xem", "Nhiều ảnh", "Mô hình", "Giới thiệu"
 TAB_TIME = "Theo dõi"
@@ -72,6 +72,7 @@ OF_100, OR = "trên 100", "hoặc"
 UNDER, OVER = "dưới {number}", "trên {number}"
 RULES_OUT_NOT = "Không thể loại trừ {names}."
 NUMBER = "Trong 100 tổn thương có con số này ở dữ liệu kiểm định, {number} là ác tính hoặc tiền ung thư"
+NUMBER_ONE = "Trong 100 tổn thương có con số này ở dữ liệu kiểm định, 1 là ác tính hoặc tiền ung thư"
 ALARM_STARTS = "báo động bắt đầu từ {threshold}"
 NO_ALL_CLEAR = "Điều này chưa có nghĩa là an toàn: vẫn có ung thư hắc tố bị bỏ sót."
 MISSED = "Ở đó {share} trên 100 tổn thương ác tính nằm dưới mức này."
@@ -85,6 +86,10 @@ NEXT = "Nên làm gì"
 NEXT_SUSPICIOUS = "Hãy sớm nhờ bác sĩ da liễu xem tổn thương này. Ước tính có thể sai, nhưng không nên chờ đợi."
 NEXT_OTHER = (
     "Nếu tổn thương mới xuất hiện, thay đổi, ngứa, chảy máu hoặc làm bạn lo, hãy cho bác sĩ xem, dù trang này nói gì."
+)
+NEXT_NEAR = (
+    "Con số không thấp hơn mức báo động bao nhiêu: hãy cho bác sĩ xem tổn thương khi có dịp, và sớm nếu nó mới xuất "
+    "hiện, thay đổi, ngứa hoặc chảy máu."
 )
 FOR_WHOM = "Trả lời cho: {patient}"
 PATIENT, YEARS = "{field}: {value}", "{age} tuổi"

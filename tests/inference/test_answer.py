@@ -68,6 +68,13 @@ def test_a_calm_answer_says_how_many_it_misses(prediction, thresholds):
     assert en.NOT_HARMLESS in card(prediction, thresholds)
 
 
+def test_a_number_near_the_alarm_is_for_a_doctor_and_one_of_100_is_singular(prediction, thresholds):
+    for share, todo in ((0.09, en.NEXT_OTHER), (0.11, en.NEXT_NEAR)):  # the alarm is at .2
+        assert verdict(replace(prediction, malignant_probability=share), thresholds, en).todo == todo
+    one = verdict(replace(prediction, malignant_probability=0.012), thresholds, en)
+    assert "in the validation data, 1 was malignant or a precursor; the alarm" in " ".join(one.lines)
+
+
 @pytest.mark.parametrize("suspicious", [None, False])
 def test_a_malignant_first_place_is_nothing_to_wait_on_whatever_the_threshold(prediction, thresholds, suspicious):
     found = verdict(replace(prediction, label="mel", suspicious=suspicious), thresholds, en)

@@ -54,7 +54,7 @@ def verdict(prediction: Prediction, config: Any, text: ModuleType) -> Verdict:
         lines.append(text.MISSED.format(share=f"{100 * (1 - config.malignant_sensitivity):.0f}"))
     if kind == "suspicious" and prediction.suspicious is False:
         lines.append(text.BELOW_ALL_THE_SAME.format(name=named(prediction.label, text)))
-    return Verdict(kind, word, number, lines, text.NEXT_SUSPICIOUS if kind == "suspicious" else text.NEXT_OTHER)
+    return Verdict(kind, word, number, lines, _todo(kind, prediction, config, text))
 
 
 def urgent(prediction: Prediction, config: Any) -> bool:
@@ -114,9 +114,18 @@ def _kind(prediction: Prediction, config: Any) -> str:
     return "open" if prediction.suspicious is None else "calm"
 
 
+def _todo(kind: str, prediction: Prediction, config: Any, text: ModuleType) -> str:
+    if kind == "suspicious":
+        return text.NEXT_SUSPICIOUS
+    threshold = config.malignant_threshold
+    near = threshold is not None and prediction.malignant_probability >= threshold / 2
+    return text.NEXT_NEAR if near else text.NEXT_OTHER
+
+
 def _line(number: str, config: Any, text: ModuleType) -> str:
     if config.malignant_threshold is None:
         alarm = text.WITHOUT_THRESHOLD
     else:
         alarm = text.ALARM_STARTS.format(threshold=threshold_of_100(config.malignant_threshold))
-    return f"{text.NUMBER.format(number=number)}; {alarm}."
+    said = text.NUMBER_ONE if number == "1" else text.NUMBER.format(number=number)
+    return f"{said}; {alarm}."
