@@ -15,6 +15,7 @@ from ..data.tables import MetadataTableError
 from ..inference.batch.items import Item, Row
 from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
 from ..model.metadata import UNKNOWN_PATIENT
+from ..model.other_formats import has_no_suffix
 from ..words import en as text
 
 MAX_FILE = 50 * 10**6  # bytes, of an uploaded file and of an unpacked picture
@@ -123,7 +124,8 @@ class Upload:
 
     def _add(self, name: str, source: Callable[[], bytes] | Path) -> bool:
         """Whether it is a picture."""
-        if PurePosixPath(name).suffix.lower() not in (*SUFFIXES, *OTHER_SUFFIXES):  # the others' rows say what helps
+        known = name.lower().endswith((*SUFFIXES, *OTHER_SUFFIXES))  # the others' rows say what helps
+        if not known and not has_no_suffix(PurePosixPath(name).name):
             self._refuse(name, text.NOT_A_PICTURE)
             return False
         self._found.append((name, source))

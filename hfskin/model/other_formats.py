@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import io
+import os
 import re
 from itertools import islice
 from typing import NamedTuple
@@ -71,7 +72,17 @@ def open_other(data: bytes, most: int) -> Opened | None:
     """
     if _HEIC.match(data):
         return _open_heic(data, most)
-    return _open_dicom(data, most) if data[128:132] == b"DICM" else None
+    return _open_dicom(data, most) if is_dicom(data) else None
+
+
+def has_no_suffix(name: str) -> bool:
+    """Whether a file is named as hospitals name DICOM files: without a suffix, or by numbers, as in 1.2.840.10008."""
+    return not os.path.splitext(name)[1].strip(".0123456789")
+
+
+def is_dicom(start: bytes) -> bool:
+    """Whether a file that begins so, with 132 bytes or more, is a DICOM file: many have no suffix."""
+    return start[128:132] == b"DICM"
 
 
 def _library(name: str, advice: str):

@@ -1,6 +1,7 @@
 """HEIC and DICOM: read where their libraries are, else what helps is said."""
 
 import io
+import os
 import struct
 import sys
 
@@ -8,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hfskin.data.patients import Patients
+from hfskin.demo.uploads import Upload
+from hfskin.inference.batch.items import find_pictures
 from hfskin.inference.prepare import prepare
 from hfskin.model.colours import matrix_profile
 from hfskin.model.image_reading import ImageError, read_image
@@ -164,6 +168,21 @@ def test_what_is_no_photograph_is_refused_in_one_line(lesion):
         with pytest.raises(ImageError, match=f"^a.dcm: {why}"):
             read_image(data, "a.dcm")
     assert read_image(whole + small * 10**6).patient == (55, "male", None), "what stands behind is not looked at"
+
+
+def test_a_dicom_file_needs_no_suffix(lesion, tmp_path):
+    for name in ("IM000001", "1.2.840.10008.5"):
+        (tmp_path / name).write_bytes(dicom(lesion))
+    (tmp_path / "README").write_text("no picture")
+    (tmp_path / "notes.1").touch()
+    os.mkfifo(tmp_path / "pipe")
+    found = find_pictures([tmp_path])
+    assert [name for name, _ in found] == ["1.2.840.10008.5", "IM000001"]
+    patients = Patients([("IM000001", (60, "f", "back"))])
+    assert patients.match(found)[0] == {str(tmp_path / "IM000001"): (60, "f", "back")}
+    upload = Upload([tmp_path / "IM000001", tmp_path / "1.2.840.10008.5", tmp_path / "x.txt"], patients)
+    assert [item.patient for item in upload.items()] == [(60, "f", "back"), (None, None, None)]
+    assert [row.name for row in upload.refused] == ["x.txt"]
 
 
 def test_without_the_libraries_the_message_helps(lesion, monkeypatch):

@@ -13,7 +13,7 @@ from typing import Protocol
 from ...data.folders import files_below
 from ...model.image_reading import OTHER_SUFFIXES, SUFFIXES, ImageError
 from ...model.metadata import age_note, understood
-from ...model.other_formats import DICOM_SUFFIXES, HEIC_SUFFIXES
+from ...model.other_formats import DICOM_SUFFIXES, HEIC_SUFFIXES, has_no_suffix, is_dicom
 from ..base import BATCH_SIZE
 from ..prediction import Prediction
 from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
@@ -85,11 +85,23 @@ def _look_below(path: Path, others: Counter[str]) -> list[str]:
     unreadable: list[str] = []
     for file in files_below(path, unreadable):
         name = file.lower()
+        if has_no_suffix(name) and _holds_dicom(file):
+            name += DICOM_SUFFIXES[0]
         if name.endswith(SUFFIXES):
             found.append(file)
         elif name.endswith(OTHER_SUFFIXES):
             others[os.path.splitext(name)[1]] += 1
     return sorted(found) + unreadable
+
+
+def _holds_dicom(path: str) -> bool:
+    try:
+        if not os.path.isfile(path):  # a pipe would never end
+            return False
+        with open(path, "rb") as file:
+            return is_dicom(file.read(132))
+    except OSError:
+        return False
 
 
 def _left_out(others: Counter[str]) -> str:
