@@ -5,14 +5,13 @@ import json
 import os
 import re
 import shutil
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-from demo_fixtures import LESIONS
+from demo_fixtures import LESIONS, wait_until
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageFilter
@@ -442,10 +441,7 @@ def test_a_programs_files_are_gone_after_its_visit(page_url, temporary_files, tm
     visitor.predict(handle_file(tmp_path / "program.jpg"), None, None, None, api_name="/predict")
     assert list(temporary_files.rglob("program.jpg"))
     visitor.close()
-    until = time.monotonic() + 90
-    while list(temporary_files.rglob("program.jpg")) and time.monotonic() < until:
-        time.sleep(0.2)
-    assert not list(temporary_files.rglob("program.jpg"))
+    wait_until(lambda: not list(temporary_files.rglob("program.jpg")))
 
 
 def test_only_the_two_endpoints_are_public_and_typed(client):
