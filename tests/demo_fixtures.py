@@ -157,6 +157,13 @@ def wait_until(true: Callable[[], bool], pause: Callable[[float], None] = time.s
         pause(0.1)
 
 
+def program(url: str):
+    """gradio's client, which by itself gives up after 5 seconds: on a busy machine the page takes longer."""
+    from gradio_client import Client  # slow to import
+
+    return Client(url, verbose=False, httpx_kwargs={"timeout": SECONDS / 1000})
+
+
 def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
     """Until the page answers.
 
@@ -166,7 +173,7 @@ def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < until:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=60):
                 return
         except OSError:
             time.sleep(0.3)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demo_fixtures import free_port, wait_for
-from gradio_client import Client, handle_file
+from demo_fixtures import free_port, program, wait_for
+from gradio_client import handle_file
 from hub_fixtures import PICTURE
 from hub_server import WRITER
 from paths import ROOT
@@ -107,5 +107,5 @@ def test_requirements_are_those_of_the_package():
 def test_the_pushed_folder_answers(client, pushed, folder, running):
     found = [sys.executable, "-c", "from importlib.util import find_spec; print(find_spec('hfskin').origin)"]
     assert Path(subprocess.check_output(found, cwd=folder, text=True).strip()).is_relative_to(folder)
-    answer = Client(running).predict(handle_file(PICTURE), 55, "male", "back", api_name="/predict")
+    answer = program(running).predict(handle_file(PICTURE), 55, "male", "back", api_name="/predict")
     assert answer["probabilities"] == pytest.approx(client(expected_answer, pushed), abs=1e-6)
