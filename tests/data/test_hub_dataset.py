@@ -172,7 +172,7 @@ def test_a_folder_that_is_written_again_holds_each_row_once(table, tmp_path, mon
 
     parts = hub_dataset.build_dataset(table)
     with monkeypatch.context() as small:
-        small.setattr(hub_dataset, "SHARD_BYTES", 1e5)
+        small.setattr(hub_dataset, "SHARD_BYTES", 2e4)
         hub_dataset.write_dataset(parts, tmp_path, "org/ham")
     assert len(list(tmp_path.glob("data/train-*"))) > 1
     hub_dataset.write_dataset(parts, tmp_path, "org/ham")
