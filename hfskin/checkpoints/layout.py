@@ -32,7 +32,7 @@ OLD_GATE_UNUSED = (
 )
 MAX_SETTINGS = 10**6  # bytes
 # Of config.json and preprocessor_config.json: says nothing about the answers, and changes when a checkpoint is pushed.
-_BOOKKEEPING = ("architectures", "auto_map", "dtype", "transformers_version")
+BOOKKEEPING = ("architectures", "auto_map", "dtype", "transformers_version")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -83,5 +83,5 @@ def _settings(folder: Path) -> list[str]:
     texts = []
     for name in (CONFIG_FILE, PROCESSOR_FILE):
         facts = read_settings(folder / name)
-        texts.append(json.dumps({k: v for k, v in facts.items() if k not in _BOOKKEEPING}, sort_keys=True))
+        texts.append(json.dumps({k: v for k, v in facts.items() if k not in BOOKKEEPING}, sort_keys=True))
     return texts

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from . import hub, measuring, predict, training
-from .console import ModelOption, one_line_errors
+from .console import ModelOption, one_line_errors, say_own_warnings
 
 app = typer.Typer(help="A machine's second look at a skin lesion. Not a medical device.", no_args_is_help=True)
 
@@ -34,6 +34,7 @@ def main(
         from ..checkpoints.hub import hide_loading_bars
 
         hide_loading_bars()
+    say_own_warnings()
     gc.freeze()  # what was imported stays to the end
 
 

@@ -5,8 +5,10 @@ import shlex
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +16,9 @@ import typer
 ModelOption = Annotated[
     str | None, typer.Option(help='Checkpoint folder, ONNX file, Hub id, or "large"; default the embedded one.')
 ]
+
+
+PACKAGE = Path(__file__).parents[1]
 
 
 class Stopped(KeyboardInterrupt):
@@ -79,6 +84,17 @@ def _stop(number: int, frame: object) -> None:
         _waiting.append(number)
         return
     raise Stopped if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def say_own_warnings() -> None:
+    """From here on our warnings are a line, without the place in the code that they are from."""
+    usual = warnings.formatwarning
+
+    def line(message, category, filename, lineno, line=None) -> str:
+        ours = Path(filename).is_relative_to(PACKAGE)
+        return f"hfskin: {message}\n" if ours else usual(message, category, filename, lineno, line)
+
+    warnings.formatwarning = line
 
 
 def say_next(*words: object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import __version__
 
 CORE = ("torch", "transformers", "timm", "onnxruntime", "numpy", "pillow", "huggingface_hub", "gradio")
-EXTRAS = {"explain": "captum", "onnx": "onnxscript", "mcp": "mcp"}
+EXTRAS = {"explain": "captum", "onnx": "onnxscript", "mcp": "mcp", "heic": "pillow_heif", "dicom": "pydicom"}
 
 
 def examine(model: str | None = None) -> tuple[list[str], bool]:

@@ -37,14 +37,16 @@ def push(
 ) -> None:
     """Send a checkpoint to the Hub, with its card and code, in one commit."""
     with one_line_errors(), output_folder(output, [checkpoint]):
-        from ..checkpoints.hub import check_name
-        from ..hub.push import push_checkpoint, push_space, stage_checkpoint, stage_space
+        from ..checkpoints.hub import check_name, local_checkpoint
 
         check_name(repository)
+        local_checkpoint(checkpoint)  # before torch is imported for what follows, which takes seconds
+
+        from ..hub.push import push_checkpoint, push_space, stage_checkpoint, stage_space
+
         if output:
-            model = output / "model"
-            model.mkdir(parents=True, exist_ok=True)
-            stage_checkpoint(checkpoint, model, repository, without_metrics)
+            with output_folder(model := output / "model"):
+                stage_checkpoint(checkpoint, model, repository, without_metrics)
             if space:
                 (output / "space").mkdir(exist_ok=True)
                 stage_space(output / "space", repository)

@@ -43,13 +43,13 @@ def calibrate(
     negatives: NegativesOption = None,
 ) -> None:
     """Fit temperature, thresholds and gate on the train and validation parts, and store them in the checkpoint."""
-    with one_line_errors(), output_folder(checkpoint):
+    from ..checkpoints.hub import local_checkpoint
+
+    with one_line_errors(), output_folder(local_checkpoint(checkpoint)):
         from ..calibration.calibrate import calibrate_checkpoint
         from ..calibration.exposure import read_exposure
-        from ..checkpoints.hub import local_checkpoint
         from ..model.configuration_hfskin import HfskinConfig
 
-        local_checkpoint(checkpoint)
         exposure = read_exposure(lesions_elsewhere, negatives, copies)
         classes = shown_classes(HfskinConfig.from_pretrained(checkpoint))
         config = calibrate_checkpoint(checkpoint, load_table(data, split, images, classes), exposure)
@@ -92,16 +92,18 @@ def evaluate(
     if output is None and split != Split.all:
         output = beside
     with one_line_errors(), output_file(output, [model], suffix=".json"), output_folder(plots):
-        from ..calibration.exposure import read_exposure
         from ..data.ham10000 import find_images
-        from ..evaluation.plots import write_plots
-        from ..evaluation.report import evaluate as run
-        from ..evaluation.report import write_metrics
         from ..inference.backend import load
 
         others = find_images([copies]) if copies else None
+        pipeline = load(model, backend)  # before torch is imported for what follows, which takes seconds
+
+        from ..calibration.exposure import read_exposure
+        from ..evaluation.plots import write_plots
+        from ..evaluation.report import evaluate as run
+        from ..evaluation.report import write_metrics
+
         exposure = read_exposure(lesions_elsewhere, negatives)
-        pipeline = load(model, backend)
         classes = shown_classes(pipeline.config)
         report = run(
             model, load_table(data, split, images, classes), split.value, part.value, data=data_name(data, classes),

@@ -1,6 +1,7 @@
 """Who is trained on, who is looked at while choosing, who is tested on."""
 
 import hashlib
+import warnings
 from collections.abc import Collection, Iterable
 from importlib import resources
 
@@ -60,7 +61,8 @@ def lesion_split(
 ) -> pd.DataFrame:
     """The "lesion" split with chosen tenths of the lesions (0 to 9) as test and validation part; the rest is train.
 
-    Rows whose `path` is None are left out of it.
+    Rows whose `path` is None are left out of it. Where a class has fewer than ten lesions, test and validation part get
+    one each all the same.
 
     Raises:
         ValueError: too few lesions of a class.
@@ -72,9 +74,28 @@ def lesion_split(
     split = table.assign(
         split=np.select([np.isin(fold, list(test)), np.isin(fold, list(val))], ["test", "val"], "train")
     )
+    _give_each_part_every_class(split)
     if leaks := check_leaks(split):
         raise DataError(f"{leaks} lesions stand in several parts of the split; this is a bug, please report it")
     return _with_files(split)
+
+
+def _give_each_part_every_class(split: pd.DataFrame) -> None:
+    """Move a lesion out of the training part, in place, for each class that the test or the validation part lacks: of
+    a class with fewer lesions than tenths some tenths have none. One lesion of each class stays."""
+    lacking = [
+        (part, dx)
+        for part in ("test", "val")
+        for dx in sorted(set(split["dx"]).difference(split["dx"][split["split"] == part]))
+        if (split["split"] == part).any()
+    ]
+    if not lacking:
+        return
+    groups = lesion_groups(split)
+    for part, dx in lacking:
+        trained_on = sorted(set(groups[(split["dx"] == dx) & (split["split"] == "train")]))
+        if len(trained_on) > 1:
+            split.loc[groups == trained_on[0], "split"] = part
 
 
 def _coarse_split(table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -119,8 +140,10 @@ def folds(table: pd.DataFrame, n: int, seed: int = 0) -> np.ndarray:
     """The fold, 0 to n-1, of every row, grouped and stratified as the "lesion" split."""
     splitter = StratifiedGroupKFold(n_splits=n, shuffle=True, random_state=seed)
     fold = np.empty(len(table), dtype=int)
-    for i, (_, rows) in enumerate(splitter.split(table, table["dx"], lesion_groups(table))):
-        fold[rows] = i
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # see `lesion_split`
+        for i, (_, rows) in enumerate(splitter.split(table, table["dx"], lesion_groups(table))):
+            fold[rows] = i
     return fold
 
 

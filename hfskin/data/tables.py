@@ -1,11 +1,12 @@
 """The tables that people keep beside their pictures, as text by our names of the columns: one reader for every room.
 
 Columns go by the names of HAM10000, the ISIC archive and its challenges, BCN20000, PAD-UFES, derm7pt, MRA-MIDAS and
-DDI, and by German, Spanish and Polish words, in any case, with spaces or "_". What a value means is for
-`model.metadata` and `data.diagnoses` to say. Needs neither torch nor pandas.
+DDI, and by German, Spanish, French, Vietnamese and Polish words, in any case, with spaces or "_". What a value means is
+for `model.metadata` and `data.diagnoses` to say. Needs neither torch nor pandas.
 """
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -20,16 +21,18 @@ from .diagnoses import ONE_HOT, diagnosis_code
 COLUMNS = {
     "image_id": (
         "image_id", "isic_id", "image", "image_name", "img_id", "file", "filename", "file_name", "bcn_filename",
-        "midas_file_name", "ddi_file", "derm", "image_path", "filepath", "path", "bild", "imagen", "obraz",
+        "midas_file_name", "ddi_file", "derm", "image_path", "filepath", "path", "bild", "datei", "imagen",
+        "archivo", "fichier", "\u1ea3nh", "obraz",
     ),
     "lesion_id": ("lesion_id",),
     "dx": ("dx", "diagnosis", "diagnostic", "diagnosis_3", "diagnosis_2", "diagnosis_1"),
     "dx_type": ("dx_type", "diagnosis_confirm_type"),
-    "age": ("age", "age_approx", "midas_age", "alter", "edad", "wiek"),
-    "sex": ("sex", "gender", "midas_gender", "geschlecht", "sexo", "p\u0142e\u0107"),
+    "age": ("age", "age_approx", "midas_age", "alter", "edad", "\u00e2ge", "tu\u1ed5i", "wiek"),
+    "sex": ("sex", "gender", "midas_gender", "geschlecht", "sexo", "sexe", "gi\u1edbi_t\u00ednh", "p\u0142e\u0107"),
     "localization": (
         "localization", "anatom_site_general", "anatom_site_general_challenge", "anatom_site", "anatomic_site",
-        "region", "site", "location", "midas_location", "lokalisation", "localizaci\u00f3n", "lokalizacja",
+        "region", "site", "location", "midas_location", "lokalisation", "localizaci\u00f3n",
+        "localisation", "v\u1ecb_tr\u00ed", "lokalizacja",
     ),
 }  # fmt: skip
 _TITLES = {title for titles in COLUMNS.values() for title in titles}
@@ -71,20 +74,38 @@ def read_rows(path: Path, classes: Sequence[str] = CLASSES) -> Table:
         classes: of several columns of diagnoses, what names one of these counts.
 
     Raises:
-        MetadataTableError: it is not there, no UTF-8 text, or no table.
+        MetadataTableError: it is not there, no text, or no table.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(4)
-        if start in _EXCEL:
-            raise MetadataTableError(f"{path.name}: an Excel file; save the sheet as CSV UTF-8")
-        encoding = "utf-16" if start.startswith(_UTF_16) else "utf-8-sig"
-        with path.open(newline="", encoding=encoding) as file:
-            return _table(file, path.name, classes)
+        text, notes = _decoded(path.read_bytes(), path.name)
+        table = _table(io.StringIO(text, newline=""), path.name, classes)
     except FileNotFoundError:
         raise MetadataTableError(f"{path}: there is no such file") from None
     except (OSError, UnicodeError, csv.Error) as error:
         raise MetadataTableError(f"{path.name}: not a readable table ({error}); save it as UTF-8 CSV") from None
+    table.notes += notes
+    return table
+
+
+def _decoded(data: bytes, name: str) -> tuple[str, list[str]]:
+    """A table's text, and what is to be said of its encoding: UTF-8, else UTF-16, else that of Excel on Windows.
+
+    Raises:
+        MetadataTableError: an Excel file.
+        UnicodeError: none of these.
+    """
+    if data.startswith(_EXCEL):
+        raise MetadataTableError(f"{name}: an Excel file; save the sheet as CSV UTF-8")
+    if data.startswith(_UTF_16):
+        return data.decode("utf-16"), []
+    try:
+        return data.decode("utf-8-sig"), []
+    except UnicodeError:
+        if b"\0" in data:  # no text at all
+            raise
+        return data.decode("cp1252"), [
+            "the table is no UTF-8: read as Windows-1252; if names look wrong, save it as UTF-8"
+        ]
 
 
 def normal(text: str) -> str:

@@ -5,6 +5,8 @@ from html import escape
 import gradio as gr
 from gradio.components import Component
 
+from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
+
 
 def picture_file(**kwargs) -> gr.Image:
     """An image input that hands over the uploaded file as it is.
@@ -36,17 +38,38 @@ def camera_html(label: str) -> str:
     )
 
 
-# Hands what the camera took to the picture's own input.
+# Hands what the camera took to the picture's own input; and has HEIC and DICOM files, which browsers take for no
+# pictures, offered by the system's dialog and let through by gradio. What is none at all, the page says itself.
 CAMERA = """
-element.addEventListener('change', ({target}) => {
-  const input = document.querySelector('#picture input[type=file]'), taken = new DataTransfer();
-  if (!input || !target.files.length) return;
-  taken.items.add(target.files[0]);
+const own = '#picture input[type=file]';
+const picture = file => file.type.startsWith('image/') ? file : new File([file], file.name, {type: 'image/x-unknown'});
+const put = (input, files) => {
+  const taken = new DataTransfer();
+  for (const file of files) taken.items.add(picture(file));
   input.files = taken.files;
-  target.value = '';
+};
+const hand = file => {
+  const input = document.querySelector(own);
+  if (!input || !file) return;
+  put(input, [file]);
   input.dispatchEvent(new Event('change', {bubbles: true}));
+};
+element.addEventListener('change', ({target}) => {
+  hand(target.files[0]);
+  target.value = '';
 });
-"""
+const before = (kind, act) => document.addEventListener(kind, act, {capture: true});
+before('click', ({target}) => { if (target.matches(own)) target.accept = 'image/*,SUFFIXES'; });
+before('change', ({target}) => { if (target.matches(own)) put(target, [...target.files]); });
+before('drop', event => {
+  const [file] = event.dataTransfer.files;
+  if (!file || picture(file) === file || !event.target.closest('#picture')) return;
+  event.preventDefault();
+  event.stopPropagation();
+  event.target.dispatchEvent(new DragEvent('dragleave', {bubbles: true}));
+  hand(file);
+});
+""".replace("SUFFIXES", ",".join((*SUFFIXES, *OTHER_SUFFIXES)))
 
 # While an answer is on its way, the one that stands there belongs to another question, and says so.
 STALE = "() => { document.querySelector('#answer .answer')?.classList.add('stale'); }"
@@ -56,6 +79,8 @@ SETTLED = """() => {
   const place = document.getElementById('answer'), answer = place.querySelector('.answer');
   answer?.classList.remove('stale');
   document.querySelector('#kept p')?.replaceChildren();
+  const shown = document.querySelector('#picture img'), small = answer?.querySelector('img');
+  if (small && shown?.complete && !shown.naturalWidth) shown.src = small.src;  // a TIFF, HEIC or DICOM file
   const wrong = document.querySelector('#age-error p') !== null;
   document.querySelector('#age :is(input, textarea)')?.setAttribute('aria-invalid', wrong);
   if (!place.dataset.scroll || !answer || answer.classList.contains('empty')) return;

@@ -10,8 +10,20 @@ from huggingface_hub import HfApi, SpaceCardData
 from huggingface_hub.utils import filter_repo_objects
 
 from ..checkpoints.hub import HubError, check_name, hub_errors, local_checkpoint
-from ..checkpoints.layout import EMBEDDED, METRICS_FILE, ONNX_FILE, SPLIT_FILE, TRAINING_FILE, WEIGHTS_FILE
+from ..checkpoints.layout import (
+    BOOKKEEPING,
+    CONFIG_FILE,
+    EMBEDDED,
+    METRICS_FILE,
+    ONNX_FILE,
+    PROCESSOR_FILE,
+    SPLIT_FILE,
+    TRAINING_FILE,
+    WEIGHTS_FILE,
+    read_settings,
+)
 from ..checkpoints.load import load_checkpoint
+from ..checkpoints.save import write_json
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
@@ -99,6 +111,8 @@ def stage_checkpoint(checkpoint: Path, folder: Path, repo_id: str, without_metri
         load_checkpoint(checkpoint, str(checkpoint))  # strict: what nobody could load is not sent
         HfskinImageProcessor.from_pretrained(checkpoint).save_pretrained(folder)
         HfskinForImageClassification.from_pretrained(checkpoint, dtype="auto").save_pretrained(folder)
+    for name in (CONFIG_FILE, PROCESSOR_FILE):
+        _keep_settings(checkpoint / name, folder / name)
     # The weights themselves go as they are: saved again, fp16 would widen to the configuration's dtype.
     shutil.copyfile(checkpoint / WEIGHTS_FILE, folder / WEIGHTS_FILE)
     for file in (file for pattern in RECORDS for file in checkpoint.glob(pattern)):
@@ -106,6 +120,13 @@ def stage_checkpoint(checkpoint: Path, folder: Path, repo_id: str, without_metri
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(file, target)
     add_card(folder, repo_id, metrics)
+
+
+def _keep_settings(given: Path, saved: Path) -> None:
+    """Take back what saving anew added or dropped, or the graph and the metrics would seem to be another checkpoint's;
+    where the code lies and the like stays."""
+    new = {name: value for name, value in read_settings(saved).items() if name in BOOKKEEPING}
+    write_json(saved, read_settings(given) | new)
 
 
 def add_card(folder: Path, repo_id: str, metrics: dict | None = None) -> None:

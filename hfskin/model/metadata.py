@@ -2,10 +2,13 @@
 
 import math
 import re
+import unicodedata
+from collections.abc import Callable
 
 import numpy as np
 
 from .labels import SEXES, SITES, UNKNOWN
+from .site_words import site_in_words
 
 # Over the 9,958 rows of HAM10000 that have an age (years).
 AGE_MEAN, AGE_STD = 51.86, 16.97
@@ -23,20 +26,19 @@ METADATA_SIZE = 1 + len(SEXES) + len(SITES)
 
 _MISSING = {
     "", "nan", "none", "null", "na", "n/a", "#n/a", "?", "-", "--", ".", UNKNOWN, "not known", "prefer not to say",
+    "unbekannt", "keine angabe", "desconocido", "desconocida", "inconnu", "inconnue", "không rõ",
 }  # fmt: skip
 _SEX_SYNONYMS = {
-    **dict.fromkeys(("m", "man", "m\u00e4nnlich", "mann", "hombre", "masculino", "m\u0119\u017cczyzna", "nam"), "male"),
-    **dict.fromkeys(("f", "woman", "w", "weiblich", "frau", "mujer", "femenino", "kobieta", "n\u1eef"), "female"),
+    **dict.fromkeys(
+        ("m", "man", "männlich", "mann", "hombre", "masculino", "homme", "masculin", "mężczyzna", "nam"), "male"
+    ),
+    **dict.fromkeys(
+        ("f", "woman", "w", "weiblich", "frau", "mujer", "femenino", "femme", "féminin", "kobieta", "nữ"), "female"
+    ),
 }
 _SITE_SYNONYMS = {
-    "leg": "lower extremity", "lower limb": "lower extremity", "lower limbs": "lower extremity",
-    "thigh": "lower extremity",
-    "arm": "upper extremity", "upper limb": "upper extremity", "upper limbs": "upper extremity",
-    "forearm": "upper extremity", "genital areas": "genital",
-    "belly": "abdomen", "stomach": "abdomen", "head": "face", "nose": "face", "lip": "face", "genitals": "genital",
-    "hands": "hand", "feet": "foot", "palm": "acral", "sole": "acral", "palms/soles": "acral",
-    "oral/genital": "genital", "anterior torso": "trunk", "posterior torso": "back", "lateral torso": "trunk",
-    "torso": "trunk", "head/neck": UNKNOWN,  # the archive's; the latter may be any of face, scalp, ear and neck
+    "genital areas": "genital", "oral/genital": "genital", "palms/soles": "acral", "head": "face",
+    "head/neck": UNKNOWN,  # the archive's; it may be any of face, scalp, ear and neck
 }  # fmt: skip
 
 
@@ -87,8 +89,11 @@ def parse_sex(value) -> str:
 
 
 def parse_site(value) -> str:
-    """One of `SITES`; "unknown" where it is missing. Accepts any case, "_" or "-" for a space, and common synonyms."""
-    return _parse_category("localization", value, SITES, _SITE_SYNONYMS)
+    """One of `SITES`; "unknown" where it is missing.
+
+    Accepts any case, "_" or "-" for a space, and what `site_words` knows, as "left forearm".
+    """
+    return _parse_category("localization", value, SITES, _SITE_SYNONYMS, site_in_words)
 
 
 def encode_metadata(age=None, sex=None, localization=None) -> np.ndarray:
@@ -154,17 +159,26 @@ def missing_fields(age=None, sex=None, localization=None) -> list[str]:
 def _is_missing(value) -> bool:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
-    return _as_text(value).strip().lower() in _MISSING | {"<na>", "nat"}
+    return unicodedata.normalize("NFC", _as_text(value)).strip().lower() in _MISSING | {"<na>", "nat"}
 
 
-def _parse_category(field: str, value, categories: tuple[str, ...], synonyms: dict[str, str]) -> str:
+def _parse_category(
+    field: str,
+    value,
+    categories: tuple[str, ...],
+    synonyms: dict[str, str],
+    in_words: Callable[[str], str | None] = lambda text: None,
+) -> str:
     if _is_missing(value):
         return UNKNOWN
-    text = " ".join(_as_text(value).strip().lower().replace("_", " ").replace("-", " ").split())
+    composed = unicodedata.normalize("NFC", _as_text(value)).lower()
+    text = " ".join(composed.replace("_", " ").replace("-", " ").split())
     with_slash = re.sub(r" ?/ ?| (?:and|or|&) ", "/", text)
     for name in (text, with_slash, text.replace(" ", "/")):
         if (name := synonyms.get(name, name)) in categories:
             return name
+    if found := in_words(text):
+        return found
     raise MetadataError(f"{field}: {_shown(value)} is not known; use one of: {', '.join(categories)}")
 
 

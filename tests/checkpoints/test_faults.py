@@ -172,7 +172,7 @@ def test_a_corrupt_metrics_json(text, tmp_path):
     ("data", "message"),
     [
         (b"image_id,age\nA,1\nA,2\n", "image 'A' stands twice, and differs; keep one row"),
-        ("image_id,age,sex\nMuttermal \u00e4,1,male\n".encode("latin-1"), "not a readable table"),
+        ("image_id,age,sex\nMuttermal \u00e4\0,1,male\n".encode("latin-1"), "not a readable table"),
         (b"name,age\nA,1\n", "no column named image_id"),
         (b"image_id,colour\nA,1\n", "none of the columns age, sex, localization"),
     ],
@@ -210,7 +210,7 @@ def train_command(data: Path, output: Path) -> list[str]:
     ("data", "message"),
     [
         (b"image_id,dx\nA,nv\nA,mel\n", "image 'A' stands twice, and differs; keep one row an image"),
-        ("image_id,dx\n\u00c4,nv\n".encode("latin-1"), "save it as UTF-8 CSV"),
+        ("image_id,dx\n\u00c4\0,nv\n".encode("latin-1"), "save it as UTF-8 CSV"),
         (b"image_id,age\nA,1\n", "column 'dx' is missing"),
         (b"image_id,dx\nA,nv\n", "none of the table's 1 pictures was found"),
     ],

@@ -128,7 +128,7 @@ def test_a_failed_write_leaves_the_old_file(run, lesion_path, tmp_path):
         (b"image_id,age\nA,1\nA,2\n", "'A' stands twice"),
         (b"name,age\nA,1\n", "no column named image_id"),
         (b"image_id,colour\nA,1\n", "none of the columns age, sex, localization"),
-        ("image_id,age\nÄ,1\n".encode("latin-1"), "not a readable table"),
+        ("image_id,age\nÄ\0,1\n".encode("latin-1"), "not a readable table"),
         (b"", "no column named"),
     ],
 )

@@ -4,14 +4,17 @@ import json
 import re
 import shlex
 import shutil
+import warnings
 
 import numpy as np
 import pytest
 from paths import DATA
 from typer.testing import CliRunner
 
+from hfskin.calibration import thresholds
 from hfskin.calibration.thresholds import TEMPERATURES, fit_temperature
 from hfskin.cli import app
+from hfskin.cli.console import say_own_warnings
 from hfskin.cli.labelled import Split, load_table
 from hfskin.data.ham10000 import DataError
 from hfskin.data.splits import check_leaks, make_split
@@ -49,6 +52,22 @@ def test_a_small_data_set_is_split_into_fewer_parts(table):
     few = table[(table["dx"] != "df") | (table.groupby("dx").cumcount() < 2)].reset_index(drop=True)
     with pytest.raises(DataError, match=r"there are 2 lesions of df, .* need 3 of each class; add some"):
         make_split(few, "lesion")
+
+
+def test_a_rare_class_is_in_every_part(table):
+    kinds = table["dx"].map({"df": "df", "mel": "mel"}).fillna("other")  # 4 lesions, 4 and 20: enough for tenths
+    split = make_split(table.assign(dx=kinds), "lesion")
+    assert check_leaks(split) == 0
+    for part in ("train", "val", "test"):
+        assert set(split["dx"][split["split"] == part]) == {"df", "mel", "other"}
+    assert (split["split"] == "train").sum() >= 20
+
+
+def test_our_warning_is_a_line(monkeypatch):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    say_own_warnings()
+    assert warnings.formatwarning("mind", UserWarning, thresholds.__file__, 1) == "hfskin: mind\n"
+    assert warnings.formatwarning("mind", UserWarning, np.__file__, 1).startswith(f"{np.__file__}:1: UserWarning: mind")
 
 
 def test_evaluate_writes_into_the_checkpoint_and_each_command_names_the_next(tmp_path, tiny_checkpoint):
@@ -90,10 +109,7 @@ def test_a_part_that_lacks_a_class_is_named(tmp_path, table, capsys):
 
 
 SLIPS = [  # a command, and what it says of the slip
-    (
-        "calibrate {tmp}/gone --data {data}",
-        "gone has no config.json, so it is not a checkpoint of hfskin; check the name",
-    ),
+    ("calibrate {tmp}/gone --data {data}", "gone: no such folder; give the checkpoint folder of"),
     ("average {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
     ("ensemble {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
     ("train --data {data} -o {tmp}/out --from {tmp}/gone", "gone: no such folder; give the checkpoint folder of"),
@@ -114,6 +130,8 @@ SLIPS = [  # a command, and what it says of the slip
     ("evaluate --data {data} --model {model} --part train", "'train' is not one of"),
     ("export {tmp}/gone", "gone: no such folder, and a repository of the Hub needs --output"),
     ("export {model} --int8 {tmp}/gone", "does not exist"),
+    ("push {tmp}/gone my/own -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
+    ("push {model} my/own -o {tmp}/out", "has no metrics.json; run `hfskin evaluate`"),
     ("push {model} mine -o {tmp}/out", "'mine' is half a name; give organisation/name"),
 ]
 

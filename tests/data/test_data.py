@@ -103,7 +103,7 @@ def test_a_bad_folder_is_named_with_its_fault(tmp_path):
     (tmp_path / "metadata.csv").write_text("image_id,dx\nA,nv\n")
     with pytest.raises(DataError, match="none of the table's 1 pictures"):
         load_ham10000(tmp_path)
-    (tmp_path / "metadata.csv").write_bytes("image_id,dx\nÄ,nv\n".encode("cp1252"))
+    (tmp_path / "metadata.csv").write_bytes("image_id,dx\nÄ\0,nv\n".encode("cp1252"))
     with pytest.raises(DataError, match="UTF-8"):
         load_ham10000(tmp_path)
 

@@ -37,6 +37,9 @@ def matched(tmp_path: Path, table: str | bytes, *pictures: str, name: str = "m.c
         ("image,age,age_approx\nA,,50\n", "A.jpg", ("50", "", "")),  # an empty column hides no filled one
         ("image_id,age,age\nA,,50\n", "A.jpg", ("50", "", "")),  # nor one of the same title
         ("image_id\tage\tsex\nA\t55\tm\n".encode("utf-16"), "A.jpg", ("55", "m", "")),  # Excel's "Unicode text"
+        ("\ufeffBild;Alter;Geschlecht;Lokalisation\nA;55;w;Rücken\n", "A.jpg", ("55", "w", "Rücken")),
+        ("fichier;âge;sexe;localisation\nA;55;femme;dos\n", "A.jpg", ("55", "femme", "dos")),
+        ("ảnh,tuổi,giới tính,vị trí\nA,55,nữ,lưng\n", "A.jpg", ("55", "nữ", "lưng")),
         ("image_id|age|sex\nA|55|m\n", "A.jpg", ("55", "m", "")),
         ("Image Name,Age (years),Sex,Anatomic Site\nA,55,m,back\n", "A.jpg", ("55", "m", "back")),
         ("bcn_filename,age_approx,anatom_site_general,sex\nA.jpg,55,back,m\n", "A.jpg", ("55", "m", "back")),
@@ -109,7 +112,7 @@ def test_columns_that_sound_like_ours_are_named_once(tmp_path):
         ("image_id,age\nA,1\nA,2\n", "'A' stands twice, and differs"),
         ("name,age\nA,1\n", "no column named image_id .*; it has name, age"),
         ("image_id,age\nSmith, John,1\n", "row 2: more cells than titles; put quotes"),
-        ("image_id,age\nLäsion,1\n".encode("latin-1"), "save it as UTF-8"),
+        ("image_id,age\nLäsion,1\0\n".encode("latin-1"), "save it as UTF-8"),
         ("image_id,age\nA,1".encode("utf-16")[:-1], "save it as UTF-8"),
         (b"PK\3\4\x14\0\6\0", "an Excel file; save the sheet as CSV UTF-8"),
         (b"", "no title row"),
@@ -118,6 +121,13 @@ def test_columns_that_sound_like_ours_are_named_once(tmp_path):
 def test_what_is_no_table_is_one_line(tmp_path, table, message):
     with pytest.raises(MetadataTableError, match=rf"\Am\.csv[^\n]*{message}[^\n]*\Z"):
         matched(tmp_path, table)
+
+
+def test_a_table_as_excel_saves_it_on_windows(tmp_path):
+    table = "Bild;Alter;Lokalisation\r\nLäsion – 1;55;Rücken\r\n".encode("cp1252")
+    (found,), notes = matched(tmp_path, table, "Läsion – 1.jpg")
+    assert found == ("55", "", "Rücken")
+    assert notes == ["the table is no UTF-8: read as Windows-1252; if names look wrong, save it as UTF-8"]
 
 
 def test_a_table_that_is_not_there_is_not_said_to_be_of_the_wrong_kind(tmp_path):

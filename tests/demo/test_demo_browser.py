@@ -171,6 +171,35 @@ def test_bad_files_get_a_message(visit, tmp_path):
     assert text.FAILED in wait_answer(page, "text.jpg: not a picture")
 
 
+def test_a_phones_heic_and_a_dermatoscopes_dicom_are_chosen_dropped_and_seen(visit, tmp_path):
+    page = visit()
+    heif = pytest.importorskip("pillow_heif")
+    dicom_files = pytest.importorskip("dicom_files")
+    phones, clinics = tmp_path / "IMG_1.HEIC", dicom_files.dicom(Image.open(LESIONS[5]))
+    heif.from_pillow(Image.open(LESIONS[5])).save(phones)
+    seen = "document.querySelector('#picture img')?.naturalWidth > 0"
+    with page.expect_file_chooser() as chooser:
+        page.locator("#picture").get_by_role("button", name="Drop an image").click()
+    assert {"image/*", ".heic", ".dcm"} < set(chooser.value.element.get_attribute("accept").split(","))
+    chooser.value.set_files(phones)
+    wait_answer(page, f"{text.AGE}: {text.SEXES['unknown']}")
+    page.wait_for_function(seen)
+    dropped = page.evaluate_handle(
+        """bytes => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array(bytes)], 'IM000001'));
+          return files;
+        }""",
+        list(clinics),
+    )
+    page.dispatch_event("#picture", "drop", {"dataTransfer": dropped})
+    wait_answer(page, "55 years")  # as the file says
+    page.wait_for_function(seen)
+    (tmp_path / "letter.pdf").write_text("not a picture")
+    upload(page, tmp_path / "letter.pdf")
+    assert text.FAILED in wait_answer(page, "letter.pdf: not a picture")
+
+
 def test_taking_the_picture_away_takes_the_answer_away(visit):
     page = visit()
     upload(page, LESIONS[0])

@@ -8,6 +8,8 @@ import pytest
 from hub_fixtures import DATA, MODEL_CODE, local_logits, logits, message_of, push_tiny
 from hub_server import READER
 
+from hfskin.checkpoints.layout import fingerprint
+
 pytestmark = pytest.mark.slow
 
 pytest_plugins = ["hub_fixtures"]
@@ -148,6 +150,19 @@ def test_what_would_be_sent_can_be_looked_at(hub, client, checkpoint, pushed, tm
     assert (tmp_path / "kept" / "space" / "app.py").is_file()
     assert len(hub.repo(pushed).commits) == before
     assert f"next: hfskin predict PICTURE --model {model}" in output
+
+
+def test_settings_stay_as_they_are_so_that_the_graph_fits(hub, client, copy):
+    for name, change in (("config.json", {"use_cache": False}), ("preprocessor_config.json", {"max_stretch": None})):
+        facts = json.loads((copy / name).read_text()) | change
+        (copy / name).write_text(json.dumps({key: value for key, value in facts.items() if value is not None}))
+    before = fingerprint(copy)
+    client(push_tiny, copy, "org/settings")
+    sent = hub.repo("org/settings").files
+    for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
+        (copy / name).write_bytes(sent[name])
+    assert fingerprint(copy) == before
+    assert "auto_map" in json.loads(sent["config.json"])
 
 
 def test_half_precision_stays_half(hub, client, copy):

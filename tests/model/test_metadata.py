@@ -46,6 +46,42 @@ def test_sites_of_the_isic_archive(value, site):
     assert parse_site(value) == site
 
 
+IN_WORDS = {
+    "abdomen": "lower belly; Bauch, rechts; vientre; bụng",
+    "acral": "sole of the left foot; hand, palm; rechte Fußsohle; Fusssohle; plante du pied; planta del pie; "
+    "lòng bàn tay",
+    "back": "Rücken; Ruecken; RUCKEN; R\u0075\u0308cken; espalda; dos; lưng; upper back (left); trunk, back; "
+    "posterior trunk",
+    "chest": "Brust li.; pecho; ngực",
+    "ear": "l'oreille droite; left ear; tai trái",
+    "face": "tip of the nose; upper lip; Wange; côté gauche du visage; cara; mặt",
+    "foot": "Großzehe; dedo del pie; dos du pied; lower extremity, foot",
+    "hand": "back of the hand; dorso de la mano derecha; Handrücken; mu bàn tay phải",
+    "lower extremity": "back of the left knee; LLE; face interne de la cuisse; cara interna del muslo; đùi",
+    "neck": "nuque; Hals; posterior neck",
+    "scalp": "scalp, right; Kopfhaut; cuero cabelludo; da đầu",
+    "upper extremity": "left forearm; Left  Forearm.; linker Unterarm; avant-bras gauche; antebrazo; cánh tay",
+    "unknown": "unbekannt; không rõ",
+}
+
+
+def test_sites_in_words_and_other_languages():
+    read = {text: (site, parse_site(text)) for site, texts in IN_WORDS.items() for text in texts.split("; ")}
+    assert not {text: sites for text, sites in read.items() if sites[0] != sites[1]}
+
+
+SEVERAL = (
+    "shoulder; behind the ear; under the chin; left arm and hand; back, chest; back of the head; not the back; lung; "
+    "tay; dedo; left; hand/arm"
+)
+
+
+@pytest.mark.parametrize("text", [*SEVERAL.split("; "), "left " * 50_000 + "arm"])
+def test_a_site_that_may_be_several_is_none(text):
+    with pytest.raises(MetadataError, match="is not known"):
+        parse_site(text)
+
+
 @pytest.mark.parametrize(
     ("field", "values", "named"),
     [
