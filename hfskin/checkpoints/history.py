@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import platform
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -83,7 +84,7 @@ def how_it_ran(program: str) -> dict[str, Any]:
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         },
-        "command": " ".join([program, *sys.argv[1:]]),
+        "command": f"{program} {shlex.join(sys.argv[1:])}".rstrip(),
     }
 
 

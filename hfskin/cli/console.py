@@ -1,6 +1,7 @@
 """What every command does alike."""
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -96,6 +97,6 @@ def say_own_warnings() -> None:
     warnings.formatwarning = line
 
 
-def say_next(command: str) -> None:
-    """Name the command that usually follows."""
-    typer.echo(f"next: hfskin {command}")
+def say_next(*words: object) -> None:
+    """Name the command that usually follows, as a shell takes it: a path may hold spaces."""
+    typer.echo(f"next: {shlex.join(['hfskin', *map(str, words)])}")

@@ -51,7 +51,7 @@ def push(
                 (output / "space").mkdir(exist_ok=True)
                 stage_space(output / "space", repository)
             typer.echo(f"saved {output}; the card is {model / 'README.md'}")
-            say_next(f"predict PICTURE --model {model}")
+            say_next("predict", "PICTURE", "--model", model)
             return
         typer.echo(push_checkpoint(checkpoint, repository, private, without_metrics, echo=typer.echo))
         if space:
@@ -60,7 +60,7 @@ def push(
                 typer.echo(
                     "The Space can read the private model once its settings hold a secret HF_TOKEN with read rights."
                 )
-        say_next(f"predict PICTURE --model {repository}")
+        say_next("predict", "PICTURE", "--model", repository)
 
 
 def card(

@@ -24,6 +24,9 @@ ClassesOption = Annotated[
 ]
 
 
+ImagesOption = Annotated[list[Path] | None, typer.Option(help="Further picture folders, searched first.")]
+
+
 def names(listed: str | None) -> tuple[str, ...] | None:
     """What an option names, separated by commas."""
     return None if listed is None else tuple(name.strip() for name in listed.split(",") if name.strip())
@@ -41,13 +44,15 @@ def load_table(
     Args:
         classes: those of the checkpoint, and `usual`: see `load_ham10000`.
     """
-    from ..data.ham10000 import gaps, load_ham10000
+    from ..data.ham10000 import classes_of, gaps, load_ham10000
     from ..data.splits import make_split
 
     if data.startswith("hub:"):
+        if images:
+            raise typer.BadParameter("--images goes with a folder; a data set of the Hub holds its own pictures")
         from ..data.hub_dataset import load_table  # `datasets` is only needed here
 
-        table = load_table(data, images or (), classes, usual)
+        table = load_table(data, (), classes, usual)
     else:
         table = load_ham10000(data, images or (), classes, usual)
     for line in gaps(table):
@@ -57,7 +62,16 @@ def load_table(
         typer.echo(
             f"{data}: few lesions a class, so one in {few} is for validation and one in {few} for test", err=True
         )
+    for part, rows in parts.groupby("split"):
+        absent = [name for name in classes_of(table) if name not in set(rows["dx"])]
+        if absent and split != Split.all:
+            typer.echo(f"{data}: the {part} part holds no {', '.join(absent)}, of which it tells nothing", err=True)
     return parts
+
+
+def same_data(data: str, split: Split, images: list[Path] | None = None) -> list[object]:
+    """The options by which the next command reads the same labelled pictures."""
+    return ["--data", data, *(word for folder in images or () for word in ("--images", folder)), "--split", split]
 
 
 def data_name(data: str, classes: Sequence[str]) -> str:

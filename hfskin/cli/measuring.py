@@ -9,7 +9,7 @@ import typer
 from ..checkpoints.layout import METRICS_FILE
 from ..model.labels import shown_classes
 from .console import ModelOption, one_line_errors, say_next
-from .labelled import Split, data_name, load_table
+from .labelled import ImagesOption, Split, data_name, load_table, same_data
 from .outputs import output_file, output_folder
 from .predict import Backend
 
@@ -37,6 +37,7 @@ def calibrate(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder of `hfskin train`.")],
     data: Annotated[str, typer.Option(help="The data that it was trained on.")],
     split: Split = Split.lesion,
+    images: ImagesOption = None,
     copies: Annotated[Path | None, typer.Option(help="Other files of some of the pictures, for the gate.")] = None,
     lesions_elsewhere: ElsewhereOption = None,
     negatives: NegativesOption = None,
@@ -51,13 +52,13 @@ def calibrate(
 
         exposure = read_exposure(lesions_elsewhere, negatives, copies)
         classes = shown_classes(HfskinConfig.from_pretrained(checkpoint))
-        config = calibrate_checkpoint(checkpoint, load_table(data, split, classes=classes), exposure)
+        config = calibrate_checkpoint(checkpoint, load_table(data, split, images, classes), exposure)
         fitted = "temperature", "malignant_threshold", "conformal_threshold", "gate_threshold", "unusual_threshold"
         for name in fitted:
             value = getattr(config, name)
             typer.echo(f"{name:<19} {'none' if value is None else f'{value:.4f}'}")
         typer.echo(f"saved {checkpoint}")
-        say_next(f"evaluate --model {checkpoint} --data {data} --split {split}")
+        say_next("evaluate", "--model", checkpoint, *same_data(data, split, images))
 
 
 def evaluate(
@@ -72,6 +73,7 @@ def evaluate(
     ] = None,
     model: ModelOption = None,
     split: Split = Split.lesion,
+    images: ImagesOption = None,
     part: Annotated[Part, typer.Option(help="The paper split has no test part.")] = Part.test,
     tta: Annotated[bool, typer.Option("--tta", help="Average over mirror images.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for confusion matrix, ROC and reliability plots.")] = None,
@@ -104,7 +106,7 @@ def evaluate(
         exposure = read_exposure(lesions_elsewhere, negatives)
         classes = shown_classes(pipeline.config)
         report = run(
-            model, load_table(data, split, classes=classes), split.value, part.value, data=data_name(data, classes),
+            model, load_table(data, split, images, classes), split.value, part.value, data=data_name(data, classes),
             tta=tta, robustness=robustness or shifts, copies=others, masks=masks, exposure=exposure, pipeline=pipeline,
         )  # fmt: skip
         if output:
@@ -119,7 +121,7 @@ def evaluate(
         if output:
             typer.echo(f"saved {output}")
         if output and beside and output.absolute() == beside.absolute():
-            say_next(f"push {model} organisation/name")
+            say_next("push", model, "organisation/name")
 
 
 def _interval(value: float | None, low: float | None, high: float | None) -> str:

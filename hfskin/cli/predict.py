@@ -166,7 +166,7 @@ def export(
             files = (Path(path) for _, path in find_pictures([int8]))
             pictures = [path for path in files if not path.stem.endswith(MASK_SUFFIX)]
             typer.echo(f"saved {export_int8(folder, pictures, output)}")
-        say_next(f"predict PICTURE --model {target if output or int8 else checkpoint}")
+        say_next("predict", "PICTURE", "--model", target if output or int8 else checkpoint)
 
 
 def _to_screen(rows: Iterable[Row], format: RowFormat, quiet: bool) -> bool:

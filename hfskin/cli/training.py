@@ -9,7 +9,7 @@ import typer
 
 from ..model.labels import CLASSES, shown_classes
 from .console import one_line_errors, say_next
-from .labelled import ClassesOption, Split, load_table, names
+from .labelled import ClassesOption, ImagesOption, Split, load_table, names, same_data
 from .outputs import output_folder
 
 
@@ -69,7 +69,7 @@ def train(
     backbone_weights: Annotated[
         str, typer.Option(help='"timm" (its Hub), "none", or a safetensors file with timm\'s names.')
     ] = "timm",
-    images: Annotated[list[Path] | None, typer.Option(help="Further picture folders, searched first.")] = None,
+    images: ImagesOption = None,
     copies: Annotated[Path | None, typer.Option(help="Folder with other copies of the pictures, mixed in.")] = None,
     condition: Annotated[
         list[Condition] | None, typer.Option(help="What the paper compares, as a change to the recipe; several add up.")
@@ -153,7 +153,7 @@ def train(
         usual = CLASSES if start is None else shown_classes(HfskinConfig.from_pretrained(start))
         run(load_table(data, split, images, names(classes), usual), output, config, minutes, workers)
         typer.echo(f"saved {output}")
-        say_next(f"calibrate {output} --data {data} --split {split}")
+        say_next("calibrate", output, *same_data(data, split, images))
 
 
 def _refuse_missing(*checkpoints: Path) -> None:
@@ -175,7 +175,7 @@ def average(
         from ..training.merging import average_checkpoints
 
         typer.echo(f"saved {average_checkpoints(checkpoints, output)}")
-        say_next(f"calibrate {output} --data DATA")
+        say_next("calibrate", output, "--data", "DATA")
 
 
 def ensemble(
@@ -193,7 +193,7 @@ def ensemble(
         from ..training.merging import ensemble_checkpoints
 
         typer.echo(f"saved {ensemble_checkpoints(checkpoints, output, weight)}")
-        say_next(f"calibrate {output} --data DATA")
+        say_next("calibrate", output, "--data", "DATA")
 
 
 def backbones() -> None:

@@ -13,6 +13,7 @@ from huggingface_hub import DatasetCardData
 
 from ..checkpoints.hub import HubError, check_name, hub_errors, no_repository
 from ..model.labels import CLASSES, DIAGNOSES
+from .diagnoses import class_indices
 from .ham10000 import COLUMNS, DataError, classes_of, load_ham10000, rows_without_file
 from .splits import make_split
 
@@ -42,11 +43,15 @@ def load_table(
     Raises:
         DataError: see [`load_ham10000`].
         HubError: see [`load_hub_dataset`].
+        ValueError: the data set of the Hub holds others than the `classes` that are asked for.
     """
     if not str(source).startswith(HUB_PREFIX):
         return load_ham10000(source, image_roots, classes, usual)
     repo_id, _, revision = str(source).removeprefix(HUB_PREFIX).partition("@")
-    return load_hub_dataset(repo_id, revision or None)
+    table = load_hub_dataset(repo_id, revision or None)
+    if classes is not None:
+        class_indices(table["dx"], classes)
+    return table
 
 
 def load_hub_dataset(repo_id: str, revision: str | None = None) -> pd.DataFrame:
@@ -89,10 +94,12 @@ def build_dataset(table: pd.DataFrame, seed: int = 0) -> DatasetDict:
 
 
 def write_dataset(parts: DatasetDict, folder: str | Path, repo_id: str, seed: int = 0) -> None:
-    """Write parquet files and the data card, as they lie in the repository."""
+    """Write parquet files and the data card, as they lie in the repository, in place of those of an earlier call."""
     data = Path(folder) / "data"
     data.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
+        for old in data.glob(f"{name}-*-of-*.parquet"):  # other shards: whoever loads the folder would read both
+            old.unlink()
         shards = max(1, round(_picture_bytes(part) / SHARD_BYTES))
         for i in range(shards):
             shard = _embed_pictures(part.shard(shards, i, contiguous=True))

@@ -119,7 +119,7 @@ def _accepted(scores: np.ndarray, dx: np.ndarray, ids: np.ndarray, threshold: fl
     def share(rows: np.ndarray) -> dict:
         bootstrap = LesionBootstrap(ids[rows])
         found = interval(bootstrap.means(accepted[rows]))
-        if found["low"] == found["high"]:  # all alike: resampling them tells nothing
+        if found["value"] in (0, 1):  # all alike: resampling them tells nothing
             found = _share(np.full(bootstrap.n_lesions, found["value"] == 1))
             del found["n"]
         return {"n": int(rows.sum()), "accepted": found}

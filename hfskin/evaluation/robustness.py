@@ -10,7 +10,7 @@ from PIL import Image
 from ..data.robustness import TRANSFORMS
 from ..inference.base import LesionPipeline
 from ..inference.batch.predictions import Predictions, predict_table
-from ..inference.decisions import is_suspicious, prediction_sets
+from ..inference.decisions import is_suspicious, malignant_columns, prediction_sets
 from ..model.image_reading import read_image
 from .bootstrap import LesionBootstrap, interval, interval_of_error
 from .calibration import alarm_rates, calibration_errors
@@ -77,8 +77,9 @@ def _promises(predictions: Predictions, config, bootstrap: LesionBootstrap) -> d
         covered = prediction_sets(probabilities, config.conformal_threshold)[np.arange(len(labels)), labels]
         kept["coverage"] = bootstrap.means(covered.astype(float))
     if config.malignant_threshold is not None:
-        suspicious = is_suspicious(probabilities, config.malignant_threshold)
-        kept["sensitivity"], kept["specificity"] = alarm_rates(labels, suspicious, bootstrap)
+        columns = malignant_columns(config)
+        suspicious = is_suspicious(probabilities, config.malignant_threshold, columns)
+        kept["sensitivity"], kept["specificity"] = alarm_rates(labels, suspicious, bootstrap, columns)
     return kept
 
 

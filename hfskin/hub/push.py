@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from huggingface_hub import HfApi, SpaceCardData
+from huggingface_hub.utils import filter_repo_objects
 
 from ..checkpoints.hub import HubError, check_name, hub_errors, local_checkpoint
 from ..checkpoints.layout import (
@@ -45,6 +46,7 @@ medical device: it must not decide about a person. The model's card says what it
 
 # A file of these kinds that a push no longer brings is gone from the new revision; others, a user's own, stay.
 REPLACED = [*RECORDS, "*.py", "*.safetensors", "*.parquet"]
+HIDDEN = [".*", "*/.*"]  # locks, and what systems leave in folders: never sent
 
 
 def push_checkpoint(
@@ -145,7 +147,7 @@ def stage_space(folder: Path, model_id: str) -> None:
         if not (root / name).is_file():
             raise HubError(f"{root} has no {name}; a Space is pushed from a clone of the repository")
         shutil.copyfile(root / name, folder / name)
-    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns(*NOT_IN_SPACE))
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns(*NOT_IN_SPACE), dirs_exist_ok=True)
     data = SpaceCardData(
         title="hfskin",
         emoji="🔎",
@@ -191,8 +193,9 @@ def push_folder(
     check_name(repo_id)
     api = HfApi(token=token)
     echo(f"{kind} {repo_id} ({'private' if private else 'public where it is new'}):")
-    for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
-        echo(f"  {file.relative_to(folder).as_posix():44} {_size(file.stat().st_size):>9}")
+    files = sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+    for name in filter_repo_objects(files, ignore_patterns=HIDDEN):
+        echo(f"  {name:44} {_size(Path(folder, name).stat().st_size):>9}")
     with hub_errors(repo_id):
         api.create_repo(
             repo_id,
@@ -212,6 +215,7 @@ def push_folder(
             repo_type=kind,
             folder_path=folder,
             delete_patterns=REPLACED,
+            ignore_patterns=HIDDEN,
             **{"commit_message": "Push with hfskin", **commit},
         )
     return pushed.commit_url

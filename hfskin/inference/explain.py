@@ -11,6 +11,7 @@ from ..model.image_reading import read_image
 from ..model.labels import class_names
 from .attention import attention_map
 from .base import stack
+from .onnx import OnnxPipeline
 from .prediction import Prediction
 
 if TYPE_CHECKING:
@@ -41,8 +42,14 @@ def grad_cam(
 
     Raises:
         ImportError: captum is not installed.
+        ValueError: the pipeline is one of ONNX Runtime, or no class is called so.
         ImageError, MetadataError: as the pipeline.
     """
+    if isinstance(pipeline, OnnxPipeline):
+        raise ValueError("ONNX Runtime gives no gradients for Grad-CAM: load the checkpoint with backend='torch'")
+    classes = class_names(pipeline.config)
+    if label is not None and label not in classes:
+        raise ValueError(f"no class is called {label!r}; choose one of: {', '.join(classes)}")
     import torch
 
     try:
@@ -60,7 +67,6 @@ def grad_cam(
         return model(pixel_values=pixel_values, metadata=patients).logits
 
     with torch.enable_grad():
-        classes = class_names(model.config)
         target = logits(pixels, metadata).argmax().item() if label is None else classes.index(label)
         maps = LayerGradCam(logits, layer).attribute(
             pixels, target, additional_forward_args=metadata, attribute_to_layer_input=True, relu_attributions=True

@@ -102,7 +102,7 @@ class OnnxPipeline(LesionPipeline):
                 self.session.run(self._outputs, {name: given[name][start : start + AT_ONCE] for name in self._inputs})
                 for start in range(0, max(1, len(pixel_values)), AT_ONCE)
             ]
-        except Exception as error:  # of many types, as above
+        except Exception as error:  # of many types, see `_open`
             raise OnnxError(f"{self.path}: ONNX Runtime cannot compute it ({_first_line(error)})") from error
         found = {name: np.concatenate(values) for name, *values in zip(self._outputs, *parts, strict=True)}
         if found["logits"].shape != (len(pixel_values), len(self.config.id2label)):
@@ -159,7 +159,9 @@ def _facts(session: onnxruntime.InferenceSession, path: Path) -> dict[str, Any]:
         prepared = {name: tuple(value) if isinstance(value, list) else value for name, value in prepared.items()}
         needed["preprocessing"] = Preprocessing(**prepared)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError):
-        raise OnnxError(f"{path}: not written by hfskin, so its answers mean nothing here; `hfskin export`") from None
+        raise OnnxError(
+            f"{path}: not written by hfskin, so its answers mean nothing here; write one with `hfskin export`"
+        ) from None
     if not same:
         raise OnnxError(f"{path}: its metadata are not those of this version; export it again")
     return needed

@@ -45,14 +45,15 @@ class Teachers:
                 raise ValueError(f"{folder} answers {theirs}, and is asked to teach {', '.join(classes)}")
             model.gate = None
             self.models.append(model.to(device, memory_format=torch.channels_last).eval())
-            self.scales.append(_renormalisation(processor, HfskinImageProcessor.from_pretrained(folder), device))
+            scale, shift = renormalisation(processor, HfskinImageProcessor.from_pretrained(folder))
+            self.scales.append((scale.to(device), shift.to(device)))
 
     @torch.no_grad()
     def probabilities(self, pixel_values: torch.Tensor, metadata: torch.Tensor) -> torch.Tensor:
         """The mean over the teachers of softmax(logits / TEMPERATURE): (B, 3, H, W) and (B, 19) -> (B, C)."""
         answers = []
-        for model, (factor, offset) in zip(self.models, self.scales, strict=True):
-            pixels = pixel_values * factor + offset
+        for model, (scale, shift) in zip(self.models, self.scales, strict=True):
+            pixels = pixel_values * scale + shift
             size = tuple(model.config.image_size)
             if tuple(pixels.shape[2:]) != size:
                 pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True)
@@ -71,12 +72,9 @@ class Teachers:
         return TEMPERATURE**2 * F.kl_div(said, wanted, reduction="batchmean")
 
 
-def _renormalisation(
-    student: HfskinImageProcessor, teacher: HfskinImageProcessor, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Factor and offset, (3, 1, 1) each, from the student's normalised pixels to the teacher's."""
-    mean, std, teacher_mean, teacher_std = (
-        torch.tensor(values, device=device).view(3, 1, 1)
-        for values in (student.image_mean, student.image_std, teacher.image_mean, teacher.image_std)
+def renormalisation(given: HfskinImageProcessor, wanted: HfskinImageProcessor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift, (3, 1, 1) each, that make normalised pixels of one processor those of another."""
+    (mean, std), (its_mean, its_std) = (
+        (torch.tensor(p.image_mean).view(3, 1, 1), torch.tensor(p.image_std).view(3, 1, 1)) for p in (given, wanted)
     )
-    return std / teacher_std, (mean - teacher_mean) / teacher_std
+    return std / its_std, (mean - its_mean) / its_std

@@ -14,6 +14,7 @@ from ..model.configuration_hfskin import ARCHITECTURE
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.labels import class_names
 from ..model.modeling_hfskin import EnsembleMember
+from .distillation import renormalisation
 from .resume import last_complete_checkpoint
 from .trainer import EMA_FILE
 
@@ -135,17 +136,9 @@ def _members(folder: Path, given: HfskinImageProcessor, own: HfskinImageProcesso
     own_members, model.partners, model.config.partners = list(model.partners), torch.nn.ModuleList(), []
     main = EnsembleMember(model.config)
     main.network = model
-    scale, shift = _renormalisation(given, own)
+    scale, shift = renormalisation(given, own)
     main.scale.copy_(scale), main.shift.copy_(shift)
     for member in own_members:
         member.shift.copy_(shift * member.scale + member.shift)
         member.scale.mul_(scale)
     return [main, *own_members]
-
-
-def _renormalisation(given: HfskinImageProcessor, wanted: HfskinImageProcessor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and shift, (3, 1, 1) each, that make pixels of one processor those of another."""
-    (mean, std), (its_mean, its_std) = (
-        (torch.tensor(p.image_mean).view(3, 1, 1), torch.tensor(p.image_std).view(3, 1, 1)) for p in (given, wanted)
-    )
-    return std / its_std, (mean - its_mean) / its_std

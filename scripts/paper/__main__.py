@@ -37,7 +37,7 @@ def main() -> None:
         else:
             run_all(args)
     except (ValueError, OSError) as error:
-        sys.exit(f"reproduce_paper: {error}")
+        sys.exit(f"scripts.paper: {error}")
 
 
 def parse_arguments() -> argparse.Namespace:

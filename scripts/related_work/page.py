@@ -7,8 +7,8 @@ from scipy import stats
 
 from ..markdown import markdown_table
 from .explained import PICTURES
+from .methods import BASELINE
 
-BASELINE = "weighted cross-entropy, the paper's branch"
 MIRRORED = "mirrored alone"
 STRETCHED = "whole picture, stretched"
 

@@ -152,6 +152,8 @@ def test_summary_by_hand():
     assert akiec["low"] == pytest.approx(0.342, abs=0.001)  # resampling two pictures would be sure of it
     assert summary["elsewhere"]["elsewhere"]["per_class"]["mel"]["n"] == 2
     assert summary["elsewhere"]["elsewhere"]["accepted"]["value"] == 0.5
+    one = summarise_gate({"home": (np.array([1.0, -1.0]), np.array(["nv", "nv"]), np.zeros(2))}, others, threshold=-0.5)
+    assert one["lesions"]["accepted"]["value"] == 0.5  # a lesion's two pictures need not fare alike
     photographs = summary["negatives"]["photographs"]
     assert (photographs["n"], photographs["refused"]["value"], photographs["auroc"]) == (2, 1.0, 11 / 12)
     assert photographs["refused"]["low"] == pytest.approx(0.342, abs=0.001)  # Wilson's, of 2 in 2

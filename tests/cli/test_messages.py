@@ -1,6 +1,8 @@
 """What the commands say where somebody is at the start, has little data, or slipped."""
 
 import json
+import re
+import shlex
 import shutil
 import warnings
 
@@ -13,6 +15,7 @@ from hfskin.calibration import thresholds
 from hfskin.calibration.thresholds import TEMPERATURES, fit_temperature
 from hfskin.cli import app
 from hfskin.cli.console import say_own_warnings
+from hfskin.cli.labelled import Split, load_table
 from hfskin.data.ham10000 import DataError
 from hfskin.data.splits import check_leaks, make_split
 from hfskin.training.losses import class_weights
@@ -68,14 +71,17 @@ def test_our_warning_is_a_line(monkeypatch):
 
 
 def test_evaluate_writes_into_the_checkpoint_and_each_command_names_the_next(tmp_path, tiny_checkpoint):
-    model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
-    code, out, err = said("calibrate", model, "--data", DATA)
+    model = shutil.copytree(tiny_checkpoint, tmp_path / "my model")
+    (data := tmp_path / "data").mkdir()  # the table alone
+    shutil.copy(DATA / "HAM10000_metadata.csv", data)
+    code, out, err = said("calibrate", model, "--data", data, "--images", DATA / "images")
     assert code == 0
-    assert f"{DATA}: few lesions a class, so one in 4 is for validation and one in 4 for test" in err
-    assert out.splitlines()[-1] == f"next: hfskin evaluate --model {model} --data {DATA} --split lesion"
-    code, out, _ = said(*out.splitlines()[-1].split()[2:])
+    assert f"{data}: few lesions a class, so one in 4 is for validation and one in 4 for test" in err
+    which = f"--data {data} --images {DATA / 'images'} --split lesion"
+    assert out.splitlines()[-1] == f"next: hfskin evaluate --model '{model}' {which}"
+    code, out, _ = said(*shlex.split(out.splitlines()[-1])[2:])
     assert code == 0
-    assert out.splitlines()[-2:] == [f"saved {model}/metrics.json", f"next: hfskin push {model} organisation/name"]
+    assert out.splitlines()[-2:] == [f"saved {model}/metrics.json", f"next: hfskin push '{model}' organisation/name"]
     assert json.loads((model / "metrics.json").read_text())["data"]["split"] == "lesion"
 
 
@@ -91,6 +97,15 @@ def test_evaluate_loads_a_checkpoint_once(tmp_path, tiny_checkpoint, monkeypatch
     assert code == 0
     assert out.splitlines()[-2:] == [f"saved {output}", f"next: hfskin push {model} organisation/name"]
     assert len(loaded) == 1
+
+
+def test_a_part_that_lacks_a_class_is_named(tmp_path, table, capsys):
+    for i in range(20):
+        shutil.copy(table["path"][0], tmp_path / f"picture{i}.jpg")
+    rows = [f"picture{i},{'mel' if i == 0 else 'nv'}" for i in range(20)]
+    (tmp_path / "metadata.csv").write_text("\n".join(["image_id,dx", *rows]))
+    load_table(str(tmp_path), Split.lesion)
+    assert re.search(r"the (test|val) part holds no .*mel", capsys.readouterr().err)
 
 
 SLIPS = [  # a command, and what it says of the slip

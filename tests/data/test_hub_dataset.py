@@ -65,6 +65,15 @@ def failure(source):
     return message_of(load_table, source)
 
 
+def value_error(source, classes):
+    from hfskin.data.hub_dataset import load_table
+
+    try:
+        load_table(source, classes=classes)
+    except ValueError as error:
+        return str(error)
+
+
 def data_error(source):
     from hfskin.data.ham10000 import DataError
     from hfskin.data.hub_dataset import load_table
@@ -92,8 +101,10 @@ def ham(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def published(client, ham):
-    code, output = client(build_by_command, ham, "--push", "org/ham")
+def published(client, ham, tmp_path_factory):
+    kept = tmp_path_factory.mktemp("kept")  # its lock and what a system leaves there are not sent
+    (kept / ".DS_Store").touch()
+    code, output = client(build_by_command, ham, "--push", "org/ham", "-o", kept)
     assert code == 0, output
     return "hub:org/ham"
 
@@ -154,6 +165,22 @@ def test_what_is_said_where_there_is_none(client, published):
     assert "no revision 'v9'" in client(failure, "hub:org/ham@v9")
     assert "names look like organisation/name" in client(failure, "hub:")
     assert "give organisation/name" in client(failure, "hub:ham")
+
+
+def test_a_folder_that_is_written_again_holds_each_row_once(table, tmp_path, monkeypatch):
+    from hfskin.data import hub_dataset
+
+    parts = hub_dataset.build_dataset(table)
+    with monkeypatch.context() as small:
+        small.setattr(hub_dataset, "SHARD_BYTES", 2e4)
+        hub_dataset.write_dataset(parts, tmp_path, "org/ham")
+    assert len(list(tmp_path.glob("data/train-*"))) > 1
+    hub_dataset.write_dataset(parts, tmp_path, "org/ham")
+    assert len(list(tmp_path.glob("data/*"))) == 3
+
+
+def test_other_classes_than_those_of_the_hub_are_no_silent_wish(client, published):
+    assert "which is none of the classes: mel, nv" in client(value_error, published, ["mel", "nv"])
 
 
 def test_classes_of_ones_own(hub, client, ham, tmp_path):

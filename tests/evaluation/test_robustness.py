@@ -4,10 +4,12 @@ from PIL import Image
 
 from hfskin.data.robustness import TRANSFORMS
 from hfskin.data.splits import make_split
+from hfskin.evaluation.bootstrap import LesionBootstrap
 from hfskin.evaluation.report import evaluate
-from hfskin.evaluation.robustness import predict_copies, summarise_robustness
-from hfskin.inference.batch.predictions import predict_table
+from hfskin.evaluation.robustness import _promises, predict_copies, summarise_robustness
+from hfskin.inference.batch.predictions import Predictions, predict_table
 from hfskin.inference.decisions import is_malignant, is_suspicious
+from hfskin.model.configuration_hfskin import HfskinConfig
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +51,17 @@ def test_the_summary_pairs_each_transform_with_the_unchanged_pictures(embedded, 
     assert summary["mirrored"]["bma"]["value"] == pytest.approx(right.mean())
     assert summary["copies"]["n"] == 1
     assert summary["copies"]["difference"]["value"] == 0  # a copy that is the same file
+
+
+def test_the_alarm_is_of_the_checkpoints_own_malignant_classes():
+    labels = np.array([0, 1, 2, 1])
+    answers = Predictions(np.log(np.eye(3)[[0, 1, 2, 0]] + 0.1), None, None, labels, labels.astype(str))
+    config = HfskinConfig(
+        backbone="mobilenet_v3_small", id2label=dict(enumerate(["harmless", "dangerous", "other"])),
+        malignant_labels=["dangerous"], malignant_threshold=0.5,
+    )  # fmt: skip
+    kept = _promises(answers, config, LesionBootstrap(np.arange(4)))
+    assert (kept["sensitivity"][0], kept["specificity"][0]) == (0.5, 1)
 
 
 def test_copies_of_pictures_that_are_bytes(embedded, few, tmp_path):

@@ -74,6 +74,13 @@ def test_grad_cam_takes_the_most_probable_class_and_leaves_the_model_as_it_was(p
     assert all(parameter.grad is None for parameter in pipeline.model.parameters())
 
 
+def test_grad_cam_says_what_it_cannot_do(pipeline, lesion_path):
+    with pytest.raises(ValueError, match="no class is called 'melanoma'; choose one of: akiec, "):
+        grad_cam(pipeline, lesion_path, label="melanoma")
+    with pytest.raises(ValueError, match="load the checkpoint with backend='torch'"):
+        grad_cam(hfskin.load(backend="onnx"), lesion_path)
+
+
 def test_grad_cam_without_soft_attention(lesion_path):
     torch.manual_seed(0)
     config = hfskin.HfskinConfig(

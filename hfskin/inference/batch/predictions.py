@@ -80,6 +80,7 @@ def predict_table(
     """
     if table.empty:
         raise ValueError("the table has no rows to predict")
+    labels = class_indices(table["dx"], shown_classes(pipeline.config))  # a slip is said before the work
     patients = zip(table["age"], table["sex"], table["localization"], strict=True)
 
     def prepare(row: tuple[object, Patient]) -> Prepared:
@@ -91,7 +92,6 @@ def predict_table(
     answering.tta, answering.cautious = tta, cautious
     prepared = _ahead(prepare, zip(table["path"], patients, strict=True))
     outputs = collect(answering, map(stack, _batches(prepared, len(table), title)))
-    labels = class_indices(table["dx"], shown_classes(pipeline.config))
     return Predictions(**vars(outputs), labels=labels, lesion_ids=table["lesion_id"].to_numpy(dtype=str))
 
 
