@@ -150,7 +150,7 @@ class _Shown:
         columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         return (
             f'<tr class="{self.kind}" data-order="{KINDS.index(self.kind)}" data-share="{self.share:.6f}">'
-            f'<th scope="row">{picture}<span>{escape(self.row.name)}</span></th>{columns}</tr>'
+            f'<th scope="row"><div>{picture}<span>{escape(self.row.name)}</span></div></th>{columns}</tr>'
         )
 
     def _looks_like(self) -> str:

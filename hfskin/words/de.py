@@ -114,7 +114,7 @@ REFUSED_NEXT = (
     "Dermatoskop lässt sich hier nicht beurteilen. Wenn eine Stelle Sie beunruhigt, zeigen Sie sie einer Ärztin oder "
     "einem Arzt."
 )
-UNCLEAR_WHY = "Das kann eine Hautveränderung sein, aber das Bild ist zu undeutlich."
+UNCLEAR_WHY = "Das Bild ist zu undeutlich, um zu sagen, ob es eine Hautveränderung zeigt."
 UNCLEAR_NEXT = (
     "Nehmen Sie es noch einmal auf: durch das Dermatoskop, scharf, nicht von einem Bildschirm oder Ausdruck. Wenn die "
     "Stelle Sie beunruhigt, zeigen Sie sie einer Ärztin oder einem Arzt."

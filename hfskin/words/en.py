@@ -121,7 +121,7 @@ REFUSED_NEXT = (
     "Take the picture through a dermatoscope, in focus, with the lesion in the middle. A photograph without one cannot "
     "be judged here. If a spot worries you, show it to a doctor."
 )
-UNCLEAR_WHY = "This may be a lesion, but the picture is too unclear to tell."
+UNCLEAR_WHY = "The picture is too unclear to tell whether it shows a lesion."
 UNCLEAR_NEXT = (
     "Take it again: through the dermatoscope, in focus, not from a screen or a print. If the spot worries you, show it "
     "to a doctor."

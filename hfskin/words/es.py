@@ -111,7 +111,7 @@ REFUSED_NEXT = (
     "Tome la imagen con un dermatoscopio, enfocada y con la lesión en el centro. Una fotografía sin él no se puede "
     "juzgar aquí. Si una mancha le preocupa, enséñela a un médico."
 )
-UNCLEAR_WHY = "Puede que sea una lesión, pero la imagen no es lo bastante clara."
+UNCLEAR_WHY = "La imagen no es lo bastante clara para decir si muestra una lesión."
 UNCLEAR_NEXT = (
     "Tómela otra vez: con el dermatoscopio, enfocada, no de una pantalla ni de un papel. Si la mancha le preocupa, "
     "enséñela a un médico."

@@ -105,7 +105,7 @@ REFUSED_NEXT = (
     "Hãy chụp qua máy soi da, rõ nét, tổn thương ở giữa. Ảnh chụp không có máy soi thì không đánh giá được ở đây. Nếu "
     "một vết làm bạn lo, hãy cho bác sĩ xem."
 )
-UNCLEAR_WHY = "Đây có thể là một tổn thương, nhưng ảnh không đủ rõ."
+UNCLEAR_WHY = "Ảnh không đủ rõ để biết đó có phải là một tổn thương hay không."
 UNCLEAR_NEXT = (
     "Hãy chụp lại: qua máy soi da, rõ nét, không chụp từ màn hình hay bản in. Nếu vết đó làm bạn lo, hãy cho bác sĩ "
     "xem."

@@ -123,7 +123,7 @@ def test_the_urgent_rows_come_first_and_the_csv_keeps_the_order(prediction, thre
         Row("higher.jpg", said("mel", None, 0.9)),
     ]
     html = batch_html(rows, thresholds)
-    names = re.findall(r'<th scope="row"><span>(.*?)</span>', html)
+    names = re.findall(r'<th scope="row"><div><span>(.*?)</span>', html)
     assert names == ["higher.jpg", "high.jpg", "calm.jpg", "broken.jpg"]
     high = html.split("high.jpg", 1)[1].split("</tr>")[0]
     assert text.RULES_OUT_NOT.format(names="melanoma") in html
