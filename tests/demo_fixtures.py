@@ -2,13 +2,17 @@
 
 import asyncio
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -119,9 +123,45 @@ def page_url(page_checkpoint, temporary_files):
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """One that no connection of anybody is given by chance until the server that it is for, slow to start, has it."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+
+
+@contextmanager
+def going_on(attack: Callable[[], None]) -> Iterator[None]:
+    """Inside, the attack is made again and again by another thread."""
+    done = threading.Event()
+
+    def attacks() -> None:
+        while not done.is_set():
+            attack()
+
+    attacker = threading.Thread(target=attacks)
+    attacker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        attacker.join()
+
+
+def wait_until(true: Callable[[], bool], pause: Callable[[float], None] = time.sleep) -> None:
+    """Until it is true; `pause` takes seconds."""
+    until = time.monotonic() + SECONDS / 1000
+    while not true():
+        assert time.monotonic() < until, "it never came to that"
+        pause(0.1)
+
+
+def program(url: str):
+    """gradio's client, which by itself gives up after 5 seconds: on a busy machine the page takes longer."""
+    from gradio_client import Client  # slow to import
+
+    return Client(url, verbose=False, httpx_kwargs={"timeout": SECONDS / 1000})
 
 
 def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
@@ -133,7 +173,7 @@ def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < until:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=60):
                 return
         except OSError:
             time.sleep(0.3)
@@ -182,6 +222,11 @@ def visit(browser, page_url):
         context.close()
     assert strangers == []
     assert failures == []
+
+
+def wait_in(page, true: Callable[[], bool]) -> None:
+    """As `wait_until`, while the browser goes on."""
+    wait_until(true, lambda seconds: page.wait_for_timeout(1000 * seconds))
 
 
 def upload(page, path: Path) -> None:

@@ -130,7 +130,7 @@ def _process(endpoint: str, home: Path, without_hfskin: bool = False) -> Iterato
     }
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, _settle, (settings, without_hfskin)) as pool:
-        yield lambda call, *args, **kwargs: pool.submit(call, *args, **kwargs).result(timeout=240)
+        yield lambda call, *args, **kwargs: pool.submit(call, *args, **kwargs).result(timeout=500)
 
 
 def _settle(settings: dict[str, str], without_hfskin: bool) -> None:

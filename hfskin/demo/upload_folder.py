@@ -12,6 +12,7 @@ from pathlib import Path
 
 FILE_MINUTES = 10  # an uploaded file lives no longer, whether its visit was ended or not
 SWEEP_SECONDS = 30  # from one sweep to the next
+ENDED_SECONDS = 60  # without a word, after which a visit that had ended is over
 
 
 logger = logging.getLogger("hfskin.demo")
@@ -24,7 +25,8 @@ class NotUploadedError(ValueError):
 class UploadFolder:
     """Files that visitors sent. One is deleted when the last visit that uses it ends, and when its time is up.
 
-    Equal uploads of two visits are one file, kept until both are gone.
+    Equal uploads of two visits are one file, kept until both are gone. A visit may still speak after its end: what it
+    had asked before arrives late, or only its connection had broken. What it then uses is deleted once it is silent.
 
     Args:
         path: the folder; its name tells it from other pages' beside it (see `sweep`).
@@ -33,6 +35,7 @@ class UploadFolder:
     def __init__(self, path: Path):
         self.path = path
         self._held: dict[str | None, set[Path]] = {}
+        self._ended: dict[str | None, float] = {}  # visits that ended, and when they were last heard of
         self._lock = threading.Lock()
         self._sweeper: threading.Thread | None = None
 
@@ -65,18 +68,19 @@ class UploadFolder:
         own = {self.own(path) for path in paths}
         with self._lock:
             self._held.setdefault(session, set()).update(own)
+            if session in self._ended:
+                self._ended[session] = time.monotonic()
 
     def release(self, session: str | None) -> None:
-        """The visit is over: delete its files, except those that another one uses."""
+        """The visit has ended: delete its files, except those that another one uses."""
         with self._lock:
-            files = self._held.pop(session, set())
-            for path in files - set().union(*self._held.values()):
-                with suppress(NotUploadedError, OSError):  # OSError: it went by itself, or is no file
-                    self.own(path).unlink()
+            self._delete_held(session)
+            self._ended[session] = time.monotonic()
 
     def sweep(self) -> None:
         """Delete what was last written more than `FILE_MINUTES` ago, broken-off uploads and unused copies too.
 
+        What visits use that ended and were then silent for `ENDED_SECONDS` goes as well.
         Also in the folders of other pages beside this one: whatever is as old there was left by one that was killed.
         """
         deadline = time.time() - 60 * FILE_MINUTES + SWEEP_SECONDS
@@ -88,6 +92,10 @@ class UploadFolder:
         with self._lock:
             held = {session: {path for path in paths if path.exists()} for session, paths in self._held.items()}
             self._held = {session: paths for session, paths in held.items() if paths}
+            over = time.monotonic() - ENDED_SECONDS
+            for session in [session for session, heard in self._ended.items() if heard <= over]:
+                self._delete_held(session)
+                del self._ended[session]
 
     def keep_swept(self) -> None:
         """Sweep from time to time, in the background, until the program ends."""
@@ -98,6 +106,13 @@ class UploadFolder:
     def remove(self) -> None:
         """Delete the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def _delete_held(self, session: str | None) -> None:
+        """Delete what this visit uses and no other one; the lock is held."""
+        files = self._held.pop(session, set())
+        for path in files - set().union(*self._held.values()):
+            with suppress(NotUploadedError, OSError):  # OSError: it went by itself, or is no file
+                self.own(path).unlink()
 
     def _others(self) -> Iterator[Path]:
         """Other pages' folders beside this one, which may be those of pages that were killed."""

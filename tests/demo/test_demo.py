@@ -5,15 +5,14 @@ import json
 import os
 import re
 import shutil
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-from demo_fixtures import LESIONS
-from gradio_client import Client, handle_file
+from demo_fixtures import LESIONS, program, wait_until
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageFilter
 from screens import from_a_screen
@@ -371,7 +370,7 @@ def test_revision_is_split_off_a_repository_but_not_off_a_folder(tmp_path):
 
 @pytest.fixture(scope="module")
 def client(page_url):
-    client = Client(page_url, verbose=False)
+    client = program(page_url)
     yield client
     client.close()
 
@@ -438,14 +437,11 @@ def test_endpoint_refuses_what_is_no_lesion(client, page_checkpoint, text_page):
 
 def test_a_programs_files_are_gone_after_its_visit(page_url, temporary_files, tmp_path):
     shutil.copy(LESIONS[8], tmp_path / "program.jpg")
-    visitor = Client(page_url, verbose=False)
+    visitor = program(page_url)
     visitor.predict(handle_file(tmp_path / "program.jpg"), None, None, None, api_name="/predict")
     assert list(temporary_files.rglob("program.jpg"))
     visitor.close()
-    until = time.monotonic() + 90
-    while list(temporary_files.rglob("program.jpg")) and time.monotonic() < until:
-        time.sleep(0.2)
-    assert not list(temporary_files.rglob("program.jpg"))
+    wait_until(lambda: not list(temporary_files.rglob("program.jpg")))
 
 
 def test_only_the_two_endpoints_are_public_and_typed(client):

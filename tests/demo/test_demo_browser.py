@@ -9,7 +9,7 @@ import shutil
 import zipfile
 
 import pytest
-from demo_fixtures import DESK, LESIONS, PHONE, ROOT, check_accessibility, press, upload, wait_answer
+from demo_fixtures import DESK, LESIONS, PHONE, ROOT, check_accessibility, press, upload, wait_answer, wait_in
 from PIL import Image
 
 import hfskin
@@ -114,10 +114,7 @@ def test_the_last_answer_is_gone_while_the_next_one_is_on_its_way(visit):
     upload(page, LESIONS[5])
     page.locator("#answer", has_text=text.EMPTY).wait_for()
     page.locator("#figure img").wait_for(state="detached")
-    for _ in range(50):
-        if held:
-            break
-        page.wait_for_timeout(100)
+    wait_in(page, lambda: held)
     held[0].continue_()
     wait_answer(page)
 
@@ -391,11 +388,12 @@ def test_the_uploaded_file_is_gone_after_the_visit(visit, temporary_files, tmp_p
     wait_answer(page)
     assert list(temporary_files.rglob("private.jpg"))
     page.goto("about:blank")
-    for _ in range(300):
-        if not list(temporary_files.rglob("private.jpg")):
-            return
-        page.wait_for_timeout(200)
-    pytest.fail("the file is still there a minute after the page was closed")
+    wait_in(page, lambda: not list(temporary_files.rglob("private.jpg")))
+
+
+def told_of(response, name):
+    """Whether this answers a call that named the file."""
+    return "/run/predict" in response.url and name in (response.request.post_data or "")
 
 
 def test_files_that_nobody_asked_about_are_gone_after_the_visit(visit, temporary_files, tmp_path):
@@ -403,18 +401,13 @@ def test_files_that_nobody_asked_about_are_gone_after_the_visit(visit, temporary
     page.get_by_role("tab", name=text.TAB_BATCH).click()
     shutil.copy(LESIONS[6], tmp_path / "unasked.jpg")
     (tmp_path / "unasked.csv").write_text("image_id,age\nunasked,50\n")
-    page.set_input_files("#batch-files input[type=file]", tmp_path / "unasked.jpg")
-    page.locator("#batch-files", has_text="unasked").wait_for()
-    page.set_input_files("#batch-metadata input[type=file]", tmp_path / "unasked.csv")
-    page.locator("#batch-metadata", has_text="unasked").wait_for()
-    page.wait_for_timeout(500)
+    for element, name in ("#batch-files", "unasked.jpg"), ("#batch-metadata", "unasked.csv"):
+        # The page says at once whom the file belongs to, and is told that this arrived.
+        with page.expect_response(lambda answer, name=name: told_of(answer, name)):
+            page.set_input_files(f"{element} input[type=file]", tmp_path / name)
     assert len(list(temporary_files.rglob("unasked.*"))) == 2
     page.goto("about:blank")
-    for _ in range(300):
-        if not list(temporary_files.rglob("unasked.*")):
-            return
-        page.wait_for_timeout(200)
-    pytest.fail("the files are still there a minute after the page was closed")
+    wait_in(page, lambda: not list(temporary_files.rglob("unasked.*")))
 
 
 def test_another_sites_page_neither_frames_this_one_nor_hears_from_it(browser, page_url):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import safehttpx
-from demo_fixtures import LESIONS, run_async
+from demo_fixtures import LESIONS, going_on, run_async, wait_until
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from paths import ROOT
@@ -114,6 +114,25 @@ def test_the_sweep_takes_what_is_old_here_and_what_a_killed_page_left(folder, ou
     assert all((path / "upload" / "mine.jpg").exists() and (path / "tmpbroken").exists() for path in (public, others))
 
 
+def test_what_a_visit_uses_after_its_end_goes_once_it_is_silent(folder, monkeypatch):
+    late, shared = folder.path / "late.jpg", folder.path / "shared.jpg"
+    late.touch(), shared.touch()
+    folder.release("visit")
+    folder.hold("visit", late, shared)
+    folder.hold("another", shared)
+    folder.sweep()
+    assert late.exists(), "its connection may only have broken"
+    monkeypatch.setattr(upload_folder, "ENDED_SECONDS", 0)
+    folder.sweep()
+    assert not late.exists()
+    assert shared.exists(), "another visit uses it"
+    assert folder._ended == {}
+    late.touch()
+    folder.hold("visit", late)
+    folder.sweep()
+    assert late.exists(), "it came back"
+
+
 # The running page
 
 
@@ -127,7 +146,7 @@ def secret(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def web(page_url) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=page_url, trust_env=False, timeout=60) as client:
+    with httpx.Client(base_url=page_url, trust_env=False, timeout=240) as client:
         yield client
 
 
@@ -450,27 +469,26 @@ def read_all(connection: socket.socket) -> str:
     return b"".join(iter(lambda: connection.recv(10_000), b"")).decode()
 
 
+def send_more(connections: list[socket.socket]) -> None:
+    """A byte on each, and a pause that is not too long for the page."""
+    for connection in connections:
+        connection.send(b"x")
+    time.sleep(1)
+
+
 def test_many_slow_uploads_stop_nobody_and_leave_nothing(web, page_url, temporary_files):
-    def seconds() -> float:
-        started = time.monotonic()
-        own = upload(web)
-        assert '"probabilities"' in call(web, "predict", [file_data(own), None, None, None])
-        return time.monotonic() - started
+    own, before = upload(web), set(temporary_files.rglob("*"))
 
-    alone, before = seconds(), len(list(temporary_files.rglob("*")))
+    def begun() -> int:
+        return len(set(temporary_files.rglob("*")) - before)
+
     with ExitStack() as slow:
-        for _ in range(100):  # more than gradio has threads
-            slow.enter_context(begin_upload(page_url))
-        wait_until(lambda: len(list(temporary_files.rglob("*"))) == before + 100)
-        assert seconds() < 3 * alone + 5
-    wait_until(lambda: len(list(temporary_files.rglob("*"))) == before)
-
-
-def wait_until(true, seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "it never came to that"
-        time.sleep(0.1)
+        connections = [slow.enter_context(begin_upload(page_url)) for _ in range(100)]  # more than gradio has threads
+        with going_on(lambda: send_more(connections)):
+            wait_until(lambda: begun() == 100)
+            assert '"probabilities"' in call(web, "predict", [file_data(own), None, None, None])
+            assert begun() == 100, "the answer came while they went on"
+    wait_until(lambda: begun() == 0)
 
 
 # A page in this process, whose limits can be changed and whose fetches are seen
@@ -506,7 +524,7 @@ def page_here(tiny_checkpoint, fetches):
 
 @pytest.fixture(scope="module")
 def web_here(page_here) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=page_here.local_url, trust_env=False, timeout=60) as client:
+    with httpx.Client(base_url=page_here.local_url, trust_env=False, timeout=240) as client:
         yield client
 
 
@@ -573,13 +591,11 @@ def test_too_much_and_too_slow_end_in_one_line(page_here, web_here, monkeypatch)
     with begin_upload(page_here.local_url) as connection:
         assert text.TOO_SLOW in read_all(connection)
     monkeypatch.setattr(doors, "SENDING_SECONDS", 1)
-    monkeypatch.setattr(doors, "IDLE_SECONDS", 10)
+    monkeypatch.setattr(doors, "IDLE_SECONDS", 600)
     with begin_upload(page_here.local_url) as connection:
-        for _ in range(3):
-            connection.send(b"x")
-            time.sleep(0.2)
+        connection.settimeout(120)
         assert text.TOO_SLOW in read_all(connection)
-    wait_until(lambda: set(page_here.uploads.path.rglob("*")) == before)
+    wait_until(lambda: set(page_here.uploads.path.rglob("*")) <= before)
 
 
 def test_an_example_is_shown_wherever_the_page_was_started(web_here, monkeypatch, tmp_path):
@@ -605,7 +621,7 @@ def test_a_full_disk_is_said_and_freed_at_once(page_here, web_here):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert answer.status_code == 507
     assert text.NO_ROOM in answer.text
-    assert set(page_here.uploads.path.rglob("*")) == before
+    assert set(page_here.uploads.path.rglob("*")) <= before
     assert upload(web_here).is_file()
 
 

@@ -39,7 +39,7 @@ def test_no_upload_outlives_the_page(command, end, environment, tmp_path, monkey
     try:
         wait_for(url, page, log)
         with (
-            httpx.Client(base_url=url, trust_env=False, timeout=60) as visitor,
+            httpx.Client(base_url=url, trust_env=False, timeout=240) as visitor,
             visitor.stream("GET", "gradio_api/heartbeat/visit"),  # the visit goes on
         ):
             uploaded = visitor.post("gradio_api/upload", files={"files": ("mine.jpg", LESIONS[0].read_bytes())})

@@ -2,16 +2,14 @@
 
 import os
 import statistics
-import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from demo_fixtures import going_on
 from hostile_files import UPLOADS, deflated, gif_with, zip_of, zip_of_one
 from paths import DATA
 
@@ -152,24 +150,6 @@ def p95(times: list[float]) -> float:
     return statistics.quantiles(times, n=20)[18]
 
 
-@contextmanager
-def going_on(attack: Callable[[], None]) -> Iterator[None]:
-    """Inside, the attack is made again and again by another thread."""
-    done = threading.Event()
-
-    def attacks() -> None:
-        while not done.is_set():
-            attack()
-
-    attacker = threading.Thread(target=attacks)
-    attacker.start()
-    try:
-        yield
-    finally:
-        done.set()
-        attacker.join()
-
-
 def test_while_hostile_files_are_refused_nobody_waits_a_second_longer(page_url, tmp_path):
     seconds_of_answers(page_url)  # warms up
     refusals = []
@@ -184,7 +164,7 @@ def test_while_hostile_files_are_refused_nobody_waits_a_second_longer(page_url, 
                 data = [[], file] if name.endswith(".csv") else [[file], None]
                 refusals.append(ask(client, "predict_batch", data))
 
-        for _ in range(3):  # what else a busy machine does comes and goes; what holds the page up does so each time
+        for _ in range(6):  # what else a busy machine does comes and goes; what holds the page up does so each time
             alone = p95(seconds_of_answers(page_url))
             with going_on(attack):
                 attacked = p95(seconds_of_answers(page_url))

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from demo_fixtures import LESIONS, run_async
-from gradio_client import Client, handle_file
+from demo_fixtures import LESIONS, program, run_async
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
@@ -26,7 +26,7 @@ def pipeline(page_checkpoint):
 
 @pytest.fixture(scope="module")
 def client(page_url):
-    return Client(page_url, verbose=False)
+    return program(page_url)
 
 
 def numbers(prediction) -> dict:

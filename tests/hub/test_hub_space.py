@@ -2,16 +2,15 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gradio_client import Client, handle_file
+from demo_fixtures import free_port, program, wait_for
+from gradio_client import handle_file
 from hub_fixtures import PICTURE
 from hub_server import WRITER
 from paths import ROOT
@@ -51,9 +50,6 @@ def folder(space, tmp_path_factory) -> Path:
 @pytest.fixture
 def running(hub, space, folder, tmp_path) -> Iterator[str]:
     """The address of the Space, started as the Hub does: app.py in its folder, with the Space's variables."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     settings = {
         "HF_ENDPOINT": hub.url,
         "HF_TOKEN": WRITER,
@@ -61,12 +57,12 @@ def running(hub, space, folder, tmp_path) -> Iterator[str]:
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_OFFLINE": "0",
         "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_SERVER_PORT": str(port := free_port()),
         "GRADIO_ANALYTICS_ENABLED": "False",
         "OMP_NUM_THREADS": "1",
         "NO_PROXY": "127.0.0.1",
     }
-    log = (tmp_path / "log").open("w+")
+    url, log = f"http://127.0.0.1:{port}", (tmp_path / "log").open("w")
     app = subprocess.Popen(
         [sys.executable, "app.py"],
         cwd=folder,
@@ -75,13 +71,8 @@ def running(hub, space, folder, tmp_path) -> Iterator[str]:
         stderr=subprocess.STDOUT,
     )
     try:
-        for _ in range(480):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert app.poll() is None, (tmp_path / "log").read_text()
-            time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
+        wait_for(url, app, tmp_path / "log")
+        yield url
     finally:
         app.terminate()
         app.wait(120)
@@ -116,5 +107,5 @@ def test_requirements_are_those_of_the_package():
 def test_the_pushed_folder_answers(client, pushed, folder, running):
     found = [sys.executable, "-c", "from importlib.util import find_spec; print(find_spec('hfskin').origin)"]
     assert Path(subprocess.check_output(found, cwd=folder, text=True).strip()).is_relative_to(folder)
-    answer = Client(running).predict(handle_file(PICTURE), 55, "male", "back", api_name="/predict")
+    answer = program(running).predict(handle_file(PICTURE), 55, "male", "back", api_name="/predict")
     assert answer["probabilities"] == pytest.approx(client(expected_answer, pushed), abs=1e-6)

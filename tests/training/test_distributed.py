@@ -39,7 +39,7 @@ EVERYTHING = dataclasses.replace(MODERN, epochs=2, batch_size=8, metadata_hidden
 def torchrun(*args: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *args]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
 
 
 def run_plain(table: pd.DataFrame, output: Path) -> None:
