@@ -54,8 +54,10 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     mean = {k: torch.stack([s[k].double() for s in (first, *others)]).mean(dim=0).to(v.dtype) for k, v in first.items()}
     models[0].load_state_dict(mean)
     facts, *of_others = map(read_training, folders)
-    del facts["best"], facts["history"]
-    facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in of_others]
+    for name in ("best", "history"):  # an average among them has none
+        facts.pop(name, None)
+    told = [*facts.get("averaged", ()), *(one for run in of_others for one in (run, *run.get("averaged", ())))]
+    facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in told]
     _save(output, models[0], HfskinImageProcessor.from_pretrained(folders[0]), facts, folders[0])
     return output
 

@@ -23,6 +23,7 @@ from transformers import TrainerState
 from typer.testing import CliRunner
 
 import hfskin
+from hfskin.checkpoints.history import read_training, write_training
 from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, FINGERPRINT_FILE
 from hfskin.cli import app
 from hfskin.cli.training import RecipeName, recipe_name
@@ -318,6 +319,15 @@ def test_an_average_is_the_mean_of_the_weights(split_table, tiny_checkpoint, tmp
     train(split_table, tmp_path / "wide", TrainConfig(wide, "mobilenet_v3_small", weights=None, image_size=(64, 64)))
     with pytest.raises(ValueError, match="different architectures"):
         average_checkpoints([runs[0], tmp_path / "wide"], tmp_path / "mixed")
+
+
+def test_an_average_of_averages_names_all_its_runs(tiny_checkpoint, tmp_path):
+    runs = [shutil.copytree(tiny_checkpoint, tmp_path / str(seed)) for seed in range(4)]
+    for seed, run in enumerate(runs):
+        write_training(run, {"seed": seed, "command": f"hfskin train --seed {seed}", "best": {}, "history": []})
+    pairs = [average_checkpoints(runs[at : at + 2], tmp_path / f"pair{at}") for at in (0, 2)]
+    facts = read_training(average_checkpoints(pairs, tmp_path / "all"))
+    assert [run["seed"] for run in (facts, *facts["averaged"])] == [0, 1, 2, 3]
 
 
 def test_without_averaged_weights_the_last_epochs_own_count(split_table, tiny_checkpoint, tmp_path):
