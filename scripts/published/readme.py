@@ -42,6 +42,8 @@ def render(report: dict) -> str:
         "| | with age, sex, site | picture alone |",
         "|---|---|---|",
         *(f"| {name} | {_interval(a)} | {_interval(b)} |" for name, a, b in rows),
+        "",
+        _by_chance(known["calibration"]["after"]["ece_by_chance"]),
     ]
     return "\n".join(lines)
 
@@ -115,6 +117,13 @@ def insert(text: str, block: str) -> str:
     """`text` with what stands between the two marks replaced."""
     before, rest = text.split(START)
     return f"{before}{START}\n{block}\n{END}{rest.split(END)[1]}"
+
+
+def _by_chance(chance: dict) -> str:
+    return (
+        f"Were every probability exactly right, chance alone would make the calibration error of as many pictures "
+        f"{chance['value']:.3f} on average, and at most {chance['high']:.3f} in 95 of 100 cases."
+    )
 
 
 def _melanoma(result: dict) -> dict:
