@@ -87,8 +87,8 @@ def render_folds(report: dict) -> str:
     told = for_card(report)
     figures = {name: _interval(m) for name, m in told["results"][KNOWN].items() if name != "by_fold"}
     return (
-        f"The same kind of training, shorter, in {len(told['folds'])} of five folds: {told['images']:,} pictures, "
-        "each answered by a model that never saw its lesion, with age, sex, site: "
+        f"The same networks by an earlier, shorter training, in {len(told['folds'])} of five folds: "
+        f"{told['images']:,} pictures, each answered by a model that never saw its lesion, with age, sex, site: "
         f"BMA {figures['bma']}, macro AUC {figures['auc_macro']}, accuracy {figures['accuracy']}, melanoma sensitivity "
         f"{figures['melanoma_sensitivity']}, calibration error {figures['ece']}; of malignant pictures "
         f"{figures['alarm_sensitivity']} are called suspicious, of benign ones {figures['alarm_specificity']} are not. "
