@@ -1,4 +1,4 @@
-"""Five-fold cross-validation on the `lesion` split, trained by scripts/folds/schedule.py: answers of models to lesions that they never saw.
+"""Five-fold cross-validation on the `lesion` split: answers of models, trained by schedule.py, to unseen lesions.
 
     python -m scripts.folds --data DIR --copies DIR --masks DIR --weights FILE --member-weights FILE \\
         [--folds 0,1] [--minutes M]
