@@ -9,6 +9,7 @@ from ..model.labels import CLASSES
 from .bootstrap import LesionBootstrap, interval, interval_of_error
 
 BINS = 15
+DRAWS = 1000  # of labels, for the error that chance alone makes
 
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -38,6 +39,26 @@ def calibration_errors(labels: np.ndarray, probabilities: np.ndarray, bootstrap:
     return np.abs(bootstrap.means(gaps)).sum(axis=1)
 
 
+def chance_calibration_error(probabilities: np.ndarray) -> dict[str, float]:
+    """The expected calibration error of as many pictures, were every probability exactly right.
+
+    It is not 0, since a bin of few pictures is seldom right as often as it should be. Consistency resampling (Bröcker
+    and Smith 2007): whether an answer is right is drawn anew with its own probability, `DRAWS` times.
+
+    Args:
+        probabilities: (N, classes).
+
+    Returns:
+        "value", the mean over the draws, and "high", their 95 % quantile: above it, the model is not calibrated.
+    """
+    confidence = probabilities.max(axis=1)
+    bins = _bin_of(confidence)[:, None] == np.arange(BINS)
+    random = np.random.default_rng(0)
+    errors = [np.abs((confidence - (random.random(len(bins)) < confidence)) @ bins).sum() for _ in range(DRAWS)]
+    errors = np.array(errors) / len(bins)
+    return {"value": float(errors.mean()), "high": float(np.quantile(errors, 0.95))}
+
+
 def brier_scores(labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap) -> np.ndarray:
     """Brier score, the mean over the pictures of the squared error summed over the classes (0 to 2): (R + 1,)."""
     truth = labels[:, None] == np.arange(probabilities.shape[1])
@@ -47,9 +68,11 @@ def brier_scores(labels: np.ndarray, probabilities: np.ndarray, bootstrap: Lesio
 def summarise_calibration(
     labels: np.ndarray, probabilities: np.ndarray, bootstrap: LesionBootstrap, classes: Sequence[str] = CLASSES
 ) -> dict:
-    """ECE and Brier score with intervals, negative log-likelihood, the reliability curve, and [`class_shares`]."""
+    """ECE, also [`chance_calibration_error`], and Brier score with intervals, negative log-likelihood, the reliability
+    curve, and [`class_shares`]."""
     return {
         "ece": interval_of_error(calibration_errors(labels, probabilities, bootstrap)),
+        "ece_by_chance": chance_calibration_error(probabilities),
         "brier": interval(brier_scores(labels, probabilities, bootstrap)),
         "nll": negative_log_likelihood(probabilities, labels),
         "reliability": reliability(labels, probabilities),
@@ -104,5 +127,8 @@ def alarm_rates(
 def _bins(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The bin, the probability of the most probable class, and whether that is right: (N,) each."""
     confidence = probabilities.max(axis=1)
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return bins, confidence, (probabilities.argmax(axis=1) == labels).astype(float)
+    return _bin_of(confidence), confidence, (probabilities.argmax(axis=1) == labels).astype(float)
+
+
+def _bin_of(confidence: np.ndarray) -> np.ndarray:
+    return np.minimum((confidence * BINS).astype(int), BINS - 1)

@@ -1,3 +1,4 @@
+# ruff: noqa: E402  (torchvision must be made importable first)
 """The model: backbone, Soft-Attention, metadata branch, classifier (paper, Figures 5 to 7)."""
 
 import copy
@@ -5,6 +6,10 @@ import threading
 
 import torch
 from torch import nn
+
+from .torchvision_import import import_torchvision
+
+import_torchvision()
 from transformers import PreTrainedModel, initialization
 from transformers.utils import can_return_tuple
 

@@ -1,5 +1,4 @@
-"""Five-fold cross-validation on the `lesion` split, trained by the schedule of the published model
-(scripts/published/schedule.py): answers of models to lesions that they never saw.
+"""Five-fold cross-validation on the `lesion` split: answers of models, trained by schedule.py, to unseen lesions.
 
     python -m scripts.folds --data DIR --copies DIR --masks DIR --weights FILE --member-weights FILE \\
         [--folds 0,1] [--minutes M]
@@ -77,8 +76,8 @@ def run_folds(data, copies, masks, how: dict, folds: str, minutes: float | None,
     """`how`: the rest of [`Schedule`]."""
     from hfskin.data.ham10000 import find_images, find_masks, load_ham10000
 
-    from ..published.schedule import Schedule, train_by_schedule
     from .report import fold_split, summarise_folds
+    from .schedule import Schedule, train_by_schedule
 
     others = find_images([copies]) if copies else None
     schedule = Schedule(**how, copies=others, masks=find_masks(masks) if masks else None)

@@ -60,6 +60,12 @@ MEMBERS = {
         "mobilenetv3_small_100.safetensors",
         stages=(Stage((144, 192), epochs=12, learning_rate=6e-4),),
     ),
+    "lite0": Member(
+        "efficientnet_lite0",
+        "full",
+        "tf_efficientnet_lite0.safetensors",
+        stages=(Stage((144, 192), epochs=14, learning_rate=6e-4, strength=0.5, last_strength=0.2),),
+    ),
 }
 
 

@@ -42,6 +42,8 @@ def render(report: dict) -> str:
         "| | with age, sex, site | picture alone |",
         "|---|---|---|",
         *(f"| {name} | {_interval(a)} | {_interval(b)} |" for name, a, b in rows),
+        "",
+        _by_chance(known["calibration"]["after"]["ece_by_chance"]),
     ]
     return "\n".join(lines)
 
@@ -85,8 +87,8 @@ def render_folds(report: dict) -> str:
     told = for_card(report)
     figures = {name: _interval(m) for name, m in told["results"][KNOWN].items() if name != "by_fold"}
     return (
-        f"The same kind of training, shorter, in {len(told['folds'])} of five folds: {told['images']:,} pictures, "
-        "each answered by a model that never saw its lesion, with age, sex, site: "
+        f"The same networks by an earlier, shorter training, in {len(told['folds'])} of five folds: "
+        f"{told['images']:,} pictures, each answered by a model that never saw its lesion, with age, sex, site: "
         f"BMA {figures['bma']}, macro AUC {figures['auc_macro']}, accuracy {figures['accuracy']}, melanoma sensitivity "
         f"{figures['melanoma_sensitivity']}, calibration error {figures['ece']}; of malignant pictures "
         f"{figures['alarm_sensitivity']} are called suspicious, of benign ones {figures['alarm_specificity']} are not. "
@@ -115,6 +117,13 @@ def insert(text: str, block: str) -> str:
     """`text` with what stands between the two marks replaced."""
     before, rest = text.split(START)
     return f"{before}{START}\n{block}\n{END}{rest.split(END)[1]}"
+
+
+def _by_chance(chance: dict) -> str:
+    return (
+        f"Were every probability exactly right, chance alone would make the calibration error of as many pictures "
+        f"{chance['value']:.3f} on average, and at most {chance['high']:.3f} in 95 of 100 cases."
+    )
 
 
 def _melanoma(result: dict) -> dict:

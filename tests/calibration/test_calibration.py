@@ -11,6 +11,7 @@ from hfskin.evaluation.bootstrap import LesionBootstrap, interval, interval_of_e
 from hfskin.evaluation.calibration import (
     brier_scores,
     calibration_errors,
+    chance_calibration_error,
     class_shares,
     negative_log_likelihood,
     reliability,
@@ -66,6 +67,19 @@ def test_ece_is_small_when_calibrated_and_large_when_not(calibrated):
     assert good.shape == (11,)
     assert good[0] < 0.02
     assert bad[0] > 0.1
+
+
+def test_a_calibrated_model_is_within_what_chance_makes_and_another_one_is_not(calibrated):
+    logits, labels, bootstrap = calibrated
+    chance = chance_calibration_error(softmax(logits))
+    assert calibration_errors(labels, softmax(logits), bootstrap)[0] < chance["high"] < 0.03
+    assert calibration_errors(labels, softmax(logits * 1.2), bootstrap)[0] > chance["high"]
+
+
+def test_the_error_that_chance_makes_by_hand():
+    chance = chance_calibration_error(np.array([[0.8, 0.2]]))  # off by 0.2 in 8 of 10 draws, else by 0.8
+    assert chance["value"] == pytest.approx(0.8 * 0.2 + 0.2 * 0.8, abs=0.03)
+    assert chance["high"] == pytest.approx(0.8)
 
 
 def test_ece_by_hand():

@@ -27,7 +27,13 @@ def measured(value):
 def results():
     rates = ("sensitivity", "specificity", "precision", "f1", "auc")
     shares = {dx: {"said": 0.19, "found": 0.11} for dx in CLASSES}
-    errors = {"ece": measured(0.06), "brier": measured(0.3), "nll": 0.61, "class_shares": shares}
+    errors = {
+        "ece": measured(0.06),
+        "ece_by_chance": {"value": 0.0291, "high": 0.0413},
+        "brier": measured(0.3),
+        "nll": 0.61,
+        "class_shares": shares,
+    }
     return {
         "metrics": {
             **{key: measured(0.75) for key in ("bma", "auc_macro", "auc_micro", "accuracy")},
@@ -146,6 +152,7 @@ def test_it_says_what_the_issue_asks_for(metrics, config):
         "0.750 (0.700 to 0.800)",
         "| mel | 1,234 | 0.800",
         "| Expected calibration error | 0.060 (0.010 to 0.110) | 0.055 (0.005 to 0.105) |",
+        "chance alone would make the calibration error of as many pictures 0.029 on average, and at most 0.041 in",
         "mel 0.190 for 0.110",
         "(efficientnet_lite0, 8 epochs), in 5 of five folds",
         "and is off unless asked for (`hfskin predict --tta`): BMA 0.730",

@@ -21,7 +21,7 @@ from hfskin.model.labels import CLASSES
 from hfskin.training.resume import last_complete_checkpoint
 from hfskin.training.trainer import EMA_FILE
 from scripts.folds.report import FOLDS, describe_training, fold_split, predict_fold, put_into, summarise_folds
-from scripts.published.schedule import Schedule, train_by_schedule
+from scripts.folds.schedule import Schedule, train_by_schedule
 from scripts.runner import TimeLimit, run_jobs
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from hfskin.model.backbones import create_backbone
 from hfskin.training.config import TrainConfig
 from hfskin.training.recipes import MODERN
 from hfskin.training.run import train
-from scripts.published.schedule import Schedule, train_by_schedule
+from scripts.folds.schedule import Schedule, train_by_schedule
 from scripts.runner import TimeLimit
 
 pytestmark = pytest.mark.slow

@@ -1,8 +1,8 @@
-"""How the published model and the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with
-the mean of its weights and those of what it went on from; of a run, these are the last epoch's (training/merging.py),
-though the first round begins with the epoch that validation chose. The last round but one is attention supervision, the
-last one shows pictures nearly as they are. A small network that is trained beside it is its ensemble member in the end.
-These are today's recipes; training.json and docs/cross_validation.md tell what was done to the checkpoints at hand.
+"""How the five folds are trained: from ImageNet's weights, then on in rounds. A round ends with the mean of its weights
+and those of what it went on from; of a run, these are the last epoch's (training/merging.py), though the first round
+begins with the epoch that validation chose. The last round but one is attention supervision, the last one shows
+pictures nearly as they are. A small network that is trained beside it is its ensemble member in the end. These are
+today's recipes; docs/cross_validation.md tells what was done to the folds at hand.
 """
 
 from collections.abc import Mapping
