@@ -54,8 +54,8 @@ def chance_calibration_error(probabilities: np.ndarray) -> dict[str, float]:
     confidence = probabilities.max(axis=1)
     bins = _bin_of(confidence)[:, None] == np.arange(BINS)
     random = np.random.default_rng(0)
-    errors = [np.abs((confidence - (random.random(len(bins)) < confidence)) @ bins).sum() for _ in range(DRAWS)]
-    errors = np.array(errors) / len(bins)
+    drawn = (confidence - (random.random(len(bins)) < confidence) for _ in range(DRAWS))
+    errors = np.array([np.abs(gaps @ bins).sum() for gaps in drawn]) / len(bins)
     return {"value": float(errors.mean()), "high": float(np.quantile(errors, 0.95))}
 
 
