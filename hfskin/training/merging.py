@@ -56,7 +56,10 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     facts, *of_others = map(read_training, folders)
     for name in ("best", "history"):  # an average among them has none
         facts.pop(name, None)
-    told = [*facts.get("averaged", ()), *(one for run in of_others for one in (run, *run.get("averaged", ())))]
+    start = facts.get("before", {}).get("command")  # what the first one went on from, whose own runs stand there
+    told = list(facts.get("averaged", ()))
+    for run in of_others:
+        told += [run] if run["command"] == start else [run, *run.get("averaged", ())]
     facts["averaged"] = [{key: run[key] for key in ("seed", "command")} for run in told]
     _save(output, models[0], HfskinImageProcessor.from_pretrained(folders[0]), facts, folders[0])
     return output

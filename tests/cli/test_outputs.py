@@ -95,6 +95,8 @@ def test_a_folder_of_another_program_is_left_alone(place, monkeypatch):
     monkeypatch.chdir(place)
     (place / "vit").mkdir()
     (place / "vit" / "config.json").write_text('{"model_type": "vit"}')
+    for name in ("model.safetensors", "preprocessor_config.json"):  # whole, as that program left it
+        shutil.copy(place / "model" / name, place / "vit")
     for command in ("average model model -o vit", f"{TRAIN} -o vit", "calibrate vit --data data"):
         result = CliRunner().invoke(app, command.split())
         assert (result.exit_code, "not one of hfskin" in result.stderr) == (2, True), result.output
