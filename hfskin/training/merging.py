@@ -56,7 +56,7 @@ def average_checkpoints(folders: Sequence[Path], output: Path) -> Path:
     facts, *of_others = map(read_training, folders)
     for name in ("best", "history"):  # an average among them has none
         facts.pop(name, None)
-    start = facts.get("before", {}).get("command")  # what the first one went on from, whose own runs stand there
+    start = (facts.get("before") or {}).get("command")  # what the first one went on from, whose own runs stand there
     told = list(facts.get("averaged", ()))
     for run in of_others:
         told += [run] if run["command"] == start else [run, *run.get("averaged", ())]
