@@ -58,13 +58,19 @@ MEMBERS = {
         "mobilenet_v3_small",
         "full",
         "mobilenetv3_small_100.safetensors",
-        stages=(Stage((144, 192), epochs=12, learning_rate=6e-4),),
+        stages=(
+            Stage((144, 192), epochs=12, learning_rate=6e-4),
+            Stage((192, 256), epochs=5, learning_rate=2e-4, strength=0.4, last_strength=0.2),
+        ),
     ),
     "lite0": Member(
         "efficientnet_lite0",
         "full",
         "tf_efficientnet_lite0.safetensors",
-        stages=(Stage((144, 192), epochs=14, learning_rate=6e-4, strength=0.5, last_strength=0.2),),
+        stages=(
+            Stage((144, 192), epochs=14, learning_rate=6e-4, strength=0.5, last_strength=0.2),
+            Stage((192, 256), epochs=6, learning_rate=2e-4, strength=0.4, last_strength=0.1),
+        ),
     ),
 }
 

@@ -5,6 +5,7 @@
         --negatives ../shared/negatives/photos
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import torch
 import typer
 
 from hfskin import HfskinImageProcessor
+from hfskin.checkpoints.history import StaleMetricsError, read_training, refuse_stale
+from hfskin.checkpoints.layout import METRICS_FILE
 
 from ..repeatability import main as measure_repeatability
 
@@ -43,20 +46,20 @@ def main(
 ) -> None:
     """Calibrate a checkpoint, put it into the package, and measure it there."""
     see_more(checkpoint)
-    on_data = ["--data", str(data), "--split", "lesion", *_given("--copies", copies)]
-    outside = [*_given("--lesions-elsewhere", lesions_elsewhere), *_given("--negatives", negatives)]
-    _hfskin("calibrate", str(checkpoint), *on_data, *outside)
+    on_data = ["--data", str(data), "--split", "lesion", *given("--copies", copies)]
+    outside = [*given("--lesions-elsewhere", lesions_elsewhere), *given("--negatives", negatives)]
+    hfskin("calibrate", str(checkpoint), *on_data, *outside)
     embedded = CHECKPOINTS / name
     embed(checkpoint, embedded)
-    _hfskin("export", str(embedded))
-    measure = ["--robustness", *_given("--masks", masks), "--plots", str(embedded / "plots")]
-    _hfskin("evaluate", "--model", str(embedded), *on_data, *outside, *measure, "-o", str(embedded / "metrics.json"))
+    hfskin("export", str(embedded))
+    measure = ["--robustness", *given("--masks", masks), "--plots", str(embedded / "plots")]
+    hfskin("evaluate", "--model", str(embedded), *on_data, *outside, *measure, "-o", str(embedded / "metrics.json"))
     measure_repeatability(data, embedded)
     if name == "default" and FOLDS.is_file():
         from ..folds.report import put_into
 
         put_into(embedded / "metrics.json", FOLDS)
-    _hfskin("card", str(embedded), "-o", str(ROOT / "model_cards"))
+    hfskin("card", str(embedded), "-o", str(ROOT / "model_cards"))
     shutil.copy(ROOT / "model_cards" / f"{name}.md", embedded / "README.md")  # the page's About tab shows it
 
 
@@ -78,12 +81,35 @@ def embed(run: Path, embedded: Path) -> None:
     save_file(state, embedded / "model.safetensors", metadata={"format": "pt"})
 
 
-def _given(option: str, folder: Path | None) -> list[str]:
-    return [] if folder is None else [option, str(folder)]
+def is_published(run: Path, name: str) -> bool:
+    """Whether the embedded checkpoint is this run's, and measured as it is."""
+    embedded = CHECKPOINTS / name
+    if read_training(run) != read_training(embedded):
+        return False
+    try:
+        refuse_stale(embedded, json.loads((embedded / METRICS_FILE).read_text()))
+    except (OSError, StaleMetricsError):
+        return False
+    return True
 
 
-def _hfskin(*args: str) -> None:
-    subprocess.run([sys.executable, "-m", "hfskin.cli", *args], check=True)
+def given(option: str, value: Path | float | None) -> list[str]:
+    """An option of a command, where it has a value."""
+    return [] if value is None else [option, str(value)]
+
+
+def hfskin(*args: str | Path) -> None:
+    """Run a command of the package, in a process of its own.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    run_module("hfskin.cli", *args)
+
+
+def run_module(module: str, *args: str | Path) -> None:
+    """As [`hfskin`], any module's."""
+    subprocess.run([sys.executable, "-m", module, *args], check=True)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,16 @@ from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
 import hfskin
-from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT
+from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, TRAINING_FILE
 from hfskin.model.backbones import create_backbone
 from hfskin.model.labels import CLASSES
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
+from scripts.published.__main__ import main as publish_all
 from scripts.published.augment import augment, recolour
 from scripts.published.members import MEMBERS, Member, Stage
 from scripts.published.pack import back
 from scripts.published.pictures import Pictures, load_pictures, resized
+from scripts.published.publish import CHECKPOINTS
 from scripts.published.teacher import teachers_answers
 from scripts.published.train import Trainer
 from scripts.runner import TimeLimit
@@ -130,3 +132,22 @@ def test_augmented_pictures_are_pictures_and_no_two_alike(pictures):
 def test_another_lamp_of_no_strength_is_the_same_lamp(pictures):
     plain = resized(pictures.pixels[:4], (56, 75)).clamp(1e-4, 1)
     torch.testing.assert_close(recolour(plain, 0.0), plain, atol=1e-5, rtol=0)
+
+
+def test_one_command_makes_only_what_is_missing(tmp_path, capsys):
+    """Of the checkpoints as they are published, nothing; where the time is over, nothing either, and it says so."""
+    for name in ("vit", "lite0", "v3_small", "supervised", "mean", "default", "large"):
+        (tmp_path / name).mkdir()
+        embedded = CHECKPOINTS / name / TRAINING_FILE
+        facts = embedded.read_text() if embedded.is_file() else '{"finished": true}'
+        (tmp_path / name / TRAINING_FILE).write_text(facts)
+    nowhere = tmp_path / "nowhere"
+    publish_all(nowhere, nowhere, nowhere, tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        "vit", "lite0 and v3_small", "supervised", "mean", "default", "large", "publishing default", "publishing large",
+    ]  # fmt: skip
+    assert all(line.endswith(": done before") for line in lines)
+    (tmp_path / "mean" / TRAINING_FILE).unlink()
+    publish_all(nowhere, nowhere, nowhere, tmp_path, max_minutes=0)
+    assert capsys.readouterr().out.splitlines()[3:] == ["time is up; the same command goes on from here"]
