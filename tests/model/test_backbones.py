@@ -241,7 +241,7 @@ def test_a_file_that_does_not_fit_is_refused(change, tmp_path):
     else:
         state["extra.weight"] = torch.zeros(1)
     save_file(state, tmp_path / "wrong.safetensors")
-    with pytest.raises(ValueError, match=r"does not fit this backbone: 1 keys differ"):
+    with pytest.raises(ValueError, match=r"does not fit this backbone: keys that differ: 1, the first is"):
         create_backbone("efficientnet_lite0", weights=str(tmp_path / "wrong.safetensors"))
 
 
