@@ -123,6 +123,13 @@ def pretrained_weights(name: str, weights: str | None) -> PretrainedWeights:
     return PretrainedWeights(spec.normalisation, spec.timm_kwargs or {}, spec.license)
 
 
+def repository_of_weights(name: str) -> str | None:
+    """The Hub's repository of a backbone's weights "timm"; None where they come from elsewhere, or there are none."""
+    spec = backbone_spec(name)
+    published = get_pretrained_cfg(f"{spec.timm_id}.{spec.pretrained_tag}") if spec.pretrained_tag else None
+    return published.hf_hub_id if published else None
+
+
 def _describe_file(path: Path) -> dict | None:
     table = path.with_name("weights.json")
     entries = json.loads(table.read_text()).values() if table.is_file() else ()
