@@ -1,7 +1,7 @@
 """HAM10000 in its published layout, or any folder with pictures and a table like it."""
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -228,8 +228,6 @@ def _parsed(parse, values: Iterable[str], lines: list[str]) -> tuple[list, list[
 def find_images(roots: Iterable[str | Path], needed: Container[str] | None = None) -> dict[str, Path]:
     """Picture files by their name without suffix, below all roots; the first root that holds a name wins.
 
-    Masks are no pictures: what ends in `MASK_SUFFIX`, and what lies in a folder of masks, annotations or segmentations.
-
     Args:
         needed: ids that must be clear; None means all.
 
@@ -238,20 +236,31 @@ def find_images(roots: Iterable[str | Path], needed: Container[str] | None = Non
     """
     found: dict[str, Path] = {}
     for root in map(Path, roots):
-        _refuse_no_folder(root)
         here: dict[str, Path] = {}
-        for file in files_below(root):
-            path = Path(file)
-            image_id = normal(path.stem)
-            if path.suffix.lower() not in SUFFIXES or image_id.endswith(MASK_SUFFIX):
-                continue
-            if any(map(_MASK_FOLDER.search, path.relative_to(root).parent.parts)):
-                continue
+        for image_id, path in pictures_below(root):
             if image_id in here and (needed is None or image_id in needed):
                 raise DataError(f"{here[image_id]} and {path} are both the picture {image_id}; keep one of them")
             here.setdefault(image_id, path)
         found = here | found
     return found
+
+
+def pictures_below(root: Path) -> Iterator[tuple[str, Path]]:
+    """The picture files below a folder, each with its name without suffix; several may have one name.
+
+    Masks are no pictures: what ends in `MASK_SUFFIX`, and what lies in a folder of masks, annotations or segmentations.
+
+    Raises:
+        DataError: it is no folder.
+    """
+    _refuse_no_folder(root)
+    for file in files_below(root):
+        path = Path(file)
+        image_id = normal(path.stem)
+        if path.suffix.lower() not in SUFFIXES or image_id.endswith(MASK_SUFFIX):
+            continue
+        if not any(map(_MASK_FOLDER.search, path.relative_to(root).parent.parts)):
+            yield image_id, path
 
 
 def _refuse_no_folder(path: Path) -> None:
