@@ -203,7 +203,9 @@ def _load_weights(model: nn.Module, path: str) -> None:
     head = _HEADS[type(model).__name__]
     wrong = [*missing, *(key for key in unexpected if key.split(".")[0] not in head)]
     if wrong:
-        raise ValueError(f"{path} does not fit this backbone: {len(wrong)} keys differ, the first is {wrong[0]!r}")
+        raise ValueError(
+            f"{path} does not fit this backbone: keys that differ: {len(wrong)}, the first is {wrong[0]!r}"
+        )
 
 
 def map_size(name: str, cut: str, image_size: tuple[int, int]) -> tuple[int, int]:
