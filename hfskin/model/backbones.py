@@ -20,8 +20,6 @@ from .backbone_table import ELSEWHERE, TENSORFLOW, Backbone, backbone_spec  # no
 from .nasnet_mobile import NASNetAMobile  # noqa: E402
 from .patch_grid import PatchGrid  # noqa: E402
 
-EARLY_STRIDES = (8, 16)  # of the earlier feature maps that the in-distribution gate looks at
-
 
 @dataclass(frozen=True)
 class PretrainedWeights:
@@ -204,29 +202,6 @@ def _create_patch_grid(
     elif weights is not None:
         model.load_timm(load_file(weights))
     return model
-
-
-def early_maps(backbone: nn.Module) -> list[tuple[str, int]]:
-    """The modules of a backbone that give its last maps of stride 8 and 16, and their channels, in that order."""
-    found = {entry["reduction"]: (entry["module"], entry["num_chs"]) for entry in backbone.feature_info}
-    return [found[stride] for stride in EARLY_STRIDES]
-
-
-def freeze_early_layers(backbone: nn.Module) -> None:
-    """Leave out of training what comes before the map of stride 8, and what makes it; BatchNorm's statistics go on.
-
-    These layers see the largest maps, so their backward pass is much of a step, and what they find is much the same for
-    every kind of picture.
-    """
-    name, _ = early_maps(backbone)[0]
-    reached = False
-    for module_name, module in backbone.named_modules():  # in the order of the forward pass
-        inside = module_name == name or module_name.startswith(f"{name}.")
-        if reached and not inside:
-            return
-        reached = reached or inside
-        for parameter in module.parameters(recurse=False):
-            parameter.requires_grad_(False)
 
 
 def _load_weights(model: nn.Module, path: str) -> None:

@@ -12,7 +12,8 @@ from torch import nn
 
 from hfskin import HfskinConfig, HfskinForImageClassification
 from hfskin.model.backbone_table import BACKBONES, IMAGENET, TENSORFLOW, backbone_spec
-from hfskin.model.backbones import create_backbone, create_network, early_maps, map_size, pretrained_weights
+from hfskin.model.backbones import create_backbone, create_network, map_size, pretrained_weights
+from hfskin.model.early_maps import early_maps
 from hfskin.model.nasnet_mobile import _AveragePool
 
 pytestmark = pytest.mark.slow
