@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .model.labels import CLASSES, DIAGNOSES, MALIGNANT, SEXES, SITES
     from .model.metadata import MetadataError, encode_metadata
 
-__version__ = "0.2.0"
+    __version__: str
+
 __all__ = [
     "CLASSES",
     "DIAGNOSES",
@@ -73,11 +74,24 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str):
-    if name not in _HOME_OF:
+    if name == "__version__":
+        value = _version()
+    elif name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name], __name__), name)
+    else:
         raise AttributeError(f"module 'hfskin' has no attribute {name!r}")
-    value = getattr(import_module(_HOME_OF[name], __name__), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    """By the package's metadata, which has it from pyproject.toml."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("hfskin")
+    except PackageNotFoundError:  # on a Space, where the folder lies beside app.py
+        return "not installed"
 
 
 def __dir__() -> list[str]:

@@ -68,7 +68,8 @@ def main(
             raise typer.BadParameter("--data needs --copies, --lesions-elsewhere and the names of checkpoints")
         pipelines = {name: hfskin.load(name, backend="onnx") for name in models}
         table = make_split(load_ham10000(data), "lesion")
-        write_results(output, measure(pipelines, table, find_images([copies]), lesions_elsewhere(elsewhere)))
+        lesions = lesions_elsewhere(elsewhere)
+        write_results(output, measure(pipelines, table, find_images([copies]), lesions[lesions["is_labelled"]]))
     write_page(page, render(json.loads(output.read_text(encoding="utf-8"))), typer.echo)
 
 

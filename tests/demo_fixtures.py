@@ -120,6 +120,7 @@ def page_url(page_checkpoint, temporary_files):
     finally:
         server.terminate()
         server.wait(120)  # a busy machine is slow
+    assert list(temporary_files.iterdir()) == [], "the folder that is named stays, and nothing in it"
 
 
 def free_port() -> int:

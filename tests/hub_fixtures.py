@@ -50,6 +50,12 @@ def dead_endpoint() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
+@pytest.fixture
+def cut_off(dead_endpoint, tmp_path) -> Iterator[Callable]:
+    """A user with hfskin, an empty cache and no network."""
+    yield from _process(dead_endpoint, tmp_path)
+
+
 @pytest.fixture(scope="session")
 def checkpoint(client, tmp_path_factory) -> Path:
     """A checkpoint folder of one training step on tests/data, with a metrics.json."""

@@ -32,9 +32,8 @@ def test_import_brings_nothing_heavy_and_every_public_name_is_there():
     "imports",
     [
         "import hfskin\nhfskin.HfskinConfig",
-        "import transformers, hfskin.auto",
+        "from hfskin.model.labels import CLASSES\nimport transformers, hfskin.auto",
         "import hfskin\nhfskin.load()\nfrom hfskin import HfskinForImageClassification",
-        "from hfskin.model.labels import CLASSES\nimport hfskin.auto",
     ],
 )
 def test_whatever_was_imported_before_a_hfskin_name_registers(imports, tiny_checkpoint):

@@ -1,11 +1,14 @@
 """Who may import whom, read from the source: data walks one way (the tree in README.md)."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from paths import ROOT
+
+import hfskin
 
 # Each room may import itself and what stands in the rooms that it names; what they may import, too.
 ROOMS: dict[str, tuple[str, ...]] = {
@@ -90,3 +93,9 @@ def test_every_room_is_in_the_test_and_the_tree_of_the_readme_is_the_tree():
     named = [line.split()[0].rstrip(",") for line in told.splitlines() if line.startswith("  ") and line.split()]
     loose = {p.name for p in (ROOT / "hfskin").glob("*.py")}
     assert {name.rstrip("/") for name in named} == found | loose
+
+
+def test_the_version_stands_once():
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    newest = next(line for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines() if line[:2] == "##")
+    assert (hfskin.__version__, newest) == (stated, f"## {stated}")

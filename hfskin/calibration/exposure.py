@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from ..data.ham10000 import DataError, find_images
+from ..data.ham10000 import DataError, find_images, pictures_below
 from ..data.transforms import training_transform
 from ..model.image_reading import read_image
 from .negatives import SYNTHETIC, quarters, shipped_paths, synthetic_pictures
@@ -24,7 +24,9 @@ ALTERED = 2  # changed views of every picture of other things
 SIZE = 192, 256  # pixels: height and width of changed views
 ASPECT = 4 / 3  # a camera's
 _FIT_SEED = 1  # of the synthetic pictures; those of seed 0 judge
-_PATIENT, _LABEL, _IMAGE = "patient_id", "label", ("image", "image_id", "isic_id", "image_name")
+_PATIENT, _LABEL, _BENIGN = "patient_id", "label", "benign_malignant"
+_IMAGE = "image", "image_id", "isic_id", "image_name"
+_COLUMNS = ["path", "patient", "dx", "is_labelled"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Exposure:
         others: files of pictures that show no lesion.
     """
 
-    lesions: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["path", "patient", "dx"]))
+    lesions: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_COLUMNS))
     copies: Mapping[str, Path] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
 
@@ -48,12 +50,13 @@ def read_exposure(lesions: Path | None, others: Path | None, copies: Path | None
     Raises:
         DataError: a folder without pictures.
     """
-    found = [{} if folder is None else find_images([folder]) for folder in (lesions, others, copies)]
-    for folder, files in zip((lesions, others, copies), found, strict=True):
-        if folder is not None and not files:
-            raise DataError(f"{folder}: no pictures in this folder")
     elsewhere = Exposure().lesions if lesions is None else lesions_elsewhere(lesions)
-    return Exposure(elsewhere, found[2], [path for _, path in sorted(found[1].items())])
+    copied = {} if copies is None else find_images([copies])
+    things = [] if others is None else sorted(pictures_below(others))
+    for folder, found in ((lesions, len(elsewhere)), (others, len(things)), (copies, len(copied))):
+        if folder is not None and not found:
+            raise DataError(f"{folder}: no pictures in this folder")
+    return Exposure(elsewhere, copied, [path for _, path in things])
 
 
 def fitting_half(names: Iterable[str]) -> np.ndarray:
@@ -62,14 +65,16 @@ def fitting_half(names: Iterable[str]) -> np.ndarray:
 
 
 def lesions_elsewhere(folder: Path) -> pd.DataFrame:
-    """The dermatoscopic pictures below a folder: path, patient and dx.
+    """The dermatoscopic pictures below a folder: path, patient, dx and is_labelled.
 
     A CSV in the folder with the column `patient_id` keeps the pictures of one patient in one half; without it, each
-    picture counts as a patient of its own. Its column `label`, where there is one, gives dx ("" where it is unknown).
+    picture counts as a patient of its own. Its column `label`, where there is one, gives dx ("" where it is unknown);
+    labelled is what has one, or is benign by the column `benign_malignant`.
     """
     files = find_images([folder])
     patients: dict[str, str] = {}
     labels: dict[str, str] = {}
+    benign: set[str] = set()
     for path in sorted(folder.glob("*.csv")):
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         image = next((name for name in _IMAGE if name in table), None)
@@ -77,8 +82,12 @@ def lesions_elsewhere(folder: Path) -> pd.DataFrame:
             names = [Path(name).stem for name in table[image]]
             patients |= dict(zip(names, table.get(_PATIENT, names), strict=True))
             labels |= dict(zip(names, table.get(_LABEL, [""] * len(names)), strict=True))
-    rows = [(path, patients.get(name) or name, labels.get(name, "")) for name, path in sorted(files.items())]
-    return pd.DataFrame(rows, columns=["path", "patient", "dx"])
+            benign |= {name for name, said in zip(names, table.get(_BENIGN, names), strict=True) if said == "benign"}
+    rows = [
+        (path, patients.get(name) or name, labels.get(name, ""), bool(labels.get(name)) or name in benign)
+        for name, path in sorted(files.items())
+    ]
+    return pd.DataFrame(rows, columns=_COLUMNS).astype({"is_labelled": bool})
 
 
 def lesion_views(table: pd.DataFrame, exposure: Exposure, seed: int = 0) -> Iterator[Image.Image]:

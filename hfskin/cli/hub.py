@@ -1,16 +1,22 @@
 """The command line's part that goes to the Hub: `hfskin push`, `hfskin card` and `hfskin dataset build`."""
 
+import json
+import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..inference.batch.row_file import OutputError
 from .console import one_line_errors, say_next
 from .labelled import ClassesOption, names
 from .outputs import output_folder
 
 dataset = typer.Typer(help="Labelled pictures as a data set of the Hub.", no_args_is_help=True)
+
+KEPT_FILE = ".pushed.json"  # beside what a push kept in a folder: the files that it wrote there
 
 Private = Annotated[bool, typer.Option("--private", help="Where the repository is new, only you can see it.")]
 
@@ -45,13 +51,16 @@ def push(
         from ..hub.push import push_checkpoint, push_space, stage_checkpoint, stage_space
 
         if output:
-            with output_folder(model := output / "model"):
-                stage_checkpoint(checkpoint, model, repository, without_metrics)
-            if space:
-                (output / "space").mkdir(exist_ok=True)
-                stage_space(output / "space", repository)
-            typer.echo(f"saved {output}; the card is {model / 'README.md'}")
-            say_next("predict", "PICTURE", "--model", model)
+            _refuse_others(output)  # before any work
+            with tempfile.TemporaryDirectory(dir=output, prefix=".") as temporary:
+                (staged := Path(temporary, "model")).mkdir()
+                stage_checkpoint(checkpoint, staged, repository, without_metrics)
+                if space:
+                    (staged := Path(temporary, "space")).mkdir()
+                    stage_space(staged, repository)
+                _keep(Path(temporary), output)
+            typer.echo(f"saved {output}; the card is {output / 'model' / 'README.md'}")
+            say_next("predict", "PICTURE", "--model", output / "model")
             return
         typer.echo(push_checkpoint(checkpoint, repository, private, without_metrics, echo=typer.echo))
         if space:
@@ -61,6 +70,43 @@ def push(
                     "The Space can read the private model once its settings hold a secret HF_TOKEN with read rights."
                 )
         say_next("predict", "PICTURE", "--model", repository)
+
+
+def _kept(output: Path) -> list[str]:
+    """What an earlier push wrote to a folder."""
+    try:
+        return json.loads((output / KEPT_FILE).read_bytes())
+    except FileNotFoundError:
+        return []
+
+
+def _below(folder: Path) -> list[str]:
+    """The files of a model and a Space in a folder; what begins with a dot is never sent."""
+    files = [file for name in ("model", "space") for file in Path(folder, name).rglob("*") if file.is_file()]
+    return sorted(file.relative_to(folder).as_posix() for file in files if not file.name.startswith("."))
+
+
+def _refuse_others(output: Path) -> None:
+    """What a push did not write would be taken for a part of the checkpoint."""
+    if others := sorted(set(_below(output)) - set(_kept(output))):
+        raise OutputError(
+            f"{output / others[0]}: is not what an earlier push wrote, and would seem to be sent; move it, or give "
+            "another folder"
+        )
+
+
+def _keep(staged: Path, output: Path) -> None:
+    """Move staged files into a folder, in place of those of an earlier push."""
+    for name in _kept(output):
+        (output / name).unlink(missing_ok=True)
+        for folder in (output / name).parents[: name.count("/")]:
+            with suppress(OSError):  # something is left in it
+                folder.rmdir()
+    new = _below(staged)
+    (output / KEPT_FILE).write_text(json.dumps(new), encoding="utf-8")
+    for name in new:
+        (output / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(staged / name, output / name)
 
 
 def card(

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..checkpoints.layout import METRICS_FILE
+from ..data.tables import counted
 from ..model.labels import shown_classes
 from .console import ModelOption, one_line_errors, say_next
 from .labelled import ImagesOption, Split, data_name, load_table, same_data
@@ -115,7 +116,10 @@ def evaluate(
             write_plots(report, plots)
         facts, metrics = report["data"], report["results"]["with_metadata"]["metrics"]
         leak = ", LEAKS lesions" if facts["leaks"] else ""
-        typer.echo(f"{facts['images']} pictures of {facts['lesions']} lesions, split {split}/{part}{leak}")
+        pictures, lesions = (
+            counted(facts[f"{name}s"], said, f"{said}s") for name, said in (("image", "picture"), ("lesion", "lesion"))
+        )
+        typer.echo(f"{pictures} of {lesions}, split {split}/{part}{leak}")
         for name in ("bma", "auc_macro", "accuracy"):
             typer.echo(f"{name:<10} {_interval(**metrics[name])}")
         if output:

@@ -1,5 +1,6 @@
 """The command line's `hfskin predict` and `hfskin export`."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -92,7 +93,8 @@ def predict(
         for note in notes:
             typer.echo(note, err=True)
         if metadata:
-            patients, notes = read_patients(metadata).match(pictures)
+            whole = {path: (name, os.path.abspath(path)) for name, path in pictures}
+            patients, notes = read_patients(metadata).match(whole)
             _report([f"{metadata.name}: {note}" for note in notes], quiet)
 
         from ..inference.backend import load

@@ -1,8 +1,8 @@
 """HAM10000 in its published layout, or any folder with pictures and a table like it."""
 
 import re
-from collections.abc import Container, Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -11,7 +11,8 @@ from ..model.labels import CLASSES
 from ..model.metadata import MetadataError, parse_age, parse_sex, parse_site
 from .diagnoses import classes_among, diagnosis_code, is_known
 from .folders import files_below
-from .tables import MetadataTableError, Table, normal, read_rows, without_suffix
+from .places import decisive_folders, place
+from .tables import MetadataTableError, Table, counted, normal, read_rows
 
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
 MASK_SUFFIX = "_segmentation"  # <image_id>_segmentation.png
@@ -48,13 +49,25 @@ def load_ham10000(
     """
     folder = Path(folder)
     _refuse_no_folder(folder)
-    table = read_table(*find_tables(folder), classes=classes, usual=usual)
+    tables = _read(find_tables(folder), classes or usual)
+    table = _labelled(tables, classes, usual)
     known = set(table["image_id"])
     images = find_images([*image_roots, folder], known)
-    table["path"] = [images.get(image_id) for image_id in table["image_id"]]
+    strange = _in_other_folders(tables, images)
+    table["path"] = [None if image_id in strange else images.get(image_id) for image_id in table["image_id"]]
+    if strange:
+        image_id, named = next(iter(strange.items()))
+        table.attrs["notes"].append(
+            f"{counted(len(strange), 'picture lies', 'pictures lie')} in another folder than the row of that name, "
+            f"such as {images[image_id]} (row {named}), and may be another one; if they belong together, put that "
+            "right in the table"
+        )
     if table["path"].isna().all():
+        if strange:
+            raise DataError(table.attrs["notes"][-1])
         raise DataError(
-            f"{folder}: none of the table's {len(table)} pictures was found; images are named <image_id>.jpg"
+            f"{folder}: no picture of the table's {counted(len(table), 'row', 'rows')} was found; images are named "
+            "<image_id>.jpg"
         )
     table.attrs["files_without_row"] = [name for name in images if name not in known]
     return table
@@ -69,10 +82,18 @@ def gaps(table: pd.DataFrame) -> list[str]:
     """What is left out of a table of [`load_ham10000`], a line each: rows without a picture, pictures without a row,
     and what of the file is not used."""
     left_out = (
-        (rows_without_file(table), "rows of the table have no picture"),
-        (table.attrs.get("files_without_row"), "pictures have no row in the table"),
+        (
+            rows_without_file(table),
+            "row of the table has no picture and is",
+            "rows of the table have no picture and are",
+        ),
+        (
+            table.attrs.get("files_without_row"),
+            "picture has no row in the table and is",
+            "pictures have no row in the table and are",
+        ),
     )
-    lines = [f"{len(names)} {text} and are left out, such as {names[0]}" for names, text in left_out if names]
+    lines = [f"{counted(len(names), *words)} left out, such as {names[0]}" for names, *words in left_out if names]
     return [*table.attrs.get("notes", ()), *lines]
 
 
@@ -110,10 +131,18 @@ def read_table(
     Raises:
         DataError: not readable, no diagnoses or two tables of them, an image twice, or an unknown diagnosis.
     """
+    return _labelled(_read(paths, classes or usual), classes, usual)
+
+
+def _read(paths: Iterable[str | Path], classes: Sequence[str]) -> list[Table]:
     try:
-        tables = [read_rows(Path(path), classes or usual) for path in paths]
+        return [read_rows(Path(path), classes) for path in paths]
     except MetadataTableError as error:
         raise DataError(str(error)) from None
+
+
+def _labelled(tables: list[Table], classes: Sequence[str] | None, usual: Sequence[str]) -> pd.DataFrame:
+    """See [`read_table`]."""
     labelled = [table for table in tables if "dx" in table.fields]
     if not labelled:
         has = ", ".join(sorted(tables[0].fields))
@@ -137,12 +166,23 @@ def read_table(
 def _by_id(table: Table) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     for row, line in zip(table.rows, table.lines, strict=True):
-        image_id = without_suffix(PurePosixPath(normal(row["image_id"])).name)
+        image_id = place(row["image_id"]).stem
         row = row | {"image_id": image_id, "line": str(line)}
         if image_id in rows and any(rows[image_id][name] != row[name] for name in COLUMNS):
             raise DataError(f"{table.name}: image {image_id[:100]!r} stands twice, and differs; keep one row an image")
         rows.setdefault(image_id, row)
     return rows
+
+
+def _in_other_folders(tables: list[Table], images: Mapping[str, Path]) -> dict[str, str]:
+    """The image ids whose picture lies in another folder than a table says, and how it calls that picture."""
+    strange = {}
+    for table in tables:
+        rows = [place(row["image_id"]) for row in table.rows]
+        for row, at, count in zip(table.rows, rows, decisive_folders(rows), strict=True):
+            if count and at.stem in images and at.ends()[count] not in place(str(images[at.stem].absolute())).ends():
+                strange[at.stem] = row["image_id"]
+    return strange
 
 
 def _frame(rows: dict[str, dict[str, str]], table: Table, classes: tuple[str, ...]) -> pd.DataFrame:
@@ -159,13 +199,15 @@ def _frame(rows: dict[str, dict[str, str]], table: Table, classes: tuple[str, ..
     if others:
         example = f"{others[0]['image_id']} ({others[0]['dx'] or 'none'})"
         these = "the seven" if classes == CLASSES else ", ".join(classes)
-        notes.append(f"{len(others)} rows have a diagnosis that is none of {these} and are left out, such as {example}")
+        have = counted(len(others), "row has a diagnosis that is", "rows have diagnoses that are")
+        notes.append(f"{have} none of {these}: left out, such as {example}")
     frame = pd.DataFrame([{name: row[name] for name in COLUMNS} for row in kept], columns=COLUMNS, dtype=str)
     lines = [row["line"] for row in kept]
     for column, parse in (("age", parse_age), ("sex", parse_sex), ("localization", parse_site)):
         frame[column], odd = _parsed(parse, frame[column], lines)
         if odd:
-            notes.append(f"{len(odd)} cells are not understood and count as unknown, such as {odd[0]}")
+            cells = counted(len(odd), "cell is not understood and counts", "cells are not understood and count")
+            notes.append(f"{cells} as unknown, such as {odd[0]}")
     frame["age"] = frame["age"].astype(float)
     frame.attrs |= {"notes": [f"{table.name}: {note}" for note in notes], "classes": classes}
     return frame
@@ -186,8 +228,6 @@ def _parsed(parse, values: Iterable[str], lines: list[str]) -> tuple[list, list[
 def find_images(roots: Iterable[str | Path], needed: Container[str] | None = None) -> dict[str, Path]:
     """Picture files by their name without suffix, below all roots; the first root that holds a name wins.
 
-    Masks are no pictures: what ends in `MASK_SUFFIX`, and what lies in a folder of masks, annotations or segmentations.
-
     Args:
         needed: ids that must be clear; None means all.
 
@@ -196,20 +236,31 @@ def find_images(roots: Iterable[str | Path], needed: Container[str] | None = Non
     """
     found: dict[str, Path] = {}
     for root in map(Path, roots):
-        _refuse_no_folder(root)
         here: dict[str, Path] = {}
-        for file in files_below(root):
-            path = Path(file)
-            image_id = normal(path.stem)
-            if path.suffix.lower() not in SUFFIXES or image_id.endswith(MASK_SUFFIX):
-                continue
-            if any(map(_MASK_FOLDER.search, path.relative_to(root).parent.parts)):
-                continue
+        for image_id, path in pictures_below(root):
             if image_id in here and (needed is None or image_id in needed):
                 raise DataError(f"{here[image_id]} and {path} are both the picture {image_id}; keep one of them")
             here.setdefault(image_id, path)
         found = here | found
     return found
+
+
+def pictures_below(root: Path) -> Iterator[tuple[str, Path]]:
+    """The picture files below a folder, each with its name without suffix; several may have one name.
+
+    Masks are no pictures: what ends in `MASK_SUFFIX`, and what lies in a folder of masks, annotations or segmentations.
+
+    Raises:
+        DataError: it is no folder.
+    """
+    _refuse_no_folder(root)
+    for file in files_below(root):
+        path = Path(file)
+        image_id = normal(path.stem)
+        if path.suffix.lower() not in SUFFIXES or image_id.endswith(MASK_SUFFIX):
+            continue
+        if not any(map(_MASK_FOLDER.search, path.relative_to(root).parent.parts)):
+            yield image_id, path
 
 
 def _refuse_no_folder(path: Path) -> None:

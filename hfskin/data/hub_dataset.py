@@ -16,6 +16,7 @@ from ..model.labels import CLASSES, DIAGNOSES
 from .diagnoses import class_indices
 from .ham10000 import COLUMNS, DataError, classes_of, load_ham10000, rows_without_file
 from .splits import make_split
+from .tables import counted
 
 HUB_PREFIX = "hub:"
 PARTS = {"train": "train", "val": "validation", "test": "test"}  # ours -> the Hub's name
@@ -86,8 +87,8 @@ def build_dataset(table: pd.DataFrame, seed: int = 0) -> DatasetDict:
     if missing := rows_without_file(table):
         # Whoever loads the data set splits its rows again, and fewer rows fall into other parts.
         raise DataError(
-            f"{len(missing)} rows of the table have no picture, such as {missing[0]}; add the pictures, or take the "
-            "rows out of the table (it is then split anew)"
+            f"{counted(len(missing), 'row has', 'rows have')} no picture, such as {missing[0]}; add the pictures, or "
+            "take the rows out of the table (it is then split anew)"
         )
     table = make_split(table.assign(row=range(len(table))), "lesion", seed)
     return DatasetDict({theirs: _to_dataset(table[table["split"] == ours], features) for ours, theirs in PARTS.items()})

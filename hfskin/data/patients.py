@@ -1,21 +1,16 @@
 """Whose pictures they are: rows of a table with age, sex and site, and the pictures that they belong to."""
 
-import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeVar
 
 from ..model.metadata import Patient
-from .tables import PATIENT, MetadataTableError, normal, read_rows, without_suffix
+from ..model.other_formats import DICOM_SUFFIXES, has_no_suffix
+from .places import DEPTH, Place, decisive_folders, place
+from .tables import PATIENT, MetadataTableError, counted, normal, read_rows
 
-DEPTH = 8  # folders of a path that are compared
-
-
-class _Picture(NamedTuple):
-    folders: tuple[str, ...]
-    stem: str
-    name: str
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Patients:
@@ -28,78 +23,126 @@ class Patients:
 
     def __init__(self, named: Iterable[tuple[str, Patient]], notes: Iterable[str] = ()):
         self.named, self.notes = list(named), list(notes)
+        self._places = [place(image_id) for image_id, _ in self.named]
         self._rows: dict[str, list[int]] = defaultdict(list)  # by each end of a row's path, as "patient1/img" and "img"
+        self._decided: dict[str, list[int]] = defaultdict(list)  # the same, without ends that lack a decisive folder
         self._depth = 0
-        for i, (image_id, _) in enumerate(self.named):
-            ends = _ends(_parts(image_id))
+        for i, decisive in enumerate(decisive_folders(self._places)):
+            ends = self._places[i].ends()
             self._depth = max(self._depth, len(ends))
-            for end in ends:
+            for count, end in enumerate(ends):
                 self._rows[end].append(i)
+                if count >= decisive:
+                    self._decided[end].append(i)
 
     def __len__(self) -> int:
         return len(self.named)
 
-    def match(self, pictures: Iterable[tuple[str, str]]) -> tuple[dict[str, Patient], list[str]]:
+    def match(self, pictures: Mapping[Key, tuple[str, str]]) -> tuple[dict[Key, Patient], list[str]]:
         """Who is on which picture, and what is left over.
 
         A row and a picture belong together where most of their paths agrees, read from the end: folder and name before
-        the name alone, the name with its ending before the one without. No row serves two pictures.
+        the name alone, the name with its ending before the one without. A row that names folders has no picture in
+        others, which may be another patient's. No row serves two pictures.
 
         Args:
-            pictures: name to show, and path.
+            pictures: name to show, and path: the whole one, or as much as is known, of an upload the name alone.
 
         Returns:
-            The patients by path, of the pictures that have one; and a line for each kind of what is left over.
+            The patients of the pictures that have one; and a line for each kind of what is left over, and where a row
+            was found by the end of its path alone.
         """
-        names = {path: name for name, path in pictures}
-        claims: dict[int, list[tuple[tuple[int, bool], str]]] = defaultdict(list)
-        unclear = []
-        for path in names:
-            rows, strength = self._best(path)
+        claims: dict[int, list[tuple[tuple[int, bool], Key]]] = defaultdict(list)
+        unclear: list[Key] = []
+        strange: dict[Key, str] = {}  # in another folder than the row that is of their name
+        for key, (_, path) in pictures.items():
+            rows, strength = self._best(picture := place(path))
             if len(rows) > 1:
-                unclear.append(path)
+                unclear.append(key)
             elif rows:
-                claims[rows[0]].append((strength, path))
-        found, shared = {}, {}
+                claims[rows[0]].append((strength, key))
+            elif namesakes := self._rows.get(picture.stem):
+                strange[key] = self.named[namesakes[0]][0]
+        found: dict[Key, Patient] = {}
+        shared: dict[str, list[Key]] = {}
+        partly: dict[Key, str] = {}
         for row, claimed in claims.items():
             strongest = max(strength for strength, _ in claimed)
-            best = [path for strength, path in claimed if strength == strongest]
-            if len(best) == 1:
-                found[best[0]] = self.named[row][1]
-            else:
-                shared[self.named[row][0]] = best
-        return found, self.notes + self._left_over(names, found, unclear, shared, claims.keys())
+            best = [key for strength, key in claimed if strength == strongest]
+            name, patient = self.named[row]
+            if len(best) > 1:
+                shared[name] = best
+                continue
+            found[best[0]] = patient
+            if strongest[0] < min(len(self._places[row].folders), DEPTH):
+                partly[best[0]] = name
+        in_doubt = {*unclear, *strange, *(key for keys in shared.values() for key in keys)}
+        alone = [key for key in pictures if key not in found and key not in in_doubt]
+        unseen = [] if unclear else sorted(self.named[i][0] for i in range(len(self)) if i not in claims)
+        return found, self.notes + _notes(pictures, shared, partly, unclear, strange, alone, unseen)
 
-    def _best(self, path: str) -> tuple[list[int], tuple[int, bool]]:
+    def _best(self, picture: Place) -> tuple[list[int], tuple[int, bool]]:
         """The rows that agree most with a picture, and how much: names in common from the end, and the ending."""
-        picture = _parts(os.path.abspath(path))
-        ends = _ends(picture)[: self._depth]
-        for count in range(len(ends), 0, -1):
-            if rows := self._rows.get(ends[count - 1]):
-                same_ending = [row for row in rows if _parts(self.named[row][0]).name == picture.name]
+        ends = picture.ends()[: self._depth]
+        for count in range(len(ends) - 1, -1, -1):
+            is_all_known = count == len(picture.folders) and not picture.is_whole
+            if rows := (self._rows if is_all_known else self._decided).get(ends[count]):
+                same_ending = [row for row in rows if self._places[row].name == picture.name]
                 return same_ending or rows, (count, bool(same_ending))
         return [], (0, False)
 
-    def _left_over(self, names, found, unclear, shared, used) -> list[str]:
-        in_doubt = {*unclear, *(path for paths in shared.values() for path in paths)}
-        alone = sorted(name for path, name in names.items() if path not in found and path not in in_doubt)
-        unseen = sorted(self.named[i][0] for i in range(len(self)) if i not in used)
-        notes = []
-        if shared:
-            row, paths = next(iter(shared.items()))
-            some = " and ".join(names[path] for path in paths[:2])
-            notes.append(
-                f"{len(shared)} rows fit several pictures, such as {row} ({some}): used for none; name the folders in "
-                "the table too, as in patient1/img.jpg"
-            )
-        if unclear:
-            name = names[unclear[0]]
-            notes.append(f"{len(unclear)} pictures fit several rows, such as {name}: looked at without any")
-        if alone:
-            notes.append(f"{len(alone)} pictures have no row, such as {alone[0]}: looked at without age, sex and site")
-        if unseen and not unclear:
-            notes.append(f"{len(unseen)} rows have no picture, such as {unseen[0]}: left out")
-        return notes
+
+def _notes(
+    pictures: Mapping[Key, tuple[str, str]],
+    shared: dict[str, list[Key]],
+    partly: dict[Key, str],
+    unclear: list[Key],
+    strange: dict[Key, str],
+    alone: list[Key],
+    unseen: list[str],
+) -> list[str]:
+    """A line for each of the kinds of [`Patients.match`] that there are."""
+
+    def looked_at(keys: Iterable[Key]) -> str:
+        paths = (pictures[key][1] for key in keys)
+        its_own = any(path.lower().endswith(DICOM_SUFFIXES) or has_no_suffix(place(path).name) for path in paths)
+        return f"looked at without age, sex and site{', but for what a DICOM file says itself' if its_own else ''}"
+
+    names = {key: name for key, (name, _) in pictures.items()}
+    notes = []
+    if shared:
+        row, keys = next(iter(shared.items()))
+        some = " and ".join(names[key] for key in keys[:2])
+        notes.append(
+            f"{counted(len(shared), 'row fits', 'rows fit')} several pictures, such as {row} ({some}): used for none; "
+            "name the folders in the table too, as in patient1/img.jpg"
+        )
+    if partly:
+        key, row = next(iter(partly.items()))
+        notes.append(
+            f"{counted(len(partly), 'row was', 'rows were')} found by the end of the path alone, such as {row} for "
+            f"{names[key]}: make sure that they belong together"
+        )
+    if unclear:
+        notes.append(
+            f"{counted(len(unclear), 'picture fits', 'pictures fit')} several rows, such as {names[unclear[0]]}: "
+            f"{looked_at(unclear)}"
+        )
+    if strange:
+        key, row = next(iter(strange.items()))
+        notes.append(
+            f"{counted(len(strange), 'picture lies', 'pictures lie')} in another folder than the row of that name, "
+            f"such as {names[key]} (row {row}): {looked_at(strange)}; if they belong together, put that right in the "
+            "table"
+        )
+    if alone:
+        name = min(names[key] for key in alone)
+        notes.append(
+            f"{counted(len(alone), 'picture has', 'pictures have')} no row, such as {name}: {looked_at(alone)}"
+        )
+    if unseen:
+        notes.append(f"{counted(len(unseen), 'row has', 'rows have')} no picture, such as {unseen[0]}: left out")
+    return notes
 
 
 def read_patients(path: Path) -> Patients:
@@ -119,14 +162,3 @@ def read_patients(path: Path) -> Patients:
                 f"{table.name}: image {row['image_id'][:100]!r} stands twice, and differs; keep one row an image"
             )
     return Patients(patients.items(), table.notes)
-
-
-def _parts(path: str) -> _Picture:
-    *folders, name = [part.strip() for part in normal(path).split("/") if part.strip() not in ("", ".")] or [""]
-    return _Picture(tuple(folders), without_suffix(name), name)
-
-
-def _ends(picture: _Picture) -> list[str]:
-    """From the stem alone to the whole path, as far as it matters."""
-    folders = picture.folders[-DEPTH:]
-    return ["/".join((*folders[len(folders) - count :], picture.stem)) for count in range(len(folders) + 1)]

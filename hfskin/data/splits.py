@@ -11,6 +11,7 @@ import sklearn
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from .ham10000 import DataError
+from .tables import counted
 
 SPLITS = ("lesion", "paper", "all")
 FEWEST = 3  # lesions of a class, or no split is possible
@@ -28,8 +29,9 @@ def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
 
     The parts depend on the table alone, not on which of its pictures are there.
 
-    - "lesion": train/val/test 80/10/10, stratified by diagnosis; all pictures of a lesion, and the 18 known
-      near-duplicate pairs with different lesion ids (Abhishek et al. 2024), stay together.
+    - "lesion": train/val/test, stratified by diagnosis; all pictures of a lesion, and the 18 known near-duplicate pairs
+      with different lesion ids (Abhishek et al. 2024), stay together. 80/10/10 where some class has ten pictures
+      ([`lesion_split`]); of fewer, more is for validation and test: `attrs["parts"]` says one in how many for each.
     - "paper": train/val 90/10 by picture, stratified; rows without an age are dropped (paper, section 2.1). It LEAKS:
       pictures of one lesion stand on both sides.
     - "all": everything is test, for a data set that the model has not seen.
@@ -51,8 +53,8 @@ def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
         if name == "lesion":
             return _coarse_split(table, seed)
         raise DataError(
-            f"{len(pictures)} pictures are too few for the paper's split, which takes a tenth for validation: add "
-            "pictures of the rarest class, or take the lesion split"
+            f"{counted(len(pictures), 'picture is', 'pictures are')} too few for the paper's split, which takes a "
+            "tenth for validation: add pictures of the rarest class, or take the lesion split"
         ) from None
 
 
@@ -62,10 +64,10 @@ def lesion_split(
     """The "lesion" split with chosen tenths of the lesions (0 to 9) as test and validation part; the rest is train.
 
     Rows whose `path` is None are left out of it. Where a class has fewer than ten lesions, test and validation part get
-    one each all the same.
+    one each all the same, as long as one is left to train on.
 
     Raises:
-        ValueError: too few lesions of a class.
+        ValueError: no class has ten pictures.
         DataError: a lesion stands in several parts, or HAM10000 falls into other tenths than the published ones.
     """
     fold = folds(table, N_FOLDS, seed)
@@ -99,8 +101,9 @@ def _give_each_part_every_class(split: pd.DataFrame) -> None:
 
 
 def _coarse_split(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """As the "lesion" split where there are too few lesions for tenths: as many parts as the rarest class has lesions,
-    of which one is tested on and one is for validation. `attrs["parts"]` says how many.
+    """As the "lesion" split where no class has ten pictures: as many parts as the rarest class has lesions, of which
+    one is tested on and one is for validation. `attrs["parts"]` says how many. No lesion is moved for the sake of a
+    class that a part lacks.
 
     Raises:
         DataError: not even three.
@@ -108,8 +111,9 @@ def _coarse_split(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     lesions = lesion_groups(table).groupby(table["dx"]).nunique()
     if (parts := int(lesions.min())) < FEWEST:
         raise DataError(
-            f"there are {parts} lesions of {lesions.idxmin()}, and training, validation and test need {FEWEST} of each "
-            "class; add some. A finished model is measured on all pictures with `hfskin evaluate --split all`"
+            f"{lesions.idxmin()} has {counted(parts, 'lesion', 'lesions')}, and training, validation and test need "
+            f"{FEWEST} of each class; add some. A finished model is measured on all pictures with `hfskin evaluate "
+            "--split all`"
         )
     fold = folds(table, parts, seed)
     split = _with_files(table.assign(split=np.select([fold == 0, fold == 1], ["test", "val"], "train")))

@@ -113,6 +113,11 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", text).replace("\\", "/").strip()
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number and its words: "1 row has", "2 rows have"."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def without_suffix(name: str) -> str:
     """A picture's name without its ending, if that is one of pictures: an id may hold dots."""
     for suffix in (*SUFFIXES, *OTHER_SUFFIXES):

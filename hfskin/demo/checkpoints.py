@@ -1,6 +1,5 @@
 """The checkpoints that a page answers with, and the one thread on which their models run."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,14 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError
 
 from ..checkpoints.hub import HubError, checkpoint_folder, hub_errors
-from ..checkpoints.layout import EMBEDDED, EMBEDDED_CHECKPOINT, METRICS_FILE, read_settings
+from ..checkpoints.layout import (
+    EMBEDDED,
+    EMBEDDED_CHECKPOINT,
+    METRICS_FILE,
+    WEIGHTS_FILE,
+    file_digest,
+    read_settings,
+)
 from ..inference.backend import load
 from ..inference.base import LesionPipeline, network_names
 from ..inference.onnx import OnnxPipeline
@@ -63,8 +69,7 @@ class Checkpoint:
         """The Hub's commit, or of a folder the first digits of the SHA-256 of its weights."""
         if self.of_hub:
             return self.folder.name[:12]
-        with (self.folder / "model.safetensors").open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        return file_digest(self.folder / WEIGHTS_FILE)[:12]
 
     @cached_property
     def metrics(self) -> dict:

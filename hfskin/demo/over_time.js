@@ -55,7 +55,8 @@ const told = (first, second) => {
   const [from, to] = [first, second].map(one => Number(one.number.replace(/\D/g, ''))); // as they are shown
   const points = to - from;
   const values = {first: first.number, second: second.number, days, change: points > 0 ? `+${points}` : points};
-  const said = [points ? fill(words.change, values) : words.same];
+  const change = days === 1 ? words.change_in_a_day : words.change;
+  const said = [points ? fill(change, values) : words.same];
   if (first.patient !== second.patient) said.push(words.other_patient);
   if (spread) {
     const most = Math.ceil(100 * spread.difference.nine_in_ten.value);

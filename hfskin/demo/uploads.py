@@ -59,10 +59,10 @@ class Upload:
                 self._look_into(path)
             else:
                 self._add(path.name, path)
-        places = [(name, f"upload {i}/{name}") for i, (name, _) in enumerate(self._found)]  # names may be alike
-        found, self.notes = patients.match(places) if patients else ({}, [])
-        self._patients = [found.get(place, UNKNOWN_PATIENT) for _, place in places]
-        for name, _ in places[MAX_PICTURES:]:
+        named = {i: (name, name) for i, (name, _) in enumerate(self._found)}
+        found, self.notes = patients.match(named) if patients else ({}, [])
+        self._patients = [found.get(i, UNKNOWN_PATIENT) for i in named]
+        for name, _ in self._found[MAX_PICTURES:]:
             self._refuse(name, text.TOO_MANY.format(pictures=MAX_PICTURES))
         del self._found[MAX_PICTURES:]
         self.total = len(self._found)

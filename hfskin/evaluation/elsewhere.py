@@ -22,15 +22,17 @@ def measure_elsewhere(pipeline: LesionPipeline, lesions: pd.DataFrame) -> dict |
     """How well melanoma is told from other lesions elsewhere, from the picture alone; None where none is known,
     or melanoma is no class of the checkpoint.
 
-    The collection says of most lesions only that they are benign, so classes are not compared.
+    The collection says of most lesions only that they are benign, so classes are not compared. What is not labelled at
+    all may be anything, and is left out.
 
     Args:
-        lesions: from `calibration.exposure.lesions_elsewhere`: path, patient and dx, "" where it is unknown.
+        lesions: from `calibration.exposure.lesions_elsewhere`: path, patient, dx and is_labelled.
 
     Returns:
         n, patients, melanomas; melanoma_auc; malignant_suspicious and benign_not, the shares that the alarm tells
         rightly (None without a threshold). Intervals are over patients.
     """
+    lesions = lesions[lesions["is_labelled"].to_numpy(dtype=bool)]
     is_melanoma = (lesions["dx"] == MELANOMA).to_numpy()
     config = pipeline.config
     classes = shown_classes(config)

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..checkpoints.layout import fingerprint
+from ..data.tables import counted
 from ..model.image_reading import ReadImage
 from ..model.labels import class_names, shown_classes
 from ..model.metadata import is_young, without_age
@@ -204,5 +205,6 @@ def _as_list(value, length: int, name: str) -> list:
     if not isinstance(value, list | tuple):
         return [value] * length
     if len(value) != length:
-        raise ValueError(f"{name}: {len(value)} values for {length} images; give one value, or one an image")
+        raise ValueError(f"{name}: {counted(len(value), 'value', 'values')} for "
+                         f"{counted(length, 'image', 'images')}; give one value, or one an image")  # fmt: skip
     return list(value)

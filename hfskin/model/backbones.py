@@ -20,8 +20,6 @@ from .backbone_table import ELSEWHERE, TENSORFLOW, Backbone, backbone_spec  # no
 from .nasnet_mobile import NASNetAMobile  # noqa: E402
 from .patch_grid import PatchGrid  # noqa: E402
 
-EARLY_STRIDES = (8, 16)  # of the earlier feature maps that the in-distribution gate looks at
-
 
 @dataclass(frozen=True)
 class PretrainedWeights:
@@ -123,6 +121,13 @@ def pretrained_weights(name: str, weights: str | None) -> PretrainedWeights:
     return PretrainedWeights(spec.normalisation, spec.timm_kwargs or {}, spec.license)
 
 
+def repository_of_weights(name: str) -> str | None:
+    """The Hub's repository of a backbone's weights "timm"; None where they come from elsewhere, or there are none."""
+    spec = backbone_spec(name)
+    published = get_pretrained_cfg(f"{spec.timm_id}.{spec.pretrained_tag}") if spec.pretrained_tag else None
+    return published.hf_hub_id if published else None
+
+
 def _describe_file(path: Path) -> dict | None:
     table = path.with_name("weights.json")
     entries = json.loads(table.read_text()).values() if table.is_file() else ()
@@ -199,36 +204,15 @@ def _create_patch_grid(
     return model
 
 
-def early_maps(backbone: nn.Module) -> list[tuple[str, int]]:
-    """The modules of a backbone that give its last maps of stride 8 and 16, and their channels, in that order."""
-    found = {entry["reduction"]: (entry["module"], entry["num_chs"]) for entry in backbone.feature_info}
-    return [found[stride] for stride in EARLY_STRIDES]
-
-
-def freeze_early_layers(backbone: nn.Module) -> None:
-    """Leave out of training what comes before the map of stride 8, and what makes it; BatchNorm's statistics go on.
-
-    These layers see the largest maps, so their backward pass is much of a step, and what they find is much the same for
-    every kind of picture.
-    """
-    name, _ = early_maps(backbone)[0]
-    reached = False
-    for module_name, module in backbone.named_modules():  # in the order of the forward pass
-        inside = module_name == name or module_name.startswith(f"{name}.")
-        if reached and not inside:
-            return
-        reached = reached or inside
-        for parameter in module.parameters(recurse=False):
-            parameter.requires_grad_(False)
-
-
 def _load_weights(model: nn.Module, path: str) -> None:
     state = load_file(path)
     missing, unexpected = model.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
     head = _HEADS[type(model).__name__]
     wrong = [*missing, *(key for key in unexpected if key.split(".")[0] not in head)]
     if wrong:
-        raise ValueError(f"{path} does not fit this backbone: {len(wrong)} keys differ, the first is {wrong[0]!r}")
+        raise ValueError(
+            f"{path} does not fit this backbone: keys that differ: {len(wrong)}, the first is {wrong[0]!r}"
+        )
 
 
 def map_size(name: str, cut: str, image_size: tuple[int, int]) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 """The model: backbone, Soft-Attention, metadata branch, classifier (paper, Figures 5 to 7)."""
 
 import copy
-import threading
 
 import torch
 from torch import nn
@@ -14,27 +13,15 @@ from transformers import PreTrainedModel, initialization
 from transformers.utils import can_return_tuple
 
 from .backbone_table import backbone_spec
-from .backbones import create_backbone, early_maps, map_size, pretrained_weights
+from .backbones import create_backbone, map_size, pretrained_weights
 from .configuration_hfskin import HfskinConfig
+from .early_maps import keep_early_maps, kept
+from .ensemble import EnsembleMember
 from .gate import LesionGate
 from .metadata import METADATA_SIZE, encode_metadata
 from .outputs import HfskinModelOutput, HfskinOutput
 from .soft_attention import SoftAttention
 from .surroundings import surroundings
-
-
-class _Kept(threading.local):
-    """Of the forward pass that runs in this thread: the backbone's earlier maps."""
-
-    maps: list[torch.Tensor] | None = None
-
-
-_kept = _Kept()
-
-
-def _keep_map(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-    if _kept.maps is not None:
-        _kept.maps.append(output)
 
 
 class HfskinPreTrainedModel(PreTrainedModel):
@@ -93,10 +80,7 @@ class HfskinModel(HfskinPreTrainedModel):
         super().__init__(config)
         self.channels = backbone_spec(config.backbone).channels[config.backbone_cut]
         self.backbone = self.new_backbone()
-        earlier = early_maps(self.backbone)
-        for name, _ in earlier:
-            self.backbone.get_submodule(name).register_forward_hook(_keep_map)
-        self.feature_sizes = [*(channels for _, channels in earlier), self.channels]
+        self.feature_sizes = [*keep_early_maps(self.backbone), self.channels]
         self.attention = None
         if config.attention_maps:
             self.attention = SoftAttention(self.channels, config.attention_maps, config.attention_gamma)
@@ -119,11 +103,11 @@ class HfskinModel(HfskinPreTrainedModel):
             output_attentions (`bool`, *optional*): default the configuration's, which is true.
             output_hidden_states (`bool`, *optional*): default the configuration's, which is false.
         """
-        _kept.maps = hidden_states = []
+        kept.maps = hidden_states = []
         try:
             t = self.backbone.forward_features(pixel_values.to(self.dtype))
         finally:
-            _kept.maps = None
+            kept.maps = None
         t = t.contiguous(memory_format=torch.channels_last)  # max pooling on a CPU is then five times as fast
         paths, maps = [self.max_pool(t)], None
         if self.attention is not None:
@@ -193,7 +177,8 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
         if config.gate:
             self.gate = LesionGate(sum(self.image_model.feature_sizes))
         # The other members of an ensemble. The name is in the weights' names, and stays.
-        self.partners = nn.ModuleList(EnsembleMember(config.of_member(member)) for member in config.partners)
+        networks = (HfskinForImageClassification(config.of_member(member)) for member in config.partners)
+        self.partners = nn.ModuleList(map(EnsembleMember, networks))
         self.post_init()
 
     @classmethod
@@ -281,34 +266,3 @@ class HfskinForImageClassification(HfskinPreTrainedModel):
             return paths * self.image_model.channels
         height, width = map_size(self.config.backbone, self.config.backbone_cut, self.config.image_size)
         return paths * self.image_model.channels * -(-height // 2) * -(-width // 2)
-
-
-class EnsembleMember(nn.Module):
-    """Another network that answers with a model: an ensemble (Lakshminarayanan et al. 2017), whose logits are averaged.
-
-    Args:
-        config: of the network. Its pixels are the model's times `scale` plus `shift`, a number per channel, since each
-            backbone has a mean and std of its own; they are resized to its own `image_size`.
-    """
-
-    def __init__(self, config: HfskinConfig):
-        super().__init__()
-        self.network = HfskinForImageClassification(config)
-        self.register_buffer("scale", torch.empty(3, 1, 1))
-        self.register_buffer("shift", torch.empty(3, 1, 1))
-        self.reset_parameters()
-
-    def forward(self, pixel_values: torch.Tensor, patients: list[torch.Tensor | None]) -> list[torch.Tensor]:
-        """The model's pixels (B, 3, H, W) -> its own logits (B, num_labels) for each patient, see
-        [`HfskinForImageClassification.classify`]."""
-        pixel_values = pixel_values.to(self.scale) * self.scale + self.shift
-        size = tuple(self.network.config.image_size)
-        if tuple(pixel_values.shape[2:]) != size:
-            pixel_values = nn.functional.interpolate(pixel_values, size=size, mode="bilinear", antialias=True)
-        features = self.network.image_model(pixel_values, return_dict=True).pooler_output
-        return self.network.classify(pixel_values, features, patients)
-
-    def reset_parameters(self) -> None:
-        """The model's own pixels."""
-        nn.init.ones_(self.scale)
-        nn.init.zeros_(self.shift)

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from transformers import TrainingArguments
 
+from ..data.tables import counted
 from .keras_adam import KerasAdam
 from .recipes import Recipe
 
@@ -101,6 +102,8 @@ def precision_here(wanted: str) -> str:
 def _part_of_batch(size: int, processes: int, accumulation: int) -> int:
     """What one process computes at once: the recipe's learning rate is for the whole batch, however many share it."""
     if size % (processes * accumulation):
-        raise ValueError(f"a batch of {size} cannot be shared by {processes} processes in {accumulation} parts each; "
-                         "choose numbers whose product divides it")  # fmt: skip
+        raise ValueError(
+            f"a batch of {size} cannot be shared by {counted(processes, 'process', 'processes')} in "
+            f"{counted(accumulation, 'part', 'parts')} each; choose numbers whose product divides it"
+        )
     return size // (processes * accumulation)

@@ -11,9 +11,9 @@ from ..checkpoints.history import keep_split, read_training, write_training
 from ..checkpoints.load import uncalibrated_model
 from ..checkpoints.save import save_checkpoint
 from ..model.configuration_hfskin import ARCHITECTURE
+from ..model.ensemble import EnsembleMember
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.labels import class_names
-from ..model.modeling_hfskin import EnsembleMember
 from .distillation import renormalisation
 from .resume import last_complete_checkpoint
 from .trainer import EMA_FILE
@@ -139,8 +139,7 @@ def _members(folder: Path, given: HfskinImageProcessor, own: HfskinImageProcesso
     """The networks of a checkpoint, each with the way from the pixels of `given` to its own."""
     model = uncalibrated_model(folder)
     own_members, model.partners, model.config.partners = list(model.partners), torch.nn.ModuleList(), []
-    main = EnsembleMember(model.config)
-    main.network = model
+    main = EnsembleMember(model)
     scale, shift = renormalisation(given, own)
     main.scale.copy_(scale), main.shift.copy_(shift)
     for member in own_members:

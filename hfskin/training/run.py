@@ -17,7 +17,7 @@ from ..data.dataset import LesionDataset, TrainingDataset
 from ..data.ham10000 import classes_of
 from ..data.transforms import training_transform
 from ..inference.machine import keep_freed_memory
-from ..model.backbones import freeze_early_layers
+from ..model.early_maps import freeze_early_layers
 from ..model.labels import CLASSES, class_names
 from ..model.modeling_hfskin import HfskinForImageClassification
 from .arguments import optimizer_of, training_arguments

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError
 
 from ..checkpoints.hub import explain
 from ..checkpoints.load import uncalibrated_config
-from ..model.backbones import pretrained_weights
+from ..model.backbones import pretrained_weights, repository_of_weights
 from ..model.configuration_hfskin import ARCHITECTURE, HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.labels import CLASSES, class_names, malignant_classes
@@ -75,6 +78,8 @@ def create_model(
     if weights is None:
         return HfskinForImageClassification(config)
     try:
+        if weights == "timm" and (repository := repository_of_weights(backbone)):
+            _ask_once(repository)
         return HfskinForImageClassification.from_backbone(config, weights)
     except Exception as error:
         if weights != "timm" or (reason := explain(error, f"timm's weights of {backbone}")) is None:
@@ -83,6 +88,15 @@ def create_model(
             f"{reason}. Without a network: a safetensors file (--backbone-weights FILE), random weights "
             "(--backbone-weights none), or a checkpoint to go on from (--from)"
         ) from error
+
+
+def _ask_once(repository: str) -> None:
+    """Stop where weights are neither in the cache nor to be had: a download that cannot begin would be tried for a
+    minute."""
+    name = constants.SAFETENSORS_SINGLE_FILE
+    if try_to_load_from_cache(repository, name) is None:
+        with suppress(EntryNotFoundError):  # under another name
+            get_hf_file_metadata(hf_hub_url(repository, name))
 
 
 def continued_model(recipe: Recipe, start: Path, classes: Sequence[str] | None = None) -> HfskinForImageClassification:

@@ -203,6 +203,7 @@ TIME = {
     "number": "{number} of 100: {word}",
     "choose": "Choose two pictures to compare.",
     "change": "From {first} to {second} of 100 in {days} days: a change of {change}.",
+    "change_in_a_day": "From {first} to {second} of 100 in one day: a change of {change}.",
     "same": "The number is the same.",
     "within": "That says little: between two pictures of one lesion that did not change, the number differs by up to "
     "{spread} in 9 of 10 lesions.",
@@ -302,7 +303,7 @@ ZIP_CLIMBS = "its path leads out of the zip file; refused"
 ZIP_TOO_LARGE = "larger than {megabytes} MB when unpacked; refused"
 TABLE_TOO_LARGE = "a table of more than {megabytes} MB; keep the rows of these pictures"
 TABLE_TOO_LONG = "more than {rows} rows, or one of more than {bytes} characters; keep the rows of these pictures"
-TOO_MANY_FILES = "{files} more files not looked at: at most {most} at a time"
+TOO_MANY_FILES = "files from here on that are not looked at: {files}; send at most {most} at a time"
 TOO_MANY = "not looked at: more than {pictures} pictures at a time"
 
 # Compare: another checkpoint

@@ -18,7 +18,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from ..runner import write_results
+from ..runner import write_page, write_results
 from .pieces import (
     BATCHES,
     PIECES,
@@ -174,8 +174,7 @@ def render_page(results: Path, page: Path) -> None:
     """Write the page of the results."""
     from .page import render
 
-    page.write_text(render(json.loads(results.read_text(encoding="utf-8"))), encoding="utf-8")
-    print(f"wrote {page.name}")
+    write_page(page, render(json.loads(results.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

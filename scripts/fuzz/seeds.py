@@ -1,4 +1,4 @@
-"""Small lesions in every kind of file, which `targets.py` then hurts."""
+"""Small lesions in every kind of file, which `hurts.py` then hurts."""
 
 import io
 from pathlib import Path

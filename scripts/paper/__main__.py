@@ -147,7 +147,8 @@ def write_timing(args: argparse.Namespace) -> None:
 
 def render_page(results: Path, page: Path) -> None:
     """Write the tables of the results in `results` to `page`."""
-    from .tables import load_runs, load_timing, render
+    from .runs import load_runs, load_timing
+    from .tables import render
 
     write_page(page, render(load_runs(results), load_timing(results)))
 

@@ -1,6 +1,5 @@
 """The paper's Tables 4 to 9 beside ours, as Markdown: ours come from results/paper/*/metrics.json and timing.json."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,19 +8,10 @@ from hfskin.model.labels import CLASSES
 from ..markdown import markdown_table
 from .complexity import PAPER_TABLE3
 from .numbers import TABLE4, TABLE5, TABLE6, TABLE7, TABLE8, TABLE8_METRICS, TABLE9
+from .runs import NOT_RUN_YET, describe, experiment_of, how_made, loss_weights, metrics_of, row_of
 from .timing import REFERENCE
 
 EMPTY = "–"
-
-# Why a cell of ours is empty, where it is not just that nobody has run it yet.
-_NEEDS_GPU = (
-    "resnet50", "resnet152", "densenet201", "inception_resnet_v2", "nasnet_mobile", "nasnet_large", "vgg16",
-    "legacy_senet154",
-)  # fmt: skip
-NOT_RUN = dict.fromkeys(_NEEDS_GPU, "not run: days on two cores, and no pretrained weights were at hand")
-NOT_RUN["mobilenet_v3_large"] = "not run: no pretrained weights were at hand"
-NOT_RUN["nasnet_mobile"] = "not run: timm has no pretrained weights of it (model/backbones.py names some that fit)"
-NOT_RUN_YET = "not run: no hours were left for it on two cores"
 
 INTRODUCTION = """\
 # The paper's Tables 4 to 9 beside ours
@@ -42,17 +32,6 @@ LEAK = (
     "of one lesion stand on both sides{lesions}, and the same part chose the checkpoint. Not a measure of what to "
     "expect on new patients."
 )
-
-
-def load_runs(folder: Path) -> list[dict]:
-    """The metrics.json of every run below `folder`, in the order of their names."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/metrics.json"))]
-
-
-def load_timing(folder: Path) -> dict | None:
-    """What `time_backbones` measured, None where it has not run."""
-    path = folder / "timing.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def render(runs: list[dict], timing: dict | None) -> str:
@@ -102,62 +81,26 @@ def _by_the_papers_recipe(runs: list[dict]) -> str:
     return said
 
 
-def describe(run: dict) -> str:
-    """How a run was made, in one line: recipe, resolution, initial weights, epochs, loss weights, device."""
-    training, recipe = run["training"], run["training"]["recipe"]
-    height, width = run["model"]["image_size"]
-    source = "x".join(map(str, training["picture_size"]))
-    first = training.get("before") or training
-    weights = first["backbone_weights"] or "random initial weights"
-    parts = [
-        f"{training['recipe_name']} recipe",
-        f"{width}x{height} from {source}",
-        {"timm": "timm's ImageNet weights"}.get(weights, weights),
-        f"{training['epochs_done']:g} of {recipe['epochs']} epochs" + ("" if training["finished"] else ", cut off"),
-        f"after {training['before']['epochs_done']:g} epochs with augmentation" if training.get("before") else "",
-        f"loss weights: {loss_weights(recipe)}",
-        "metadata" if recipe["metadata_hidden"] else "no metadata",
-        "augmented" if recipe["augment"] else "not augmented",
-        f"{training['n_copies']} pictures with a second copy" if training["n_copies"] else "",
-        training["device"],
-    ]
-    return "; ".join(part for part in parts if part)
-
-
-def loss_weights(recipe: dict) -> str:
-    """The formula of the class weights in words, N pictures, N_c of a class, C classes."""
-    power, mean = recipe["weight_power"], recipe["weight_mean"]
-    known = {(0, 1): "none", (1, 1): "N/(C·N_c)", (1, len(CLASSES)): "N/N_c"}
-    words = known.get((power, mean), f"(N/(C·N_c))^{power:g}, mean {mean:g}")
-    melanoma = recipe.get("melanoma_weight", 1)  # older runs lack it
-    return words if melanoma == 1 else f"{words}, melanoma's times {melanoma:g}"
-
-
-def metrics_of(run: dict) -> dict:
-    """The metrics of a run with what it was given: metadata where it has the branch."""
-    return run["results"]["with_metadata"]["metrics"]
-
-
 def _table(
     runs: list[dict], paper: dict[tuple[str, str], tuple], columns: list[str], ours: Callable[[dict], list]
 ) -> str:
     """A row for every run of the paper's rows (or one that says why there is none), then what the paper lacks."""
     conditions = sorted({condition for _, condition in paper})
-    extra = sorted({_key(run) for run in runs if _key(run)[1] in conditions} - set(paper))
+    extra = sorted({row_of(run) for run in runs if row_of(run)[1] in conditions} - set(paper))
     lines = []
     for key in [*paper, *extra]:
         printed = [_two_digits(value) for value in paper.get(key, [None] * len(columns))]
-        for run in [run for run in runs if _key(run) == key] or [None]:
+        for run in [run for run in runs if row_of(run) == key] or [None]:
             values = ours(run) if run else [EMPTY] * len(columns)
             cells = [f"{theirs} / {value}" for theirs, value in zip(printed, values, strict=True)]
             name = key[0] if len(conditions) == 1 else ", ".join(key)
-            lines.append([name, *cells, _how(run, key[0])])
+            lines.append([name, *cells, how_made(run, key[0])])
     return split_note(runs, conditions) + "\n\n" + markdown_table(["backbone", *columns, "how ours was made"], lines)
 
 
 def split_note(runs: list[dict], conditions: list[str]) -> str:
     """That the split leaks, with the numbers of the runs where there are any."""
-    counts = {(run["data"]["images"], run["data"]["leaking_lesions"]) for run in runs if _key(run)[1] in conditions}
+    counts = {(run["data"]["images"], run["data"]["leaking_lesions"]) for run in runs if row_of(run)[1] in conditions}
     pictures = " or ".join(str(images) for images, _ in sorted(counts))
     lesions = " or ".join(str(leaking) for _, leaking in sorted(counts))
     return LEAK.format(
@@ -167,13 +110,13 @@ def split_note(runs: list[dict], conditions: list[str]) -> str:
 
 def _table9(runs: list[dict], timing: dict | None) -> str:
     times = timing["backbones"] if timing else {}
-    ran = {backbone for backbone, condition in map(_key, runs) if condition == "metadata"}
+    ran = {backbone for backbone, condition in map(row_of, runs) if condition == "metadata"}
     lines = []
     for name in dict.fromkeys([*TABLE9, *times, *sorted(ran)]):
-        for run in [run for run in runs if _key(run) == (name, "metadata")] or [None]:
+        for run in [run for run in runs if row_of(run) == (name, "metadata")] or [None]:
             accuracy = f"{_two_digits(TABLE9.get(name, [None])[0])} / {_accuracy(run)[0] if run else EMPTY}"
             size, time = _size_cells(name, times.get(name)), _time_cells(name, times.get(name))
-            lines.append([name, *size, accuracy, *time, _how(run, name)])
+            lines.append([name, *size, accuracy, *time, how_made(run, name)])
     columns = [
         "backbone",
         "parameters, M",
@@ -217,32 +160,19 @@ def _loss_weights(runs: list[dict]) -> str:
     """Ours alone: what ran with another weighting than the recipe's, beside the same with the recipe's."""
     introduction = "The paper says what its weights do and prints no table of it. Ours alone:"
     conditions = ["inverse_share", "metadata", "unweighted"]
-    compared = {_group(run) for run in runs if _key(run)[1] in ("unweighted", "inverse_share")}
+    compared = {experiment_of(run) for run in runs if row_of(run)[1] in ("unweighted", "inverse_share")}
     lines = []
-    for run in sorted((run for run in runs if _group(run) in compared and _key(run)[1] in conditions), key=_group):
+    for run in sorted(
+        (run for run in runs if experiment_of(run) in compared and row_of(run)[1] in conditions), key=experiment_of
+    ):
         metrics = metrics_of(run)
         melanoma = metrics["per_class"]["mel"]["sensitivity"]
-        shown = (metrics["accuracy"], metrics["bma"], metrics["macro"]["f1"], melanoma)
+        values = (metrics["accuracy"], metrics["bma"], metrics["macro"]["f1"], melanoma)
         weights = loss_weights(run["training"]["recipe"])
-        lines.append([run["model"]["backbone"], weights, *map(_with_interval, shown), describe(run)])
+        lines.append([run["model"]["backbone"], weights, *map(_with_interval, values), describe(run)])
     columns = ["backbone", "loss weights", "accuracy", "mean recall", "mean F1", "mel recall", "how ours was made"]
     table = markdown_table(columns, lines) if lines else f"{NOT_RUN_YET.capitalize()}."
     return "\n\n".join([introduction, split_note(runs, conditions), table])
-
-
-def _key(run: dict) -> tuple[str, str]:
-    return run["model"]["backbone"], run["training"]["condition"]
-
-
-def _group(run: dict) -> tuple:
-    """Runs that differ in the condition alone."""
-    training = run["training"]
-    size = tuple(run["model"]["image_size"])
-    return run["model"]["backbone"], training["recipe_name"], size, training["recipe"]["epochs"], training["seed"]
-
-
-def _how(run: dict | None, backbone: str) -> str:
-    return NOT_RUN.get(backbone, NOT_RUN_YET) if run is None else describe(run)
 
 
 def _accuracy(run: dict) -> list[str]:

@@ -11,12 +11,13 @@ run that stands there is skipped.
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..runner import write_page, write_results
+from ..runner import Job, TimeLimit, run_jobs, write_page, write_results
 from .page import render_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,19 +51,34 @@ def run_all(material, methods: str | None, seeds: str, output: Path) -> None:
     names = methods.split(";") if methods else list(CATALOGUE)
     if unknown := set(names) - set(CATALOGUE):
         raise typer.BadParameter(f"unknown method {min(unknown)!r}; choose from: {', '.join(CATALOGUE)}")
-    for seed in map(int, seeds.split(",")):
-        for name in names:
-            if any((row["method"], row["seed"]) == (name, seed) for row in read_rows(output)):
-                continue
-            started = time.process_time()
-            try:
-                figures = CATALOGUE[name](material, seed)
-            except (ImportError, ValueError) as error:
-                typer.echo(f"{name}: {error}", err=True)
-                continue
-            row = {"method": name, "seed": seed, **figures, "seconds": round(time.process_time() - started, 1)}
-            write_results(output, sorted([*read_rows(output), row], key=lambda r: (r["method"], r["seed"])))
-            typer.echo(json.dumps(row))
+    jobs = [
+        Job(
+            f"{name}, seed {seed}",
+            partial(_is_done, output, name, seed),
+            partial(_measure, CATALOGUE[name], material, name, seed, output),
+        )
+        for seed in map(int, seeds.split(","))
+        for name in names
+    ]
+    run_jobs(jobs, TimeLimit(), typer.echo)
+
+
+def _is_done(output: Path, name: str, seed: int) -> bool:
+    return any((row["method"], row["seed"]) == (name, seed) for row in read_rows(output))
+
+
+def _measure(method, material, name: str, seed: int, output: Path) -> bool:
+    """Add the method's row; where it lacks a package or data, that is said, and the others go on."""
+    started = time.process_time()
+    try:
+        figures = method(material, seed)
+    except (ImportError, ValueError) as error:
+        typer.echo(f"{name}: {error}", err=True)
+        return True
+    row = {"method": name, "seed": seed, **figures, "seconds": round(time.process_time() - started, 1)}
+    write_results(output, sorted([*read_rows(output), row], key=lambda r: (r["method"], r["seed"])))
+    typer.echo(json.dumps(row))
+    return True
 
 
 def read_rows(path: Path) -> list[dict]:

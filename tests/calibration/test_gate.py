@@ -49,10 +49,10 @@ def elsewhere(tmp_path, table):
     lesions, others = tmp_path / "lesions", tmp_path / "others"
     for folder in (lesions, others):
         folder.mkdir()
-    rows = ["image,patient_id,label"]
+    rows = ["image,patient_id,label,benign_malignant"]
     for i in range(6):
         Image.open(table["path"][i]).resize((120, 120)).save(lesions / f"l{i}.png")
-        rows.append(f"l{i}.png,p{i // 2},{'mel' if i == 0 else ''}")
+        rows.append(f"l{i}.png,p{i // 2},{'mel' if i == 0 else ''},{'benign' if 0 < i < 5 else ''}")
         synthetic_pictures("screenshot", seed=7)[i].save(others / f"o{i}.png")
     (lesions / "labels.csv").write_text("\n".join(rows))
     return lesions, others
@@ -104,6 +104,17 @@ def test_halves_depend_on_the_name_alone_and_keep_patients_together(elsewhere):
     found = read_exposure(*elsewhere).lesions
     assert list(found["patient"]) == ["p0", "p0", "p1", "p1", "p2", "p2"]
     assert list(found["dx"]) == ["mel", "", "", "", "", ""]
+    assert list(found["is_labelled"]) == [True] * 5 + [False]
+
+
+def test_other_things_in_several_folders_may_have_one_name(elsewhere, tmp_path):
+    _, others = elsewhere
+    for place in (others / "cars", others / "masks"):  # masks are no pictures
+        place.mkdir()
+        shutil.copy(others / "o1.png", place)
+    assert [path.relative_to(others).as_posix() for path in read_exposure(None, others).others] == [
+        "o0.png", "cars/o1.png", "o1.png", "o2.png", "o3.png", "o4.png", "o5.png",
+    ]  # fmt: skip
 
 
 def test_an_empty_folder_is_named(tmp_path):

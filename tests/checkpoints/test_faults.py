@@ -65,7 +65,7 @@ def test_predict_onto_a_disk_that_fills_up(folder, tiny_checkpoint, tmp_path):
         code, line = hfskin_command(*command)
     assert code == 2
     assert "out.csv: cannot be written (File too large)" in line
-    assert "rows are kept, and --resume goes on after them" in line
+    assert "rows are kept, and --resume goes on from there" in line
     assert output.read_text() == "good"
     assert CliRunner().invoke(app, [str(arg) for arg in [*command, "--resume"]]).exit_code == 0
     assert [row.split(",")[0] for row in output.read_text().splitlines()] == [
@@ -197,7 +197,7 @@ def test_patients_without_pictures_and_pictures_without_patients(folder, tiny_ch
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0
     assert result.stderr.splitlines() == [
-        f"patients.csv: 1 pictures have no row, such as {table['path'][9].name}: looked at without age, sex and site",
+        f"patients.csv: 1 picture has no row, such as {table['path'][9].name}: looked at without age, sex and site",
         "patients.csv: 2 rows have no picture, such as ISIC_8: left out",
     ]
 
@@ -212,7 +212,7 @@ def train_command(data: Path, output: Path) -> list[str]:
         (b"image_id,dx\nA,nv\nA,mel\n", "image 'A' stands twice, and differs; keep one row an image"),
         ("image_id,dx\n\u00c4\0,nv\n".encode("latin-1"), "save it as UTF-8 CSV"),
         (b"image_id,age\nA,1\n", "column 'dx' is missing"),
-        (b"image_id,dx\nA,nv\n", "none of the table's 1 pictures was found"),
+        (b"image_id,dx\nA,nv\n", "no picture of the table's 1 row was found"),
     ],
 )
 def test_training_data_that_does_not_fit(data, message, tmp_path):
@@ -234,5 +234,5 @@ def test_training_data_with_gaps_says_what_is_left_out(tmp_path, data_folder):
     lines = result.stderr.strip().splitlines()
     assert result.exit_code == 2  # timm's weights are not here
     assert lines[0].startswith(f"{data}: 2 rows of the table have no picture and are left out, such as ISIC_")
-    assert lines[1] == f"{data}: 1 pictures have no row in the table and are left out, such as ISIC_9"
+    assert lines[1] == f"{data}: 1 picture has no row in the table and is left out, such as ISIC_9"
     assert "one in 4 is for validation" in lines[2]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sys
 
 import numpy as np
@@ -216,6 +217,28 @@ def test_a_half_written_file_in_the_cache(hub, client, pushed):
 
 def test_a_dead_network(client, pushed, dead_endpoint):
     assert "cannot be reached" in client(failure, "org/never-seen", endpoint=dead_endpoint)
+
+
+def begin_with_timms_weights():
+    """What a training run says of them, and what huggingface_hub logs."""
+    from hfskin.training.recipes import RECIPES
+    from hfskin.training.start import create_model
+
+    logged: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: logged.append(record.getMessage())
+    logging.getLogger("huggingface_hub").addHandler(handler)
+    try:
+        create_model(RECIPES["fine-tune"], "mobilenet_v3_small", "timm", (64, 64))
+    except ValueError as error:
+        return str(error), logged
+    return None, logged
+
+
+def test_weights_to_begin_with_are_asked_for_once(cut_off):
+    said, logged = cut_off(begin_with_timms_weights)
+    assert "cannot be reached; check the network, then try again. Without a network: a safetensors file" in said
+    assert logged == []  # such as "Retrying in 8s", for a minute
 
 
 def test_the_cache_serves_where_the_network_is_dead(client, pushed, dead_endpoint):

@@ -50,7 +50,7 @@ def test_a_small_data_set_is_split_into_fewer_parts(table):
             set(table["dx"]), share
         )
     few = table[(table["dx"] != "df") | (table.groupby("dx").cumcount() < 2)].reset_index(drop=True)
-    with pytest.raises(DataError, match=r"there are 2 lesions of df, .* need 3 of each class; add some"):
+    with pytest.raises(DataError, match=r"df has 2 lesions, .* need 3 of each class; add some"):
         make_split(few, "lesion")
 
 

@@ -207,7 +207,7 @@ def test_a_stopped_prediction_is_one_line_and_keeps_its_rows(place, monkeypatch,
     assert process.returncode == code
     (line,) = said.strip().splitlines()
     assert line.startswith("hfskin: stopped; ")
-    assert "rows are kept, and --resume goes on after them" in line
+    assert "rows are kept, and --resume goes on from there" in line
     assert (place / "out.csv").read_text() == "good"
     assert not (place / ".out.csv.lock").exists()
 

@@ -101,7 +101,7 @@ def test_a_bad_folder_is_named_with_its_fault(tmp_path):
     with pytest.raises(DataError, match="no metadata table"):
         load_ham10000(tmp_path)
     (tmp_path / "metadata.csv").write_text("image_id,dx\nA,nv\n")
-    with pytest.raises(DataError, match="none of the table's 1 pictures"):
+    with pytest.raises(DataError, match="no picture of the table's 1 row"):
         load_ham10000(tmp_path)
     (tmp_path / "metadata.csv").write_bytes("image_id,dx\nÄ\0,nv\n".encode("cp1252"))
     with pytest.raises(DataError, match="UTF-8"):
@@ -149,7 +149,7 @@ def test_a_data_set_of_the_hub_wants_every_picture(many):
     assert sum(map(len, build_dataset(load_ham10000(many)).values())) == 112
     first = load_ham10000(many)["image_id"][0]
     (many / f"{first}.jpg").unlink()
-    with pytest.raises(DataError, match=f"1 rows of the table have no picture, such as {first}; add"):
+    with pytest.raises(DataError, match=f"1 row has no picture, such as {first}; add"):
         build_dataset(load_ham10000(many))
 
 
@@ -187,7 +187,7 @@ def test_split_is_written_with_its_ids(tmp_path):
 
 
 def test_too_few_pictures_to_split_says_so(table):
-    with pytest.raises(DataError, match=r"1 lesions of akiec, .* evaluate --split all"):
+    with pytest.raises(DataError, match=r"akiec has 1 lesion, .* evaluate --split all"):
         make_split(table.groupby("dx").head(1).reset_index(drop=True), "lesion")
     assert set(make_split(table, "all")["split"]) == {"test"}
     with pytest.raises(ValueError, match="unknown split"):

@@ -17,7 +17,7 @@ from hfskin.model.metadata import MetadataError, age_note, parse_age, parse_site
 def matched(tmp_path: Path, table: str | bytes, *pictures: str, name: str = "m.csv") -> tuple[list, list[str]]:
     """The patients of pictures with such paths, and the notes."""
     (tmp_path / name).write_bytes(table if isinstance(table, bytes) else table.encode())
-    found, notes = read_patients(tmp_path / name).match((path, path) for path in pictures)
+    found, notes = read_patients(tmp_path / name).match({path: (path, f"/disk/{path}") for path in pictures})
     return [found.get(path) for path in pictures], notes
 
 
@@ -53,7 +53,7 @@ def matched(tmp_path: Path, table: str | bytes, *pictures: str, name: str = "m.c
         ("image_id,age\nDr. Smith lesion,1\n", "Dr. Smith lesion.jpeg", ("1", "", "")),
         ("image_id,age\nvisit.1,1\nvisit.2,2\n", "visit.2.jpg", ("2", "", "")),
         ("image_id,age\nC:\\photos\\p1\\img.jpg,1\n", "photos/p1/img.jpg", ("1", "", "")),
-        ("image_id,age\nimages/A.jpg,1\n", "elsewhere/A.jpg", ("1", "", "")),
+        ("image_id,age\n/a/images/A.jpg,1\n/a/images/B.jpg,2\n", "images/A.jpg", ("1", "", "")),
         (f"image_id,age\n{unicodedata.normalize('NFD', 'Muttermal ä')},1\n", "Muttermal ä.jpg", ("1", "", "")),
         ("image_id,age\nMuttermal ä,1\n", unicodedata.normalize("NFD", "Muttermal ä.jpg"), ("1", "", "")),
         ("image_id,age\nx.png,1\nx.jpg,2\n", "x.jpg", ("2", "", "")),
@@ -73,7 +73,7 @@ def test_a_row_that_fits_several_pictures_is_used_for_none(tmp_path):
     found, notes = matched(tmp_path, "image_id,age\nimg,80\n", *pictures)
     assert found == [None, None]
     assert notes == [
-        "1 rows fit several pictures, such as img (patient1/img.jpg and patient2/img.jpg): used for none; name the "
+        "1 row fits several pictures, such as img (patient1/img.jpg and patient2/img.jpg): used for none; name the "
         "folders in the table too, as in patient1/img.jpg"
     ]
     found, notes = matched(tmp_path, "image_id,age\npatient1/img.jpg,80\npatient2/img.jpg,20\n", *pictures)
@@ -81,20 +81,68 @@ def test_a_row_that_fits_several_pictures_is_used_for_none(tmp_path):
     assert notes == []
     found, notes = matched(tmp_path, "image_id,age\npatient1/img.jpg,80\n", *pictures)
     assert found == [("80", "", ""), None]  # not the other patient's too
-    assert notes == ["1 pictures have no row, such as patient2/img.jpg: looked at without age, sex and site"]
+    assert notes == [
+        "1 picture lies in another folder than the row of that name, such as patient2/img.jpg (row patient1/img.jpg): "
+        "looked at without age, sex and site; if they belong together, put that right in the table"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "picture"),
+    [
+        ("patient1/img.jpg", "patient2/img.jpg"),
+        ("patient1/img", "img.jpg"),
+        ("patient1\\left\\img.jpg", "patient2/left/img.jpg"),
+        ("D:\\patient1\\img.jpg", "patient2/img.jpg"),
+    ],
+)
+def test_a_row_of_one_folder_is_not_given_to_the_lone_picture_of_another(tmp_path, row, picture):
+    (found,), notes = matched(tmp_path, f"image_id,age\n{row},80\n", picture)
+    assert found is None
+    assert [note[:20] for note in notes] == ["1 picture lies in an", "1 row has no picture"]
+
+
+def test_what_moved_with_all_its_folders_is_found_and_that_is_said(tmp_path):
+    rows = "".join(f"C:\\p\\{i}\\left\\img.jpg,{i}\n" for i in range(3))
+    found, notes = matched(tmp_path, f"image_id,age\n{rows}", "2/left/img.jpg", "3/left/img.jpg")
+    assert found == [("2", "", ""), None]
+    assert notes[0] == (
+        "1 row was found by the end of the path alone, such as C:/p/2/left/img.jpg for 2/left/img.jpg: make sure that "
+        "they belong together"
+    )
+    assert notes[1].startswith("1 picture lies in another folder")
+
+
+def test_an_uploads_folder_is_not_known_and_that_is_said():
+    patients = Patients([("patient1/img.jpg", ("80", "", ""))])
+    found, (note,) = patients.match({0: ("img.jpg", "img.jpg")})
+    assert found == {0: ("80", "", "")}
+    assert note.startswith("1 row was found by the end of the path alone, such as patient1/img.jpg for img.jpg")
+    assert patients.match({0: ("patient2/img.jpg",) * 2})[0] == {}
+    patients = Patients([("patient1/img.jpg", ("80", "", "")), ("patient2/img.jpg", ("20", "", ""))])
+    assert patients.match({0: ("img.jpg", "img.jpg")}) == (
+        {},
+        ["1 picture fits several rows, such as img.jpg: looked at without age, sex and site"],
+    )
 
 
 def test_a_picture_that_fits_several_rows_gets_none(tmp_path):
-    found, (note,) = matched(tmp_path, "image_id,age\na/img.jpg,1\nb/img.jpg,2\n", "c/img.jpg")
+    found, (note,) = matched(tmp_path, "image_id,age\nimg.png,1\nimg.tif,2\n", "c/img.jpg")
     assert found == [None]
-    assert note == "1 pictures fit several rows, such as c/img.jpg: looked at without any"
+    assert note == "1 picture fits several rows, such as c/img.jpg: looked at without age, sex and site"
 
 
 def test_what_lies_without_the_other_is_named(tmp_path):
     _, notes = matched(tmp_path, "image_id,age\nb,1\nc,2\nd,3\n", "a.jpg", "b.jpg")
     assert notes == [
-        "1 pictures have no row, such as a.jpg: looked at without age, sex and site",
+        "1 picture has no row, such as a.jpg: looked at without age, sex and site",
         "2 rows have no picture, such as c: left out",
+    ]
+    _, notes = matched(tmp_path, "image_id,age\nb,1\nd,3\n", "a.dcm", "b.jpg", "c.jpg")
+    assert notes == [
+        "2 pictures have no row, such as a.dcm: looked at without age, sex and site, but for what a DICOM file says "
+        "itself",
+        "1 row has no picture, such as d: left out",
     ]
 
 
@@ -137,9 +185,8 @@ def test_a_table_that_is_not_there_is_not_said_to_be_of_the_wrong_kind(tmp_path)
 
 def test_many_rows_of_one_name_and_deep_paths_take_no_time():
     rows = [(f"p{i}/img.jpg", (i, "", "")) for i in range(20_000)] + [("/".join("x" * 50_000), (0, "", ""))]
-    pictures = [(f"data/p{i}/img.jpg",) * 2 for i in range(20_000)]
-    found, _ = Patients(rows).match(pictures)
-    assert [found[path][0] for _, path in pictures] == list(range(20_000))
+    found, _ = Patients(rows).match({i: (f"p{i}/img.jpg", f"/data/p{i}/img.jpg") for i in range(20_000)})
+    assert [found[i][0] for i in range(20_000)] == list(range(20_000))
 
 
 # Values
@@ -205,7 +252,7 @@ def test_diagnoses_as_others_call_them(tmp_path):
     table = read_table(tmp_path / "t.csv")
     assert table[["image_id", "dx", "sex"]].values.tolist() == [["A", "akiec", "male"], ["C", "nv", "unknown"]]
     (note,) = table.attrs["notes"]
-    assert note == "t.csv: 1 rows have a diagnosis that is none of the seven and are left out, such as B (SCC)"
+    assert note == "t.csv: 1 row has a diagnosis that is none of the seven: left out, such as B (SCC)"
     (tmp_path / "t.csv").write_text(
         "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\nA,0,0,0,1,0,0,0,0,0\nB,0,0,0,0,0,0,0,1,0\n"
     )
@@ -239,8 +286,24 @@ def test_values_that_are_not_understood_are_counted(tmp_path, lesion_path):
     table = load_ham10000(tmp_path)
     assert table["age"].isna().tolist() == [True, False]
     assert [line.split(",")[0] for line in gaps(table)] == [
-        "metadata.csv: 1 cells are not understood and count as unknown"
+        "metadata.csv: 1 cell is not understood and counts as unknown"
     ] * 2
+
+
+def test_a_label_of_one_folder_is_not_given_to_the_picture_of_another(tmp_path, lesion_path):
+    (tmp_path / "metadata.csv").write_text("image_id,dx\np1/A.jpg,mel\np1/B.jpg,nv\nC,nv\n")
+    for place in ("p2/A.jpg", "p1/B.jpg", "p2/C.jpg"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        os.link(lesion_path, tmp_path / place)
+    table = load_ham10000(tmp_path)
+    assert [path and path.parent.name for path in table["path"]] == [None, "p1", "p2"]
+    assert gaps(table)[0] == (
+        f"1 picture lies in another folder than the row of that name, such as {tmp_path}/p2/A.jpg (row p1/A.jpg), and "
+        "may be another one; if they belong together, put that right in the table"
+    )
+    (tmp_path / "metadata.csv").write_text("image_id,dx\np1/A.jpg,mel\n")
+    with pytest.raises(DataError, match="1 picture lies in another folder"):
+        load_ham10000(tmp_path)
 
 
 def test_masks_are_no_pictures_and_two_pictures_of_an_id_are_named(tmp_path, lesion_path):

@@ -146,8 +146,8 @@ def test_a_batch_says_what_of_pictures_and_table_lies_alone(tiny_checkpoint, tmp
     files = [str(LESIONS[0]), str(archive)]
     looked = look_at_all(Checkpoints(str(tiny_checkpoint)), "", files, str(table))
     assert [note.partition(":")[0] for note in looked.notes] == ["patients.csv"] * 2
-    assert "1 pictures have no row, such as deep/one.jpg" in looked.notes[0]
-    assert "1 rows have no picture, such as another<b>" in looked.notes[1]
+    assert "1 picture has no row, such as deep/one.jpg" in looked.notes[0]
+    assert "1 row has no picture, such as another<b>" in looked.notes[1]
     html = rows_html(looked, thresholds, "", text)
     assert "such as deep/one.jpg:" in html
     assert "<b>" not in html

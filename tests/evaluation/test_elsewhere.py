@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from hfskin.evaluation.elsewhere import summarise_elsewhere
+import hfskin
+from hfskin.evaluation.elsewhere import measure_elsewhere, summarise_elsewhere
 from hfskin.model.labels import CLASSES
 
 
@@ -23,3 +24,14 @@ def test_auc_and_alarm_are_those_of_scikit_learn_and_of_counting():
     assert found["benign_not"]["value"] == pytest.approx((malignant[~is_melanoma] < 0.5).mean())
     assert (found["n"], found["patients"], found["melanomas"]) == (200, patients.nunique(), is_melanoma.sum())
     assert summarise_elsewhere(probabilities, is_melanoma, patients, None)["benign_not"] is None
+
+
+def test_what_is_not_labelled_counts_as_nothing(table):
+    lesions = table.assign(patient=table["lesion_id"])[["path", "patient", "dx"]].iloc[::3]
+    labelled = lesions.assign(is_labelled=True)
+    unknown = lesions.assign(is_labelled=False, dx="", patient="nobody")
+    pipeline = hfskin.load()
+    found = measure_elsewhere(pipeline, labelled)
+    assert found["n"] == len(lesions)
+    assert measure_elsewhere(pipeline, pd.concat([labelled, unknown])) == found
+    assert measure_elsewhere(pipeline, unknown) is None

@@ -63,6 +63,18 @@ def embedded_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def torchs_answers(embedded, table) -> list:
+    """What ANSWER prints: of every patient and picture."""
+    answers = []
+    for patient in PATIENTS:
+        for row in (embedded.prepare(picture, **patient) for picture in table["path"]):
+            (prediction,) = embedded.predict_prepared([row])
+            logits = embedded.run(row.pixel_values[None], row.metadata[None])["logits"][0]
+            answers.append((logits, json.loads(json.dumps(prediction.to_dict())), prediction.attention))
+    return answers
+
+
 def assert_same(found: dict, expected: dict, tolerance: float) -> None:
     """Two predictions as plain values."""
     assert found.keys() == expected.keys()
@@ -74,21 +86,16 @@ def assert_same(found: dict, expected: dict, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("source", ["folder", "file"])
-def test_without_torch_the_answers_are_torchs(source, embedded, embedded_file, table):
-    pictures = [str(path) for path in table["path"]]
+def test_without_torch_the_answers_are_torchs(source, torchs_answers, embedded_file, table):
     given = "" if source == "folder" else str(embedded_file)
-    done = subprocess.run([sys.executable, "-c", ANSWER, given, *pictures], capture_output=True, text=True, check=True)
-    imported, answers = json.loads(done.stdout)
+    command = [sys.executable, "-c", ANSWER, given, *map(str, table["path"])]
+    imported, answers = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert imported == []
-    expected = [(picture, patient) for patient in PATIENTS for picture in pictures]
-    assert len(answers) == len(expected) == 56
-    for (logits, found, attention), (picture, patient) in zip(answers, expected, strict=True):
-        prediction = embedded(picture, **patient)
-        row = embedded.prepare(picture, **patient)
-        reference = embedded.run(row.pixel_values[None], row.metadata[None])["logits"][0]
-        np.testing.assert_allclose(logits, reference, atol=1e-4)
-        np.testing.assert_allclose(attention, prediction.attention, atol=1e-4)
-        assert_same(found, json.loads(json.dumps(prediction.to_dict())), 1e-4)
+    assert len(answers) == len(torchs_answers) == 56
+    for (logits, found, attention), expected in zip(answers, torchs_answers, strict=True):
+        np.testing.assert_allclose(logits, expected[0], atol=1e-4)
+        assert_same(found, expected[1], 1e-4)
+        np.testing.assert_allclose(attention, expected[2], atol=1e-4)
 
 
 def test_the_command_answers_without_torch(lesion_path):

@@ -141,15 +141,28 @@ def test_one_commit_holds_everything(hub, client, copy):
 
 def test_what_would_be_sent_can_be_looked_at(hub, client, checkpoint, pushed, tmp_path):
     before = len(hub.repo(pushed).commits)
-    for _ in range(2):  # to the same place again
-        code, output = client(push_by_command, "push", checkpoint, pushed, "--space", "-o", tmp_path / "kept")
+    other = shutil.copytree(checkpoint, tmp_path / "other")
+    (other / "plots").mkdir()
+    (other / "plots" / "roc.png").write_bytes(b"a plot")
+    for folder in (other, checkpoint):  # to the same place again: nothing of the other is left
+        code, output = client(push_by_command, "push", folder, pushed, "--space", "-o", tmp_path / "kept")
         assert code == 0, output
+    assert not (tmp_path / "kept" / "model" / "plots").exists()
     model, sent = tmp_path / "kept" / "model", dict(hub.repo(pushed).files)
     del sent[".gitattributes"]
     assert {str(path.relative_to(model)): path.read_bytes() for path in model.rglob("*") if path.is_file()} == sent
     assert (tmp_path / "kept" / "space" / "app.py").is_file()
     assert len(hub.repo(pushed).commits) == before
     assert f"next: hfskin predict PICTURE --model {model}" in output
+    (model / "mine.txt").write_text("by hand")
+    code, output = client(push_by_command, "push", checkpoint, pushed, "-o", tmp_path / "kept")
+    assert (code, output.count("\n")) == (2, 1)
+    assert "mine.txt: is not what an earlier push wrote" in output
+    assert (tmp_path / "kept" / "space" / "app.py").is_file()
+    (model / "mine.txt").unlink()
+    code, output = client(push_by_command, "push", checkpoint, pushed, "-o", tmp_path / "kept")
+    assert code == 0, output
+    assert [path.name for path in sorted((tmp_path / "kept").iterdir())] == [".pushed.json", "model"]
 
 
 def test_settings_stay_as_they_are_so_that_the_graph_fits(hub, client, copy):

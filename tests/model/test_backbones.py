@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 import torch
@@ -10,7 +12,8 @@ from torch import nn
 
 from hfskin import HfskinConfig, HfskinForImageClassification
 from hfskin.model.backbone_table import BACKBONES, IMAGENET, TENSORFLOW, backbone_spec
-from hfskin.model.backbones import create_backbone, create_network, early_maps, map_size, pretrained_weights
+from hfskin.model.backbones import create_backbone, create_network, map_size, pretrained_weights
+from hfskin.model.early_maps import early_maps
 from hfskin.model.nasnet_mobile import _AveragePool
 
 pytestmark = pytest.mark.slow
@@ -43,6 +46,13 @@ def pictures(config: HfskinConfig) -> torch.Tensor:
     return torch.randn(2, 3, *config.image_size, generator=torch.Generator().manual_seed(0))
 
 
+@cache
+def without_weights(name: str, cut: str) -> nn.Module:
+    """A backbone's structure, built once for all that look at it."""
+    with torch.device("meta"):
+        return create_backbone(name, cut)
+
+
 def test_the_table_has_the_papers_backbones_and_the_related_works():
     related = {"vgg16", "efficientnet_b0", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"}
     assert set(BACKBONES) == {
@@ -53,10 +63,9 @@ def test_the_table_has_the_papers_backbones_and_the_related_works():
 @pytest.mark.parametrize(("name", "cut"), [(name, cut) for name, spec in BACKBONES.items() for cut in spec.channels])
 def test_cut_gives_its_map_and_leaves_no_unused_parameter(name, cut):
     spec = backbone_spec(name)
-    with torch.device("meta"):
-        backbone = create_backbone(name, cut)
-        features = backbone.forward_features(torch.empty(2, 3, spec.input_size, spec.input_size))
-        features.sum().backward()
+    backbone = without_weights(name, cut)
+    features = backbone.forward_features(torch.empty(2, 3, spec.input_size, spec.input_size, device="meta"))
+    features.sum().backward()
     assert features.shape[1] == spec.channels[cut]
     if cut == "paper" and name in PAPER_MAPS:
         assert features.shape[1:] == PAPER_MAPS[name]
@@ -66,12 +75,12 @@ def test_cut_gives_its_map_and_leaves_no_unused_parameter(name, cut):
 @pytest.mark.parametrize("cut", ["paper", "full"])
 @pytest.mark.parametrize("name", [name for name, spec in BACKBONES.items() if not spec.blocks])
 def test_earlier_maps_have_their_strides_and_channels(name, cut):
-    seen = []
-    with torch.device("meta"):
-        backbone = create_backbone(name, cut)
+    seen, backbone = [], without_weights(name, cut)
+    with ExitStack() as hooks, torch.no_grad():
         for module, _ in early_maps(backbone):
-            backbone.get_submodule(module).register_forward_hook(lambda m, i, output: seen.append(output.shape))
-        backbone.forward_features(torch.empty(1, 3, 256, 320))
+            hook = backbone.get_submodule(module).register_forward_hook
+            hooks.enter_context(hook(lambda m, i, output: seen.append(output.shape)))
+        backbone.forward_features(torch.empty(1, 3, 256, 320, device="meta"))
     assert [shape[1] for shape in seen] == [channels for _, channels in early_maps(backbone)]
     for stride, (_, _, height, width) in zip((8, 16), seen, strict=True):
         assert (256 / height, 320 / width) == pytest.approx((stride, stride), rel=0.15)  # Inception does not pad
@@ -88,8 +97,7 @@ def test_earlier_maps_have_their_strides_and_channels(name, cut):
     ],
 )
 def test_paper_cut_drops_what_the_paper_drops(name, dropped):
-    with torch.device("meta"):
-        parts = [{key.split(".")[0] for key in create_backbone(name, cut).state_dict()} for cut in ("full", "paper")]
+    parts = [{key.split(".")[0] for key in without_weights(name, cut).state_dict()} for cut in ("full", "paper")]
     assert parts[0] - parts[1] == dropped
 
 
@@ -241,7 +249,7 @@ def test_a_file_that_does_not_fit_is_refused(change, tmp_path):
     else:
         state["extra.weight"] = torch.zeros(1)
     save_file(state, tmp_path / "wrong.safetensors")
-    with pytest.raises(ValueError, match=r"does not fit this backbone: 1 keys differ"):
+    with pytest.raises(ValueError, match=r"does not fit this backbone: keys that differ: 1, the first is"):
         create_backbone("efficientnet_lite0", weights=str(tmp_path / "wrong.safetensors"))
 
 

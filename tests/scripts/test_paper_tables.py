@@ -17,7 +17,8 @@ from hfskin.training.losses import class_weights
 from hfskin.training.recipes import CONDITIONS, PAPER
 from scripts.paper import timing
 from scripts.paper.numbers import TABLE4, TABLE5, TABLE6, TABLE7, TABLE8, TABLE9
-from scripts.paper.tables import NOT_RUN, load_runs, load_timing, loss_weights, render
+from scripts.paper.runs import NOT_RUN, load_runs, load_timing, loss_weights
+from scripts.paper.tables import render
 from scripts.runner import TimeLimit, run_jobs
 
 pytestmark = pytest.mark.slow

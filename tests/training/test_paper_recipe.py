@@ -85,7 +85,7 @@ def test_the_paper_takes_each_backbones_own_size_and_keras_adam():
 def test_a_batch_in_parts_is_the_same_batch(tmp_path):
     told = training_arguments(replace(PAPER, accumulation=4), tmp_path, seed=0, workers=0)
     assert (told.per_device_train_batch_size, told.gradient_accumulation_steps) == (8, 4)
-    with pytest.raises(ValueError, match="32 cannot be shared by 1 processes in 5 parts"):
+    with pytest.raises(ValueError, match="32 cannot be shared by 1 process in 5 parts"):
         training_arguments(replace(PAPER, accumulation=5), tmp_path, seed=0)
 
 

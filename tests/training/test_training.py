@@ -30,7 +30,8 @@ from hfskin.cli.training import RecipeName, recipe_name
 from hfskin.data.ham10000 import find_masks, load_ham10000
 from hfskin.evaluation.localisation import summarise_localisation
 from hfskin.model.backbone_table import BACKBONES
-from hfskin.model.backbones import create_backbone, early_maps, freeze_early_layers
+from hfskin.model.backbones import create_backbone
+from hfskin.model.early_maps import early_maps, freeze_early_layers
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.metadata import encode_metadata
 from hfskin.training.attention_supervision import attention_loss

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
+from ...data.tables import counted
 from .formats import Format, Record
 from .items import Row
 
@@ -118,7 +119,9 @@ class RowFile:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror or error}){self._kept()}") from error
 
     def _kept(self) -> str:
-        return f"; {self.rows} rows are kept, and --resume goes on after them" if self.rows and self.format.read else ""
+        if not (self.rows and self.format.read):
+            return ""
+        return f"; {counted(self.rows, 'row is', 'rows are')} kept, and --resume goes on from there"
 
 
 def read_records(path: Path, format: Format) -> Iterator[Record]:

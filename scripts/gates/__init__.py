@@ -1,0 +1,1 @@
+"""Gates compared, at home and elsewhere."""
