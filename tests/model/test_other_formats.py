@@ -179,7 +179,8 @@ def test_a_dicom_file_needs_no_suffix(lesion, tmp_path):
     found = find_pictures([tmp_path])
     assert [name for name, _ in found] == ["1.2.840.10008.5", "IM000001"]
     patients = Patients([("IM000001", (60, "f", "back"))])
-    assert patients.match(found)[0] == {str(tmp_path / "IM000001"): (60, "f", "back")}
+    whole = {path: (name, path) for name, path in found}  # as `hfskin predict` asks
+    assert patients.match(whole)[0] == {str(tmp_path / "IM000001"): (60, "f", "back")}
     upload = Upload([tmp_path / "IM000001", tmp_path / "1.2.840.10008.5", tmp_path / "x.txt"], patients)
     assert [item.patient for item in upload.items()] == [(60, "f", "back"), (None, None, None)]
     assert [row.name for row in upload.refused] == ["x.txt"]
