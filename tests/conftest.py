@@ -34,7 +34,7 @@ def pytest_configure(config) -> None:
 
 
 def shared_server(nodeid: str) -> str | None:
-    """The running page or the Hub, where a test's file asks it; what asks the page in the browser has one of its own."""
+    """The running page or the Hub, where a test's file asks it; the tests in the browser have a page of their own."""
     return next((name for name in ("browser", "demo", "hub") if name in nodeid.split("::")[0]), None)
 
 

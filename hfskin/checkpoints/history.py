@@ -72,7 +72,7 @@ def runs_in_order(training: Mapping | None) -> list[Mapping]:
     return runs
 
 
-def how_it_ran(program: str) -> dict[str, Any]:
+def how_it_ran() -> dict[str, Any]:
     """Of a training: "device", "versions" and "command", the program with the arguments that it was given."""
     import torch
     import transformers
@@ -84,8 +84,14 @@ def how_it_ran(program: str) -> dict[str, Any]:
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         },
-        "command": f"{program} {shlex.join(sys.argv[1:])}".rstrip(),
+        "command": f"{_program()} {shlex.join(sys.argv[1:])}".rstrip(),
     }
+
+
+def _program() -> str:
+    """As it was called: by its name, or as a module."""
+    module = sys.modules["__main__"].__spec__
+    return f"python -m {module.name.removesuffix('.__main__')}" if module else Path(sys.argv[0]).name
 
 
 def write_split(table: "pd.DataFrame", checkpoint: Path) -> None:

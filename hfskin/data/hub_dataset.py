@@ -14,7 +14,8 @@ from huggingface_hub import DatasetCardData
 from ..checkpoints.hub import HubError, check_name, hub_errors, no_repository
 from ..model.labels import CLASSES, DIAGNOSES
 from .diagnoses import class_indices
-from .ham10000 import COLUMNS, DataError, classes_of, load_ham10000, rows_without_file
+from .ham10000 import DataError, classes_of, load_ham10000, rows_without_file
+from .labelled import COLUMNS
 from .splits import make_split
 from .tables import counted
 

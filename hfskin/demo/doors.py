@@ -33,6 +33,7 @@ _OFFERED = {
     ("POST",): re.compile(rf"{_API}(upload|queue/join|run/predict|call/\w+|cancel|reset|mcp/?|mcp/messages/)"),
     ("DELETE",): re.compile(rf"{_API}mcp/?"),
 }
+_HEARTBEAT = re.compile(rf"{_API}heartbeat/([\w-]+)")
 _LIMITS = {"upload": MAX_REQUEST + 10**6, "mcp": MAX_FILE * 3 // 2}  # bytes; MCP sends pictures as Base64
 _LIMIT = 2 * 10**6  # bytes of any other request
 IDLE_SECONDS = 30  # that a request may send nothing, before it is whole
@@ -55,7 +56,8 @@ class _RefusedError(Exception):
 
 
 class Doors:
-    """Keeps every request from gradio that the page does not need, and another origin's from all of it."""
+    """Keeps every request from gradio that the page does not need, and another origin's from all of it; and deletes a
+    visit's uploads when it ends."""
 
     def __init__(self, app: ASGIApp, uploads: UploadFolder):
         self._app = app
@@ -75,12 +77,20 @@ class Doors:
                 raise _RefusedError(404, text.NOT_OFFERED)
             if _foreign(Headers(scope=scope), path):
                 raise _RefusedError(403, text.FOREIGN)
-            await self._app(scope, exchange.receive, exchange.send)
+            await self._pass(scope, exchange)
         except _RefusedError as refusal:
             await exchange.refuse(scope, *refusal.args)
         except Exception as error:
             logger.warning("a request to %s failed: %s: %s", path.split("=")[0], type(error).__name__, error)
             await exchange.refuse(scope, 400, text.CANNOT_ANSWER)
+
+    async def _pass(self, scope: Scope, exchange: "_Exchange") -> None:
+        """A heartbeat lasts as long as its visit. gradio does not notice every end: here, nothing else can come."""
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        finally:
+            if scope["method"] == "GET" and (heartbeat := _HEARTBEAT.fullmatch(get_route_path(scope))):
+                self._uploads.release(heartbeat[1])
 
     def _offered(self, method: str, path: str) -> bool:
         if not any(method in methods and paths.fullmatch(path) for methods, paths in _OFFERED.items()):

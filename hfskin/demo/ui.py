@@ -82,11 +82,6 @@ def _layout(page: Page, checkpoints: Checkpoints, examples: list[Example], text:
         compare_tab(checkpoints, compare, question, chosen, text)
     with gr.Tab(text.TAB_ABOUT) as about:
         api = about_tab(checkpoints, about, chosen, text)
-
-    def forget(request: gr.Request):
-        page.uploads.release(request.session_hash)
-
-    page.unload(forget)
     page.load(js=_on_load(text), outputs=api)
 
 

@@ -1,6 +1,5 @@
 """One training run: from a table to a checkpoint folder."""
 
-import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -125,7 +124,7 @@ def train(
         "epochs_done": round(trainer.state.epoch, 2),
         "best": {"metric": recipe.metric, "value": trainer.state.best_metric, "step": trainer.state.best_global_step},
         "minutes_of_last_session": round((time.time() - started) / 60, 1),
-        **how_it_ran(Path(sys.argv[0]).name),
+        **how_it_ran(),
         "before": _before(config.start),
         "history": [entry for entry in trainer.state.log_history if "eval_bma" in entry],
     }

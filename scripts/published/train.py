@@ -184,7 +184,7 @@ class Trainer:
             "epochs_done": sum(stage.epochs for stage in self.member.stages),
             "minutes_of_last_session": round(seconds / 60, 1),
         }
-        write_training(self.output, facts | how_it_ran("python -m scripts.published.train"))
+        write_training(self.output, facts | how_it_ran())
 
     def _batches(self, stage: int, epoch: int) -> Iterator[torch.Tensor]:
         order = self.sampling.order(1000 * stage + epoch)

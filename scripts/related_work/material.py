@@ -1,6 +1,8 @@
 """What the methods are measured on, each part made when it is first asked for."""
 
+import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from hfskin.data.ham10000 import find_masks
+from hfskin.data.ham10000 import DataError, find_masks
 from hfskin.data.splits import N_FOLDS, folds
 from hfskin.model.labels import CLASSES
 from hfskin.model.metadata import encode_metadata
@@ -30,16 +32,27 @@ class Material:
         weights: of MobileNetV3-Small: a safetensors file, "timm", or None for random ones.
         mask_folder: where lesion masks lie, as in the HAM10000 folder.
         strange: folder of photographs of other things; None where there is none.
-        cache: folder for what is computed once.
+        cache: folder for what is computed once, in a folder for each table, weights and files.
     """
 
     def __init__(self, table: pd.DataFrame, weights: str | None, mask_folder: Path, strange: Path | None, cache: Path):
-        self.table, self.weights, self.mask_folder, self.cache = table, weights, mask_folder, cache
+        self.table, self.weights, self.mask_folder = table, weights, mask_folder
         self.strange_files = sorted(path for path in strange.iterdir() if path.is_file()) if strange else []
         self.labels = torch.tensor([CLASSES.index(dx) for dx in table["dx"]])
         patients = zip(table["age"], table["sex"], table["localization"], strict=True)
         self.metadata = torch.from_numpy(np.stack([encode_metadata(*patient) for patient in patients]))
+        self.cache = cache / self._digest()
         self.preprocessing = create_processor(BACKBONE, weights, (SIDE, SIDE)).preprocessing
+
+    def _digest(self) -> str:
+        """Of what everything is computed from; a file counts by its path, size and time."""
+        files = [*self.table["path"], *self.strange_files]
+        with suppress(DataError):  # whoever wants masks is told that there are none
+            files += sorted(find_masks(self.mask_folder).values())
+        files += [path for path in [Path(self.weights or "")] if path.is_file()]
+        facts = [(str(file), str((found := file.stat()).st_size), str(found.st_mtime_ns)) for file in files]
+        rows = zip(*(self.table[name].astype(str) for name in ("image_id", "lesion_id", "dx")), strict=True)
+        return hashlib.blake2b(repr((self.weights, facts, list(rows))).encode(), digest_size=8).hexdigest()
 
     @cached_property
     def fold(self) -> np.ndarray:

@@ -1,10 +1,13 @@
 """Metrics, calibration, weights: what was measured must be what is told and pushed."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
-from paths import DATA
+from paths import DATA, ROOT
 from typer.testing import CliRunner
 
 import hfskin
@@ -61,3 +64,16 @@ def test_a_report_of_an_earlier_version_is_taken_as_it_is(tiny_checkpoint, tmp_p
     (checkpoint / METRICS_FILE).write_text("{}")
     assert write_card(checkpoint, tmp_path).is_file()
     assert hfskin.load(checkpoint).config.temperature == 1.5
+
+
+@pytest.mark.parametrize(
+    ("call", "told"), [(["-m", "training"], "python -m training"), (["training.py"], "training.py")]
+)
+def test_a_run_tells_the_command_that_was_given(call, told, tmp_path):
+    (tmp_path / "training.py").write_text(
+        "from hfskin.checkpoints.history import how_it_ran\nprint(how_it_ran()['command'])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    command = [sys.executable, *call, "--data", "two words"]
+    printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert printed == f"{told} --data 'two words'\n"

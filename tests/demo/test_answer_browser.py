@@ -130,8 +130,9 @@ def test_the_verdict_leads_and_only_its_picture_moves_the_page(visit, answers, v
             assert "cannot rule out" in shown
         assert not page.get_by_text(text.DIAGNOSES[prediction.label], exact=True).is_visible(), "under Details"
         page.evaluate("scrollTo(0, 0)")
+        page.evaluate("document.querySelector('#kept p').textContent = 'until the next answer has settled'")
         take_away(page)
-        page.wait_for_timeout(300)
+        page.wait_for_function("document.querySelector('#kept p').textContent === ''")
         assert page.evaluate("scrollY") == 0, "the cross throws the form out of sight"
     camera = page.locator("#camera input")
     if viewport == PHONE:  # its own camera, which focuses better than a frame of video

@@ -1,5 +1,6 @@
 """The running page against visitors who mean harm: what they name, send, ask for and break off."""
 
+import asyncio
 import base64
 import json
 import re
@@ -112,6 +113,26 @@ def test_the_sweep_takes_what_is_old_here_and_what_a_killed_page_left(folder, ou
     assert folder._held == {}
     assert outside.exists()
     assert all((path / "upload" / "mine.jpg").exists() and (path / "tmpbroken").exists() for path in (public, others))
+
+
+def test_a_visit_ends_with_its_heartbeat_whatever_gradio_notices(folder):
+    async def broken_off(scope, receive, send):  # as where a connection breaks while gradio sends
+        raise asyncio.CancelledError
+
+    def ask(method: str, path: str) -> None:
+        scope = {"type": "http", "method": method, "path": path, "headers": [], "root_path": ""}
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(doors.Doors(broken_off, folder)(scope, None, None))
+
+    own, others = folder.path / "own.jpg", folder.path / "others.jpg"
+    own.touch(), others.touch()
+    folder.hold("visit", own)
+    folder.hold("another", others)
+    ask("HEAD", "/gradio_api/heartbeat/visit")
+    ask("GET", "/gradio_api/upload_progress")
+    assert own.exists()
+    ask("GET", "/gradio_api/heartbeat/visit")
+    assert [path.name for path in folder.path.iterdir()] == ["others.jpg"]
 
 
 def test_what_a_visit_uses_after_its_end_goes_once_it_is_silent(folder, monkeypatch):

@@ -114,7 +114,7 @@ def test_the_file_says_what_it_takes(embedded, embedded_file):
     facts = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert facts["labels"] == list(hfskin.CLASSES)
     assert facts["preprocessing"]["mean"] == list(embedded.image_processor.image_mean)
-    assert (facts["preprocessing"]["height"], facts["preprocessing"]["width"]) == (144, 192)
+    assert [facts["preprocessing"][side] for side in ("height", "width")] == list(embedded.config.image_size)
     assert facts["config"]["malignant_threshold"] == embedded.config.malignant_threshold
     assert facts["config"]["temperature"] == embedded.config.temperature
     vector = hfskin.encode_metadata(60, "female", "scalp")

@@ -18,8 +18,8 @@ def model():
 
 
 @pytest.fixture
-def pixels():
-    return torch.randn(2, 3, 144, 192, generator=torch.Generator().manual_seed(1))
+def pixels(model):
+    return torch.randn(2, 3, *model.config.image_size, generator=torch.Generator().manual_seed(1))
 
 
 def test_what_a_checkpoint_lacks_starts_as_in_a_new_model():
@@ -42,7 +42,7 @@ def test_what_a_checkpoint_lacks_starts_as_in_a_new_model():
     assert model.image_model.attention.conv.weight.abs().max() < 0.02
     assert model.partners[0].scale.flatten().tolist() == [1, 1, 1]
     assert 0.01 < model.image_model.backbone.conv_stem.weight.std() < 1
-    assert model(torch.randn(1, 3, 144, 192)).in_distribution_score.isfinite().all()
+    assert model(torch.randn(1, 3, *config.image_size)).in_distribution_score.isfinite().all()
 
 
 def test_another_backbone_starts_with_numbers():
@@ -88,7 +88,7 @@ def test_compiled_in_one_graph_with_and_without_metadata(model, pixels):
 def test_exported_without_metadata_and_for_any_batch(model, pixels):
     batch = torch.export.Dim("batch")
     program = torch.export.export(model, (), {"pixel_values": pixels}, dynamic_shapes={"pixel_values": {0: batch}})
-    five = torch.randn(5, 3, 144, 192)
+    five = torch.randn(5, *pixels.shape[1:])
     torch.testing.assert_close(program.module()(pixel_values=five).logits, model(five).logits)
 
 

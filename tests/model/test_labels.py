@@ -54,7 +54,7 @@ def test_an_ensemble_is_fine_tuned_to_other_classes(labels):
     model = hfskin.HfskinForImageClassification.from_pretrained(
         EMBEDDED_CHECKPOINT, ignore_mismatched_sizes=True, **labels
     )
-    pixels = torch.randn(2, 3, 144, 192)
+    pixels = torch.randn(2, 3, *model.config.image_size)
     output = model(pixels, labels=torch.tensor([0, 1]))
     assert output.logits.shape == (2, 2)
     assert output.loss.isfinite()

@@ -9,6 +9,7 @@ import pytest
 from paths import ROOT
 from rendered import figures
 
+import hfskin
 from scripts.benchmark.networks import contenders, embedded
 from scripts.benchmark.page import render
 from scripts.benchmark.pieces import profile_of
@@ -69,7 +70,7 @@ def test_a_measurement_holds_every_contender_and_onnx_answers_as_torch_does(meas
     assert measured["logits_difference"] < 1e-4
     assert (measured["backbone"], measured["image_size"]) == (
         "efficientnet_lite0 and mobilenet_v3_small",
-        [144, 192],
+        list(hfskin.load().config.image_size),
     )
     # Without torch a process is far smaller; a number that counted its parent's memory would not be.
     assert 10 < measured["peak_mb"]["onnx"] < 0.7 * measured["peak_mb"]["eager"]

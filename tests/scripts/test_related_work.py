@@ -347,6 +347,20 @@ def repeated(table: pd.DataFrame, cache: Path) -> Material:
     return made
 
 
+def test_what_is_kept_is_of_one_table_and_its_files(table, tmp_path):
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes(table["path"][0].read_bytes())
+    first = table[:2].assign(path=picture)
+
+    def kept(rows: pd.DataFrame) -> Path:
+        return Material(rows, None, MASKS, None, tmp_path).cache
+
+    assert kept(first) == kept(first.copy())
+    before = {kept(first), kept(first[:1]), kept(first.assign(dx="nv")), kept(first.assign(path=table["path"][0]))}
+    picture.write_bytes(table["path"][1].read_bytes())
+    assert len(before | {kept(first)}) == 5
+
+
 @pytest.mark.slow
 def test_the_unet_is_trained_on_masks_and_judged_by_them(table, tmp_path, monkeypatch):
     monkeypatch.setattr(segment_first, "EPOCHS", 8)
@@ -362,6 +376,7 @@ def test_the_unet_is_trained_on_masks_and_judged_by_them(table, tmp_path, monkey
 @pytest.mark.slow
 def test_what_is_found_changes_what_is_classified(material):
     found = segment_first.ellipse(0.2).expand(len(material.table), -1, -1, -1) > 0
+    material.cache.mkdir(exist_ok=True)
     np.save(material.cache / "masks-0.npy", found.numpy())
     for name in ("whole picture, stretched", "whole picture, padded", "lesion cut out", "surroundings masked"):
         assert 0 <= CATALOGUE[name](material, 0)["bma"] <= 1

@@ -1,4 +1,4 @@
-"""Which runs `train_by_schedule` takes as done; tests/test_cross_validation.py trains all the rounds."""
+"""Which runs `train_by_schedule` takes as done; test_cross_validation.py trains all the rounds."""
 
 from dataclasses import replace
 from pathlib import Path
