@@ -36,7 +36,8 @@ def test_the_summary_pairs_each_transform_with_the_unchanged_pictures(embedded, 
     before = summary["unchanged"]["bma"]["value"]
     for row in summary["kinds"].values():
         assert row["difference"]["value"] == pytest.approx(row["bma"]["value"] - before)
-    assert summary["kinds"]["enlarged three times"]["difference"]["value"] == 0  # the processor shrinks it again
+    enlarged = summary["kinds"]["enlarged three times"]["difference"]["value"]
+    assert abs(enlarged) < 1.5 / 7  # the processor shrinks it again; at most one picture that stood between two classes
     assert all(0 <= row["accepted"]["value"] <= 1 for row in (summary["unchanged"], *summary["kinds"].values()))
     promised = summary["calibration"]
     plain = predict_table(embedded, few)
