@@ -1,10 +1,10 @@
 # Each target works on a fresh clone by itself: .venv is made from constraints.txt the first time it is needed.
 PYTHON ?= python3
 BIN := .venv/bin
-# Three processes keep two cores busy: a third of the time the page's tests wait for the browser. Each computes on one
-# core; tests/conftest.py says what runs where. WORKERS=0 is one process.
-WORKERS ?= 3
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# As many processes as cores, but four at most; each computes on one core. tests/conftest.py says what runs where.
+# WORKERS=0 is one process.
+WORKERS ?= logical
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: install demo test test-fast lint coverage fuzz browser constraints transformers-tests
 
