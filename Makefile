@@ -23,7 +23,7 @@ test: install browser
 
 # What needs no browser, no training and no large network: a minute.
 test-fast: install
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	$(PYTEST) -m "not slow and not browser"
 
 lint: install
 	$(BIN)/ruff check .
