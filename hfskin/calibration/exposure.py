@@ -82,7 +82,11 @@ def lesions_elsewhere(folder: Path) -> pd.DataFrame:
             names = [Path(name).stem for name in table[image]]
             patients |= dict(zip(names, table.get(_PATIENT, names), strict=True))
             labels |= dict(zip(names, table.get(_LABEL, [""] * len(names)), strict=True))
-            benign |= {name for name, said in zip(names, table.get(_BENIGN, names), strict=True) if said == "benign"}
+            benign |= {
+                name
+                for name, said in zip(names, table.get(_BENIGN, [""] * len(names)), strict=True)
+                if said == "benign"
+            }
     rows = [
         (path, patients.get(name) or name, labels.get(name, ""), bool(labels.get(name)) or name in benign)
         for name, path in sorted(files.items())

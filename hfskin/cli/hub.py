@@ -73,10 +73,10 @@ def push(
 
 
 def _kept(output: Path) -> list[str]:
-    """What an earlier push wrote to a folder."""
+    """What an earlier push wrote to a folder; nothing, where its list is no list."""
     try:
-        return json.loads((output / KEPT_FILE).read_bytes())
-    except FileNotFoundError:
+        return [str(name) for name in json.loads((output / KEPT_FILE).read_bytes())]
+    except (FileNotFoundError, ValueError, TypeError):
         return []
 
 
@@ -97,7 +97,7 @@ def _refuse_others(output: Path) -> None:
 
 def _keep(staged: Path, output: Path) -> None:
     """Move staged files into a folder, in place of those of an earlier push."""
-    for name in _kept(output):
+    for name in {*_kept(output)} & {*_below(output)}:  # whatever the list says, nothing outside the folder
         (output / name).unlink(missing_ok=True)
         for folder in (output / name).parents[: name.count("/")]:
             with suppress(OSError):  # something is left in it

@@ -160,9 +160,13 @@ def test_what_would_be_sent_can_be_looked_at(hub, client, checkpoint, pushed, tm
     assert "mine.txt: is not what an earlier push wrote" in output
     assert (tmp_path / "kept" / "space" / "app.py").is_file()
     (model / "mine.txt").unlink()
+    outside, kept = tmp_path / "outside.txt", tmp_path / "kept" / ".pushed.json"
+    outside.write_text("another's")
+    kept.write_text(json.dumps([*json.loads(kept.read_text()), "../outside.txt", str(outside)]))
     code, output = client(push_by_command, "push", checkpoint, pushed, "-o", tmp_path / "kept")
     assert code == 0, output
     assert [path.name for path in sorted((tmp_path / "kept").iterdir())] == [".pushed.json", "model"]
+    assert outside.exists()
 
 
 def test_settings_stay_as_they_are_so_that_the_graph_fits(hub, client, copy):
