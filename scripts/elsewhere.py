@@ -124,14 +124,7 @@ def _bma(answers: Predictions, rows: np.ndarray | slice = slice(None)) -> np.nda
 
 
 def render(results: Mapping[str, Mapping]) -> str:
-    """The page: a line each, and below it the difference."""
-    columns = list(next(iter(results.values())))
-    rows = []
-    for name, kinds in results.items():
-        cells = [kinds.get(column) for column in columns]
-        rows.append([name, *("–" if cell is None else _number(cell["value"]) for cell in cells)])
-        if any(cell and cell["difference"]["value"] for cell in cells):
-            rows.append(["", *("" if cell is None else _number(cell["difference"], "+.3f") for cell in cells)])
+    """The page."""
     return (
         "# At home and elsewhere\n\n"
         "Rendered by `python -m scripts.elsewhere`; do not edit. From the picture alone. At home: HAM10000's "
@@ -140,8 +133,20 @@ def render(results: Mapping[str, Mapping]) -> str:
         "95 % bootstrap intervals, by lesion at home and by patient elsewhere; each second line is the paired "
         "difference to the first. What is published was chosen by the validation part and with a look elsewhere, so "
         "both are a little kind.\n\n"
-        f"{markdown_table(['', *columns], rows)}\n"
+        f"{render_differences(results)}"
     )
+
+
+def render_differences(results: Mapping[str, Mapping]) -> str:
+    """A table of what `measure` gives: a line each, and below it the difference to the first."""
+    columns = list(next(iter(results.values())))
+    rows = []
+    for name, kinds in results.items():
+        cells = [kinds.get(column) for column in columns]
+        rows.append([name, *("–" if cell is None else _number(cell["value"]) for cell in cells)])
+        if any(cell and cell["difference"]["value"] for cell in cells):
+            rows.append(["", *("" if cell is None else _number(cell["difference"], "+.3f") for cell in cells)])
+    return f"{markdown_table(['', *columns], rows)}\n"
 
 
 def _number(measured: Mapping[str, float], form: str = ".3f") -> str:

@@ -114,8 +114,8 @@ def _check_weights(path: Path, expected: dict[str, torch.Tensor]) -> None:
         name = min(wrong)
         kind = f" ({stored[name][0]})" if name in stored else ""
         raise ValueError(
-            f"{path.name} does not fit config.json: {len(wrong)} weights differ, such as {name[:100]!r}{kind}; copy "
-            "both from the same checkpoint"
+            f"{path.name} does not fit config.json: weights differ, such as {name[:100]!r}{kind}, {len(wrong)} in all; "
+            "copy both from the same checkpoint"
         )
 
 

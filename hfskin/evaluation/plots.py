@@ -74,7 +74,8 @@ def draw_reliability(calibration: dict, title: str) -> Figure:
     axes.bar((np.arange(BINS) + 0.5) / BINS, count / count.sum(), 0.9 / BINS, color="lightgrey", zorder=0,
              label="share of pictures")  # fmt: skip
     axes.set(xlabel="probability of the predicted class", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.01))
-    axes.legend(loc="upper left", frameon=False)
+    # Below: inside it would cover the curves.
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
     return figure
 
 

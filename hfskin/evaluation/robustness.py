@@ -97,15 +97,18 @@ def _summarise_copies(pipeline: LesionPipeline, table: pd.DataFrame, copies: Map
     return {**_compare(copied, before, pipeline.config.gate_threshold, bootstrap), "unchanged": interval(before)}
 
 
-def predict_copies(pipeline: LesionPipeline, rows: pd.DataFrame, copies: Mapping[str, Path]) -> Predictions:
+def predict_copies(
+    pipeline: LesionPipeline, rows: pd.DataFrame, copies: Mapping[str, Path], **how: bool
+) -> Predictions:
     """What a checkpoint says to other files of the rows' pictures, squeezed to the aspect of the first row's own file.
 
     Args:
         copies: a file for the image id of every row.
+        how: use_metadata, tta and cautious, see `predict_table`.
     """
     size = read_image(rows["path"].iloc[0]).image.size
     files = rows.assign(path=[copies[image_id] for image_id in rows["image_id"]])
-    return predict_table(pipeline, files, transform=lambda image: image.resize(size, Image.Resampling.BICUBIC))
+    return predict_table(pipeline, files, transform=lambda image: image.resize(size, Image.Resampling.BICUBIC), **how)
 
 
 def _bma(predictions: Predictions, bootstrap: LesionBootstrap) -> np.ndarray:
