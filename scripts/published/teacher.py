@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from hfskin.checkpoints.layout import CONFIG_FILE, file_digest
 from hfskin.model.image_processing_hfskin import HfskinImageProcessor
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
 from hfskin.model.preprocessing import MAX_GAIN
@@ -19,11 +21,14 @@ def teachers_answers(checkpoint: Path, train: Pictures, kept: Path) -> torch.Ten
     Each picture is asked as it is stored, once: a teacher costs more than all of its student's steps.
 
     Args:
-        kept: a file that they are read from, or written to.
+        kept: a file that they are read from where it holds this teacher's, or written to.
     """
-    if kept.is_file():
-        return load_file(kept, device=str(train.labels.device))["answers"]
     device = train.labels.device
+    which = {"teacher": _digest(checkpoint)}
+    if kept.is_file():
+        with safe_open(kept, "pt", device=str(device)) as file:
+            if file.metadata() == which:
+                return file.get_tensor("answers")
     model = HfskinForImageClassification.from_pretrained(checkpoint).to(device).eval()
     processor = HfskinImageProcessor.from_pretrained(checkpoint)
     mean, std, reference = (
@@ -46,5 +51,10 @@ def teachers_answers(checkpoint: Path, train: Pictures, kept: Path) -> torch.Ten
         if stored[0] % 3200 == 0:
             print(f"teacher: {stored[0]} of {len(train.pixels)} pictures", flush=True)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"answers": answers}, kept)
+    save_file({"answers": answers}, kept, metadata=which)
     return answers
+
+
+def _digest(checkpoint: Path) -> str:
+    """Of its weights, in however many parts, and its temperature."""
+    return " ".join(file_digest(path) for path in [checkpoint / CONFIG_FILE, *sorted(checkpoint.glob("*.safetensors"))])

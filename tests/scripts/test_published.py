@@ -1,5 +1,7 @@
 """Members of the published model, trained from all pictures in memory."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
 import hfskin
-from hfskin.checkpoints.layout import EMBEDDED_CHECKPOINT, TRAINING_FILE
+from hfskin.checkpoints.layout import CONFIG_FILE, EMBEDDED_CHECKPOINT, TRAINING_FILE
 from hfskin.model.backbones import create_backbone
 from hfskin.model.labels import CLASSES
 from hfskin.model.modeling_hfskin import HfskinForImageClassification
@@ -102,13 +104,19 @@ def test_what_travels_back_in_parts_is_the_checkpoint(pictures, weights, tmp_pat
 
 
 def test_the_teacher_answers_as_the_pipeline_does(pictures, table, tmp_path):
-    answers = teachers_answers(EMBEDDED_CHECKPOINT, pictures, tmp_path / "answers.safetensors")
+    kept = tmp_path / "answers.safetensors"
+    answers = teachers_answers(EMBEDDED_CHECKPOINT, pictures, kept)
     expected = [one.probabilities for one in hfskin.load()(list(table["path"]))]
     expected = torch.tensor([[one[name] for name in CLASSES] for one in expected])
     assert (answers[: len(table), 1] - expected).abs().mean() < 0.01  # bfloat16, and a detour by the stored size
     assert answers.shape == (len(table) + 1, 2, len(CLASSES))
-    again = teachers_answers(Path("nowhere"), pictures, tmp_path / "answers.safetensors")
-    assert torch.equal(again, answers)
+    written = kept.stat().st_mtime_ns
+    assert torch.equal(teachers_answers(EMBEDDED_CHECKPOINT, pictures, kept), answers)
+    assert kept.stat().st_mtime_ns == written
+    colder = shutil.copytree(EMBEDDED_CHECKPOINT, tmp_path / "colder")
+    config = json.loads((colder / CONFIG_FILE).read_text())
+    (colder / CONFIG_FILE).write_text(json.dumps(config | {"temperature": config["temperature"] / 2}))
+    assert (teachers_answers(colder, pictures, kept) - answers).abs().max() > 0.01  # another's are asked for anew
 
 
 def test_without_strength_a_picture_is_only_mirrored(pictures):
