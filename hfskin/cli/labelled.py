@@ -16,14 +16,13 @@ class Split(StrEnum):
     all = "all"
 
 
+DataOption = Annotated[str, typer.Option(help="HAM10000 folder, one like it, or hub:organisation/name.")]
 ClassesOption = Annotated[
     str | None,
     typer.Option(
         help="Separated by commas. Default: the seven (those of --from); the table's own if it has none of them."
     ),
 ]
-
-
 ImagesOption = Annotated[list[Path] | None, typer.Option(help="Further picture folders, searched first.")]
 
 
@@ -78,5 +77,5 @@ def data_name(data: str, classes: Sequence[str]) -> str:
     """What metrics.json and the card call the data: the Hub's name of a data set there, or, since it has other classes
     than HAM10000, a folder's own."""
     if data.startswith("hub:"):
-        return data.removeprefix("hub:")
+        return data.removeprefix("hub:").partition("@")[0]  # without a revision
     return "HAM10000" if classes == CLASSES else Path(data).resolve().name
