@@ -79,6 +79,8 @@ def test_the_pipelines_warnings_are_translated(embedded, lesion_path):
         ("fr", "en"),
         ("", "en"),
         ("de;q=zero,*;q=0.1", "en"),
+        ("de; q=0.8, en; q=0.5", "de"),
+        ("fr, DE;Q=0", "en"),
     ],
 )
 def test_the_browsers_first_wish_that_there_are_words_in(accepted, language):

@@ -55,8 +55,8 @@ def refuse_stale(checkpoint: Path, metrics: Mapping) -> None:
     measured = metrics.get("measured")
     if measured is None:
         return
-    now = digests(checkpoint)
-    if changed := [name for name in now if measured.get(name) != now[name]]:
+    then, now = measured if isinstance(measured, Mapping) else {}, digests(checkpoint)
+    if changed := [name for name in now if then.get(name) != now[name]]:
         raise StaleMetricsError(
             f"{METRICS_FILE} of {checkpoint} measured other {' and '.join(changed)} than it has now; measure it again: "
             f"`hfskin evaluate --model {checkpoint}`"

@@ -48,7 +48,7 @@ def demo(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="Default GRADIO_SERVER_PORT, else the next free from 7860."),
+        typer.Option(min=1, max=65535, help="Default: the next free from GRADIO_SERVER_PORT, else from 7860."),
     ] = None,
 ) -> None:
     """Serve the page on this machine."""

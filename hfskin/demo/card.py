@@ -23,7 +23,7 @@ def render_card(find: Callable[[str], Path | None], text: ModuleType) -> str:
     readme = find("README.md")
     if readme is None:
         return text.NO_CARD
-    card = _FRONT_MATTER.sub("", readme.read_text(encoding="utf-8"))
+    card = _FRONT_MATTER.sub("", readme.read_text(encoding="utf-8", errors="replace"))
 
     def embed(match: re.Match) -> str:
         path = find(match["file"])

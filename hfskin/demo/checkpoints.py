@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError
 
+from ..checkpoints.history import refuse_stale
 from ..checkpoints.hub import HubError, checkpoint_folder, hub_errors
 from ..checkpoints.layout import (
     EMBEDDED,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ENV_LISTED = "HFSKIN_CHECKPOINTS"  # names to offer, separated by commas
 ENV_SPACE = "SPACE_ID"  # set by Hugging Face; there, strangers choose from the list only
+
+_NOT_MEASURED = (LookupError, TypeError, ValueError, OverflowError)  # what odd or missing figures raise
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,37 @@ class Checkpoint:
 
     @cached_property
     def metrics(self) -> dict:
-        """Its metrics.json; empty where nobody measured it."""
+        """Its metrics.json; empty where nobody measured it, or before its weights or its calibration changed."""
         path = self.file(METRICS_FILE)
-        try:
-            return {} if path is None else read_settings(path)
-        except (OSError, ValueError):  # a stranger's
+        if path is None:
             return {}
+        try:
+            metrics = read_settings(path)
+            refuse_stale(self.folder, metrics)
+        except (OSError, ValueError):  # StaleMetricsError, or a stranger's
+            return {}
+        return metrics
 
     def missed_elsewhere(self, text: ModuleType) -> str:
         """How many melanomas it missed on other clinics' pictures, in a sentence; "" where nobody measured it."""
-        found = self.metrics.get("elsewhere") or {}
-        share, melanomas = (found.get("malignant_suspicious") or {}).get("value"), found.get("melanomas")
-        if share is None or melanomas is None:
+        try:
+            found = self.metrics["elsewhere"]
+            melanomas = found["melanomas"]
+            missed = round((1 - found["malignant_suspicious"]["value"]) * melanomas)
+        except _NOT_MEASURED:
             return ""
-        return text.MISSED_ELSEWHERE.format(missed=round((1 - share) * melanomas), melanomas=melanomas)
+        return text.MISSED_ELSEWHERE.format(missed=missed, melanomas=melanomas)
+
+    @property
+    def spread(self) -> dict | None:
+        """How much its number differs between pictures of a lesion that did not change, see `scripts/repeatability.py`;
+        None where nobody measured it."""
+        try:
+            found = self.metrics["repeatability"]
+            round(100 * found["difference"]["nine_in_ten"]["value"])
+        except _NOT_MEASURED:
+            return None
+        return found
 
     def describe(self, text: ModuleType) -> str:
         """Name, revision and build in one sentence."""
@@ -108,7 +127,7 @@ class Checkpoint:
         if not path.is_file() and self.of_hub:
             try:
                 return Path(hf_hub_download(split_revision(self.source)[0], name, revision=self.folder.name))
-            except EntryNotFoundError:
+            except OSError:  # it is not there, or the Hub does not answer
                 return None
         return path if path.is_file() else None
 

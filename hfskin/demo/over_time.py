@@ -39,7 +39,7 @@ def facts_html(prediction: Prediction, checkpoint: "Checkpoint", patient: tuple,
         "word": said.word,
         "patient": patient_words(patient, text),
         "checkpoint": prediction.revision,
-        "spread": checkpoint.metrics.get("repeatability"),
+        "spread": checkpoint.spread,
     }
     return f'<data class="facts" value="{escape(json.dumps(facts))}"></data>'
 

@@ -52,7 +52,7 @@ class Upload:
         self._left = {"directories": MAX_DIRECTORY, "unpacked": MAX_UNPACKED}
         self._archives = ExitStack()
         for i, path in enumerate(paths):
-            if self._seen == MAX_NAMED:
+            if self._seen >= MAX_NAMED:
                 self._leave_out(path.name, len(paths) - i)
                 break
             if path.suffix.lower() == ".zip":
@@ -97,7 +97,7 @@ class Upload:
         self._left["unpacked"] += 2 * size
         taken: set[str] = set()
         for i, member in enumerate(members):
-            if self._seen == MAX_NAMED:
+            if self._seen >= MAX_NAMED:
                 self._leave_out(path.name, len(members) - i)
                 break
             if not 0 < len(member.filename) <= MAX_NAME:

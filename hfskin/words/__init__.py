@@ -54,9 +54,10 @@ def best(accepted: str) -> str:
     """
     wishes = []
     for place, wish in enumerate(accepted.split(",")[:20]):
-        name, _, weight = wish.partition(";q=")
+        name, _, weight = wish.replace(" ", "").lower().partition(";q=")
         try:
-            wishes.append((-float(weight or 1), place, name.strip().lower().partition("-")[0]))
+            if (share := float(weight or 1)) > 0:  # 0 is what the browser does not want
+                wishes.append((-share, place, name.partition("-")[0]))
         except ValueError:
             continue
     return next((name for _, _, name in sorted(wishes) if name in LANGUAGES), "en")

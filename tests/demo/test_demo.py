@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from screens import from_a_screen
 
 import hfskin
 from hfskin.checkpoints.hub import HubError
+from hfskin.checkpoints.layout import digests
 from hfskin.data.patients import Patients
 from hfskin.demo import uploads
 from hfskin.demo.batch import Looked, look_at_all, rows_html
@@ -94,6 +96,37 @@ def test_without_an_alarm_it_is_said_how_many_were_missed_elsewhere(tiny_checkpo
     checkpoints = Checkpoints(str(folder))
     said = checkpoints.get().missed_elsewhere(text)
     assert "14 of 25 melanomas" in said
+
+
+def spread(value) -> dict:
+    return {"repeatability": {"difference": {"nine_in_ten": {"value": value}}}}
+
+
+def test_figures_of_other_weights_or_of_a_strangers_make_are_none(tiny_checkpoint, tmp_path, lesion_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "measured")
+    good = {"elsewhere": {"melanomas": 25, "malignant_suspicious": {"value": 0.44}}, **spread(0.3)}
+
+    def of(metrics):
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        return Checkpoints(str(folder)).get()
+
+    measured = digests(folder)
+    now = of(good | {"measured": measured})
+    assert now.missed_elsewhere(text)
+    assert now.spread
+    others = [{}, [], "x", measured | {"weights": "0"}, measured | {"calibration": "0"}]
+    for odd in (
+        *(good | {"measured": other} for other in others),
+        *({"elsewhere": value, "repeatability": value} for value in (None, "x", 3, [1], {"melanomas": 1}, {})),
+        *({"elsewhere": {"melanomas": 5, "malignant_suspicious": {"value": value}}} for value in ("x", math.nan, [])),
+        *(spread(value) for value in (None, "x", math.nan, [])),
+    ):
+        checkpoint = of(odd)
+        assert checkpoint.missed_elsewhere(text) == "", odd
+        assert checkpoint.spread is None, odd
+    answer, facts = look(Checkpoints(str(folder)), Question(str(lesion_path), UNKNOWN_PATIENT), ATTENTION, None, text)
+    assert text.FAILED not in answer
+    assert "&quot;spread&quot;: null" in facts
 
 
 def test_an_answer_says_for_whom_it_is_where_the_file_knows(tiny_checkpoint, lesion_path, tmp_path):
@@ -184,6 +217,11 @@ def test_plots_beside_the_weights_are_shown_with_what_they_show(tmp_path):
     html = plots_html(lambda name: tmp_path / name if (tmp_path / name).exists() else None, text)
     assert html.count("<img") == 1
     assert f'src="data:image/png;base64,cGxvdA==" alt="{text.PLOTS["plots/roc.png"]}"' in html
+
+
+def test_a_card_that_is_no_utf_8_is_shown_all_the_same(tmp_path):
+    (tmp_path / "README.md").write_bytes(b"# Card\n\nM\xfcnchen\n")
+    assert render_card(lambda name: tmp_path / name, text) == "## Card\n\nM\ufffdnchen\n"
 
 
 def test_checkpoint_without_a_card():

@@ -82,6 +82,15 @@ def test_of_ten_thousand_files_the_rest_has_one_row(tmp_path):
     assert f"1000.jpg: {more}" in {row.error for row in upload.refused}
 
 
+def test_of_several_full_zip_files_the_rest_has_two_rows(tmp_path):
+    full = [(f"{i}.txt", b"") for i in range(uploads.MAX_NAMED + 200)]
+    upload = uploads.Upload([zip_of(tmp_path / f"{name}.zip", *full) for name in "abc"], None)
+    assert [row.error for row in upload.refused[uploads.MAX_NAMED :]] == [
+        f"a.zip: {text.TOO_MANY_FILES.format(files=200, most=1000)}",
+        f"b.zip: {text.TOO_MANY_FILES.format(files=2, most=1000)}",
+    ]
+
+
 def test_files_that_vanish_cost_only_their_own_rows(tmp_path, tiny_checkpoint):
     good, gone = tmp_path / "good.jpg", tmp_path / "gone.jpg"
     for path in (good, gone):
