@@ -7,6 +7,7 @@ pictures fits; the other half judges (`evaluation/gate.py`).
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from ..data.folders import is_left
 from ..data.ham10000 import DataError, find_images, pictures_below
+from ..data.places import place
+from ..data.tables import read_cells
 from ..data.transforms import training_transform
 from ..model.image_reading import read_image
 from .negatives import SYNTHETIC, quarters, shipped_paths, synthetic_pictures
@@ -48,7 +52,7 @@ def read_exposure(lesions: Path | None, others: Path | None, copies: Path | None
     """From folders, each of which may be left out.
 
     Raises:
-        DataError: a folder without pictures.
+        DataError, MetadataTableError: a folder without pictures, or see [`lesions_elsewhere`].
     """
     elsewhere = Exposure().lesions if lesions is None else lesions_elsewhere(lesions)
     copied = {} if copies is None else find_images([copies])
@@ -70,23 +74,23 @@ def lesions_elsewhere(folder: Path) -> pd.DataFrame:
     A CSV in the folder with the column `patient_id` keeps the pictures of one patient in one half; without it, each
     picture counts as a patient of its own. Its column `label`, where there is one, gives dx ("" where it is unknown);
     labelled is what has one, or is benign by the column `benign_malignant`.
+
+    Raises:
+        DataError: no such folder, or two pictures of one name.
+        MetadataTableError: a CSV that is not readable.
     """
     files = find_images([folder])
     patients: dict[str, str] = {}
     labels: dict[str, str] = {}
     benign: set[str] = set()
-    for path in sorted(folder.glob("*.csv")):
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        image = next((name for name in _IMAGE if name in table), None)
-        if image is not None:
-            names = [Path(name).stem for name in table[image]]
-            patients |= dict(zip(names, table.get(_PATIENT, names), strict=True))
-            labels |= dict(zip(names, table.get(_LABEL, [""] * len(names)), strict=True))
-            benign |= {
-                name
-                for name, said in zip(names, table.get(_BENIGN, [""] * len(names)), strict=True)
-                if said == "benign"
-            }
+    tables = (path for path in sorted(folder.glob("*.csv")) if not is_left(path.name))
+    for row in chain.from_iterable(map(read_cells, tables)):
+        if image := next((row[title] for title in _IMAGE if title in row), ""):
+            name = place(image).stem
+            patients[name] = row.get(_PATIENT) or patients.get(name, "")
+            labels[name] = row.get(_LABEL) or labels.get(name, "")
+            if row.get(_BENIGN) == "benign":
+                benign.add(name)
     rows = [
         (path, patients.get(name) or name, labels.get(name, ""), bool(labels.get(name)) or name in benign)
         for name, path in sorted(files.items())

@@ -154,7 +154,7 @@ def _in_threads(function: Callable, *columns) -> list:
 
 
 def _stretch(image: Image.Image, aspect: float) -> Image.Image:
-    """Resize to `aspect`, keeping the longer information: a squashed 224x224 becomes 224 wide."""
+    """Bring a copy to its picture's `aspect` by its height alone: a squashed one of 224x224 stays 224 wide."""
     if abs(image.width / image.height - aspect) < 0.02:
         return image
     return image.resize((image.width, round(image.width / aspect)), Image.Resampling.BICUBIC)

@@ -9,7 +9,7 @@ import pandas as pd
 from ..model.image_reading import SUFFIXES
 from ..model.labels import CLASSES
 from .diagnoses import classes_among
-from .folders import files_below
+from .folders import files_below, is_left
 from .labelled import DataError, labelled_rows
 from .places import decisive_folders, place
 from .tables import MetadataTableError, Table, counted, normal, read_rows
@@ -103,9 +103,7 @@ def find_tables(folder: Path) -> list[Path]:
     Raises:
         DataError: there is none.
     """
-    tables = sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in TABLE_SUFFIXES and p.name[:2] not in ("._", "~$")
-    )
+    tables = sorted(p for p in folder.iterdir() if p.suffix.lower() in TABLE_SUFFIXES and not is_left(p.name))
     named = [p for p in tables if any(name in p.name.lower().replace("_", "") for name in _NAMED)]
     if not named:
         raise DataError(f"{folder}: no metadata table; put HAM10000_metadata.csv (or .tab) or a *GroundTruth.csv there")

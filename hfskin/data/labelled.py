@@ -61,8 +61,15 @@ def _frame(rows: dict[str, dict[str, str]], table: Table, classes: tuple[str, ..
         else:
             # A picture without a lesion id counts as a lesion of its own.
             kept.append(row | {"dx": code, "lesion_id": row["lesion_id"] or row["image_id"]})
+    if not rows:
+        raise DataError(f"{table.name}: has no row below its titles")
     if others:
         example = f"{others[0]['image_id']} ({others[0]['dx'] or 'none'})"
+        if not kept:
+            raise DataError(
+                f"{table.name}: no row has one of the diagnoses {', '.join(classes)}; the first is {example}: give a "
+                "table of these classes"
+            )
         these = "the seven" if classes == CLASSES else ", ".join(classes)
         have = counted(len(others), "row has a diagnosis that is", "rows have diagnoses that are")
         notes.append(f"{have} none of {these}: left out, such as {example}")

@@ -5,10 +5,10 @@ from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from ..model.metadata import Patient
+from ..model.metadata import FIELDS, Patient
 from ..model.other_formats import DICOM_SUFFIXES, has_no_suffix
 from .places import DEPTH, Place, decisive_folders, place
-from .tables import PATIENT, MetadataTableError, counted, normal, read_rows
+from .tables import MetadataTableError, counted, normal, read_rows
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -152,7 +152,7 @@ def read_patients(path: Path) -> Patients:
         MetadataTableError: not readable, none of the three fields, or two rows of an image that differ.
     """
     table = read_rows(path)
-    if table.fields.isdisjoint(PATIENT):
+    if table.fields.isdisjoint(FIELDS):
         raise MetadataTableError(f"{table.name}: has none of the columns age, sex, localization; call them so")
     patients: dict[str, Patient] = {}
     for row in table.rows:

@@ -52,9 +52,10 @@ def make_split(table: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
     except ValueError:
         if name == "lesion":
             return _coarse_split(table, seed)
+        aged = counted(int(pictures["age"].notna().sum()), "picture with an age is", "pictures with an age are")
         raise DataError(
-            f"{counted(len(pictures), 'picture is', 'pictures are')} too few for the paper's split, which takes a "
-            "tenth for validation: add pictures of the rarest class, or take the lesion split"
+            f"{aged} too few for the paper's split, which drops the others and takes a tenth for validation: add "
+            "pictures of the rarest class, or take the lesion split"
         ) from None
 
 

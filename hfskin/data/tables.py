@@ -10,7 +10,9 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from ..model.image_reading import OTHER_SUFFIXES, SUFFIXES
@@ -36,7 +38,6 @@ COLUMNS = {
     ),
 }  # fmt: skip
 _TITLES = {title for titles in COLUMNS.values() for title in titles}
-PATIENT = ("age", "sex", "localization")
 # What a title may hold that means one of ours under a name that is not known.
 _HINTS = {"age": ("age",), "sex": ("sex", "gender"), "localization": ("site", "localization", "location", "region")}
 _DELIMITERS = (",", ";", "\t", "|")
@@ -76,15 +77,32 @@ def read_rows(path: Path, classes: Sequence[str] = CLASSES) -> Table:
     Raises:
         MetadataTableError: it is not there, no text, or no table.
     """
-    try:
+    with _explained(path):
         text, notes = _decoded(path.read_bytes(), path.name)
-        table = _table(io.StringIO(text, newline=""), path.name, classes)
+        table = _table(*_cells(text, path.name), path.name, classes)
+    table.notes += notes
+    return table
+
+
+def read_cells(path: Path) -> list[dict[str, str]]:
+    """The rows of a file by its own titles, in small letters: for columns beside ours.
+
+    Raises:
+        MetadataTableError: it is not there, no text, or no table.
+    """
+    with _explained(path):
+        names, rows = _cells(_decoded(path.read_bytes(), path.name)[0], path.name)
+        return [dict(zip_longest(names, cells, fillvalue="")) for _, cells in rows]
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise MetadataTableError(f"{path}: there is no such file") from None
     except (OSError, UnicodeError, csv.Error) as error:
         raise MetadataTableError(f"{path.name}: not a readable table ({error}); save it as UTF-8 CSV") from None
-    table.notes += notes
-    return table
 
 
 def _decoded(data: bytes, name: str) -> tuple[str, list[str]]:
@@ -126,7 +144,9 @@ def without_suffix(name: str) -> str:
     return name
 
 
-def _table(file: Iterator[str], name: str, classes: Sequence[str]) -> Table:
+def _cells(text: str, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The titles of a table, in small letters, and of each row that is not empty the file's line and the cells."""
+    file = io.StringIO(text, newline="")
     first = next(file, "")
     skipped = int(first.lower().startswith("sep="))  # for Excel
     if skipped:
@@ -139,6 +159,21 @@ def _table(file: Iterator[str], name: str, classes: Sequence[str]) -> Table:
 
     reader = csv.reader(lines(), delimiter=delimiter)
     names = [cell.strip().lower() for cell in next(reader, [])]
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        for cells in reader:
+            line, cells = reader.line_num + skipped, [cell.strip() for cell in cells]
+            if any(cells[len(names) :]):
+                raise MetadataTableError(
+                    f"{name}, row {line}: more cells than titles; put quotes around text that holds {delimiter!r}"
+                )
+            if any(cells):
+                yield line, cells[: len(names)]
+
+    return names, rows()
+
+
+def _table(names: list[str], rows: Iterator[tuple[int, list[str]]], name: str, classes: Sequence[str]) -> Table:
     titles = [_title(name) for name in names]
     places = {
         our: [i for t in theirs for i, title in enumerate(titles) if title == t] for our, theirs in COLUMNS.items()
@@ -155,15 +190,7 @@ def _table(file: Iterator[str], name: str, classes: Sequence[str]) -> Table:
         known = " or ".join(COLUMNS["image_id"][:4])
         has = " ".join(", ".join(names).split())[:200]
         raise MetadataTableError(f"{name}: no column named {known}; it has {has or 'no title row'}")
-    for cells in reader:
-        cells = [cell.strip() for cell in cells]
-        if not any(cells):
-            continue
-        line = reader.line_num + skipped
-        if any(cells[len(titles) :]):
-            raise MetadataTableError(
-                f"{name}, row {line}: more cells than titles; put quotes around text that holds {delimiter!r}"
-            )
+    for line, cells in rows:
         row = {our: _filled(our, [cells[i] for i in found if i < len(cells)], classes) for our, found in places.items()}
         if one_hot and not row["dx"]:
             row["dx"] = _hot(cells, one_hot, f"{name}, row {line}")

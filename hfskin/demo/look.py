@@ -12,9 +12,9 @@ from ..inference.answer.card import card
 from ..inference.answer.verdict import named
 from ..inference.explain import grad_cam, has_grad_cam
 from ..inference.metadata_effects import metadata_effects
-from ..inference.prepare import Patient, Prepared
+from ..inference.prepare import Prepared
 from ..model.image_reading import ImageError, ReadImage, read_image
-from ..model.metadata import MetadataError
+from ..model.metadata import MetadataError, Patient
 from ..words import in_words
 from .answer import failure_html, truth
 from .checkpoints import Checkpoint, Checkpoints

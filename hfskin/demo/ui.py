@@ -9,8 +9,7 @@ import gradio as gr
 
 from ..inference.answer.card import STYLE
 from ..inference.explain import has_grad_cam
-from ..inference.prepare import UNKNOWN_PATIENT
-from ..model.metadata import understood
+from ..model.metadata import UNKNOWN_PATIENT, understood
 from ..words import LANGUAGES, en
 from .answer import empty_html, field_error_html
 from .api import add_endpoints

@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say: temperature, calibration error, and the malignancy threshold."""
+"""Do probabilities mean what they say: calibration error, Brier score, and how often the alarm is right."""
 
 from collections.abc import Sequence
 

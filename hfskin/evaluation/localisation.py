@@ -8,11 +8,11 @@ import pandas as pd
 from PIL import Image
 from tqdm.auto import tqdm
 
-from ..data.ham10000 import DataError, find_masks
+from ..data.ham10000 import MASK_SUFFIX, DataError, find_masks
 from ..inference.explain import grad_cam
 from ..inference.pipeline import SkinLesionPipeline
-from ..model.image_processing_hfskin import CropBox
 from ..model.image_reading import read_image
+from ..model.preprocessing import CropBox
 from .bootstrap import LesionBootstrap, interval
 
 BLOB_WIDTH = 1 / 6  # standard deviation of the centred blob, as a share of each side
@@ -68,7 +68,7 @@ def masks_of(image_ids: Iterable[str], folder: Path) -> dict[str, Path]:
     """
     files = find_masks(folder)
     if missing := set(image_ids) - set(files):
-        raise DataError(f"{folder} has no mask of {min(missing)}; masks are named <image_id>_segmentation.png")
+        raise DataError(f"{folder} has no mask of {min(missing)}; masks are named <image_id>{MASK_SUFFIX}.png")
     return files
 
 

@@ -78,7 +78,8 @@ def evaluate(
 
     Raises:
         ValueError: the part has no rows, masks are given without what Grad-CAM needs, or copies without `robustness`.
-        DataError: a mask is missing, or the checkpoint was trained on some of the pictures.
+        DataError: a mask is missing.
+        LearntError: the checkpoint was trained on some of the pictures.
         OSError: the checkpoint cannot be loaded.
     """
     started = time.perf_counter()

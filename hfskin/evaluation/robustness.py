@@ -98,17 +98,25 @@ def _summarise_copies(pipeline: LesionPipeline, table: pd.DataFrame, copies: Map
 
 
 def predict_copies(
-    pipeline: LesionPipeline, rows: pd.DataFrame, copies: Mapping[str, Path], **how: bool
+    pipeline: LesionPipeline,
+    rows: pd.DataFrame,
+    copies: Mapping[str, Path],
+    use_metadata: bool = True,
+    cautious: bool = True,
 ) -> Predictions:
     """What a checkpoint says to other files of the rows' pictures, squeezed to the aspect of the first row's own file.
 
     Args:
         copies: a file for the image id of every row.
-        how: use_metadata, tta and cautious, see `predict_table`.
+        use_metadata, cautious: see `predict_table`.
     """
     size = read_image(rows["path"].iloc[0]).image.size
     files = rows.assign(path=[copies[image_id] for image_id in rows["image_id"]])
-    return predict_table(pipeline, files, transform=lambda image: image.resize(size, Image.Resampling.BICUBIC), **how)
+
+    def squeezed(image: Image.Image) -> Image.Image:
+        return image.resize(size, Image.Resampling.BICUBIC)
+
+    return predict_table(pipeline, files, use_metadata=use_metadata, cautious=cautious, transform=squeezed)
 
 
 def _bma(predictions: Predictions, bootstrap: LesionBootstrap) -> np.ndarray:

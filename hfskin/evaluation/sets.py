@@ -1,4 +1,4 @@
-"""Sets of classes that hold the true one with a wanted probability (split conformal prediction)."""
+"""How often prediction sets hold the true class, and how large they are for it."""
 
 from collections.abc import Sequence
 

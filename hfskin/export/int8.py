@@ -161,7 +161,7 @@ def _check(reference: OnnxPipeline, quantised: OnnxPipeline, inputs: list[dict[s
 
 
 def _answers(pipeline: OnnxPipeline, inputs: list[dict[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (N, 7), and what the gate lets through (N,)."""
+    """Probabilities (N, C), and what the gate lets through (N,)."""
     outputs, threshold = [pipeline.run(**row) for row in inputs], pipeline.config.gate_threshold
     scores = [output.get("in_distribution_score", [0.0])[0] for output in outputs]
     accepted = np.full(len(inputs), True) if threshold is None else np.greater_equal(scores, threshold)

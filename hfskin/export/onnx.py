@@ -47,8 +47,6 @@ def export_onnx(folder: Path, output: Path | None = None) -> Path:
         OnnxError: the `onnx` extra is not installed, or ONNX Runtime's answer differs from torch's.
     """
     pipeline = load(folder, backend="torch", device="cpu")
-    if isinstance(pipeline, OnnxPipeline):
-        raise OnnxError(f"{folder} is an ONNX file already; give the checkpoint folder")
     graph = _trace(pipeline)
     _store_weights(graph.graph, folder / WEIGHTS_FILE)
     graph.metadata_props.update({key: json.dumps(value) for key, value in _facts(pipeline, folder).items()})

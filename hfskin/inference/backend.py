@@ -60,7 +60,7 @@ def load(
     Raises:
         HubError: no such folder or repository, or it is incomplete, or the Hub does not answer.
         OnnxError: the ONNX file cannot be used, or "onnx" was asked for and there is none.
-        TypeError, ValueError: an argument or a backend that does not exist.
+        TypeError, ValueError: an argument or a backend that does not exist; an ONNX file for torch.
     """
     if unknown := hub_arguments.keys() - set(HUB_ARGUMENTS):
         raise TypeError(f"load() has no argument {min(unknown)!r}")
@@ -68,6 +68,8 @@ def load(
         raise ValueError(f"unknown backend {backend!r}; choose one of: {', '.join(BACKENDS)}")
     source = str(model or EMBEDDED_CHECKPOINT)
     if source.endswith(".onnx"):
+        if backend == "torch":
+            raise ValueError(f"{source}: torch reads no ONNX; give the checkpoint folder, or leave the backend out")
         return OnnxPipeline(source, threads)
     with hub_errors(source, revision):
         folder = checkpoint_folder(source, revision, **hub_arguments)

@@ -22,16 +22,8 @@ from .prediction import Asked, Prediction, predict
 from .prepare import Prepared, prepare
 
 BATCH_SIZE = 16
-_ONE = (
-    str,
-    bytes,
-    dict,
-    Path,
-    Image.Image,
-    np.ndarray,
-    Prepared,
-    ReadImage,
-)  # not many pictures, though some can be iterated
+# Not many pictures, though some can be iterated.
+_ONE = (str, bytes, dict, Path, Image.Image, np.ndarray, Prepared, ReadImage)
 _END = object()
 LOGITS = "logits", "logits_without_age"
 TTA_AXES = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mirror images
@@ -93,7 +85,7 @@ class LesionPipeline:
         a column of one.
 
         Args:
-            images: a path, bytes, PIL image, uint8 array or what `prepare` made, or many of them.
+            images: a path, bytes, PIL image, array, or what `read_image` or `prepare` made; or many of them.
             age: years; None or NaN where it is unknown. With a list of images: one value for all, or a list.
             sex: one of `SEXES` or a common synonym; likewise.
             localization: one of `SITES` or a common synonym; likewise.
@@ -116,6 +108,8 @@ class LesionPipeline:
         return list(self._answers(zip(images, *patients, strict=True), batch_size, num_workers))
 
     def _asked(self, image, prepared: Prepared, answer: Prediction) -> Prediction:
+        if isinstance(image, ReadImage):
+            image = image.image
         known = Asked(None if isinstance(image, Prepared) else image, prepared.patient, self.config)
         return replace(answer, asked=known)
 

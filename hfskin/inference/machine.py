@@ -2,7 +2,9 @@
 
 import ctypes
 import gc
+import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,12 @@ def has_cuda() -> bool:
         return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
     except (OSError, AttributeError):
         return False
+
+
+def threads_asked_for() -> int | None:
+    """OMP_NUM_THREADS, of which a list such as "4,2" is for threads within threads; None where it asks for none."""
+    found = re.match(r"\s*([1-9]\d*)", os.environ.get("OMP_NUM_THREADS", ""))
+    return int(found[1]) if found else None
 
 
 def keep_freed_memory() -> None:

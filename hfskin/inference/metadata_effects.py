@@ -5,10 +5,8 @@ from itertools import product
 from math import factorial
 
 from ..model.labels import shown_classes
-from ..model.metadata import encode_metadata, missing_fields
+from ..model.metadata import FIELDS, encode_metadata, missing_fields
 from .base import LesionPipeline
-
-FIELDS = ("age", "sex", "localization")
 
 
 def metadata_effects(

@@ -18,6 +18,7 @@ from ..model.labels import SEXES, SITES
 from ..model.metadata import AGE_MEAN, AGE_STD
 from ..model.preprocessing import Preprocessing
 from .base import LesionPipeline
+from .machine import threads_asked_for
 from .onnx_graph import GraphError, check_graph
 
 logger = logging.getLogger("hfskin")
@@ -66,7 +67,7 @@ class OnnxPipeline(LesionPipeline):
         self.path, self._threads = Path(path), threads
         self.folder = self.path.parent
         self._refuse_strangers()
-        self.session = _open(self.path, int(os.environ.get("OMP_NUM_THREADS") or 0) if threads is None else threads)
+        self.session = _open(self.path, threads_asked_for() if threads is None else threads)
         facts = _facts(self.session, self.path)
         self.config, self.preprocessing = facts["config"], facts["preprocessing"]
         self.parameters = facts["parameters"]
@@ -129,10 +130,10 @@ def _limit_memory() -> None:
     onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(limit | defaults))
 
 
-def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def _open(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
     _limit_memory()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or 0  # 0: one for each core
     options.log_severity_level = 4  # errors come as exceptions
     options.add_session_config_entry("session.use_env_allocators", "1")
     try:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ..model.image_reading import ReadImage, read_image
-from ..model.metadata import UNKNOWN_PATIENT, Patient, age_note, encode_metadata, missing_fields
+from ..model.metadata import FIELDS, UNKNOWN_PATIENT, Patient, age_note, encode_metadata, missing_fields
 from ..model.preprocessing import CropBox, Preprocessing
 from .quality import has_lines, is_blank, is_blurred, is_from_screen, small_grey
 
@@ -48,7 +48,7 @@ class Prepared:
 def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata: bool = True) -> Prepared:
     """
     Args:
-        image: a path, bytes, PIL image or uint8 array; what `read_image` made of it; or what was prepared already.
+        image: a path, bytes, PIL image or array; what `read_image` made of it; or what was prepared already.
         patient: not looked at where the image was prepared already. What a DICOM file says of age, sex and site counts
             where they are not given.
         uses_metadata: whether the network reads age, sex and site.
@@ -79,12 +79,11 @@ def prepare(image, patient: Patient, preprocessing: Preprocessing, uses_metadata
     return Prepared(preprocessing(picture), metadata, *framed, tuple(notes), *seen, patient, preprocessing)
 
 
-def _filled_in(patient: Patient, known: tuple[float | None, str | None, str | None]) -> Patient:
+def _filled_in(patient: Patient, known: Patient) -> Patient:
     """What is given of a patient, else what the file knows."""
     missing = missing_fields(*patient)
     age, sex, site = (
-        ours if field in missing else given
-        for field, given, ours in zip(("age", "sex", "localization"), patient, known, strict=True)
+        ours if field in missing else given for field, given, ours in zip(FIELDS, patient, known, strict=True)
     )
     return age, sex, site
 

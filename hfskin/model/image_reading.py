@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from .colours import ColourError, to_srgb
 from .image_checks import FORMATS, check_structure
 from .levels import DEEP, are_halved, fill_in, right_planes, scale_of, stripes, to_8_bits, use_few
+from .metadata import UNKNOWN_PATIENT, Patient
 from .other_formats import UnreadableError, open_other, readable_suffixes
 from .tiff_tags import main_page, orientation, read_pages
 
@@ -51,11 +52,7 @@ class ImageError(ValueError):
 class ReadImage(NamedTuple):
     image: Image.Image  # mode RGB, upright
     warnings: list[str]  # what was changed on the way
-    patient: tuple[float | None, str | None, str | None] = (
-        None,
-        None,
-        None,
-    )  # age in years, sex, site: of a DICOM file
+    patient: Patient = UNKNOWN_PATIENT  # of a DICOM file
 
 
 def read_image(source, name: str | None = None) -> ReadImage:
@@ -89,9 +86,7 @@ def read_image(source, name: str | None = None) -> ReadImage:
         raise ImageError(f"{name}: more than {MAX_PIXELS // 10**6} megapixels; make it smaller") from None
     except MemoryError:
         raise ImageError(f"{name}: too large for the memory that is free; make it smaller") from None
-    except (
-        Exception
-    ) as error:  # Pillow's decoders raise many types on broken files (OSError, SyntaxError, struct.error, ...)
+    except Exception as error:  # Pillow's decoders raise many types: OSError, SyntaxError, struct.error, ...
         why = " ".join(str(error).split())[:200]
         raise ImageError(f"{name}: damaged or cut off ({why}); save or copy it again") from None
 

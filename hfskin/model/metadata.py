@@ -19,7 +19,8 @@ YOUNG = 45
 
 LONGEST_SHOWN = 60  # characters of a value in a message
 
-Patient = tuple[object, object, object]  # age, sex, localization, as given
+FIELDS = ("age", "sex", "localization")  # what may be known of a patient
+Patient = tuple[object, object, object]  # the values of FIELDS, as given
 UNKNOWN_PATIENT: Patient = (None, None, None)
 
 METADATA_SIZE = 1 + len(SEXES) + len(SITES)
@@ -134,13 +135,15 @@ def age_note(value) -> str | None:
     return None
 
 
-def understood(age=None, sex=None, localization=None) -> tuple[Patient, dict[str, str]]:
+def understood(
+    age=None, sex=None, localization=None
+) -> tuple[tuple[float | None, str | None, str | None], dict[str, str]]:
     """What can be used of a patient: age, sex and localization, each None where it is not understood; and by the name
     of such a field the message about it. For where a wrong value must not cost the answer."""
     values: list = []
     wrong: dict[str, str] = {}
-    parsers = {"age": (parse_age, age), "sex": (parse_sex, sex), "localization": (parse_site, localization)}
-    for field, (parse, value) in parsers.items():
+    given = zip(FIELDS, (parse_age, parse_sex, parse_site), (age, sex, localization), strict=True)
+    for field, parse, value in given:
         try:
             values.append(parse(value))
         except MetadataError as error:
@@ -151,9 +154,8 @@ def understood(age=None, sex=None, localization=None) -> tuple[Patient, dict[str
 
 def missing_fields(age=None, sex=None, localization=None) -> list[str]:
     """The names of the fields that are unknown."""
-    known = {"age": parse_age(age) is not None, "sex": parse_sex(sex) != UNKNOWN}
-    known["localization"] = parse_site(localization) != UNKNOWN
-    return [field for field, is_known in known.items() if not is_known]
+    is_unknown = parse_age(age) is None, parse_sex(sex) == UNKNOWN, parse_site(localization) == UNKNOWN
+    return [field for field, unknown in zip(FIELDS, is_unknown, strict=True) if unknown]
 
 
 def _is_missing(value) -> bool:

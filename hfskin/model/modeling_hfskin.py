@@ -122,7 +122,7 @@ class HfskinModel(HfskinPreTrainedModel):
             pooler_output=self.dropout(x),
             hidden_states=told,
             attentions=maps if _wanted(output_attentions, self.config.output_attentions) else None,
-            features=torch.cat([kept.mean(dim=(2, 3)) for kept in hidden_states], dim=1),
+            features=torch.cat([each.mean(dim=(2, 3)) for each in hidden_states], dim=1),
         )
 
     def reset_parameters(self) -> None:

@@ -13,6 +13,8 @@ from PIL import Image
 
 from .dicom_sites import site_of
 from .image_checks import FRAMES, MAX_SEGMENTS, jpeg_segments
+from .labels import UNKNOWN
+from .metadata import UNKNOWN_PATIENT, Patient, understood
 
 HEIC_SUFFIXES, DICOM_SUFFIXES = (".heic", ".heif"), (".dcm", ".dicom")
 
@@ -32,8 +34,6 @@ _JPEG = {f"1.2.840.10008.1.2.4.{end}" for end in (50, 51, 57, 70)}
 _JPEG_2000 = {f"1.2.840.10008.1.2.4.{end}" for end in (90, 91)}
 _UNTRANSFORMED = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # a JPEG's mark: red, green and blue
 _RUNS = "1.2.840.10008.1.2.5"
-_AGE = re.compile(r"(\d{1,3})([DWMY])")
-_PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}
 
 
 class UnreadableError(ValueError):
@@ -51,7 +51,7 @@ class Opened(NamedTuple):
 
     picture: Image.Image | bytes
     info: dict
-    patient: tuple[float | None, str | None, str | None] = (None, None, None)
+    patient: Patient = UNKNOWN_PATIENT
 
 
 def readable_suffixes() -> tuple[str, ...]:
@@ -179,10 +179,10 @@ def _read_dicom(data: bytes):
     return file
 
 
-def _patient(file) -> tuple[float | None, str | None, str | None]:
-    age = _AGE.fullmatch(str(file.get("PatientAge", "")).strip())
-    sex = {"F": "female", "M": "male"}.get(str(file.get("PatientSex", "")).strip())
-    return (round(int(age[1]) / _PER_YEAR[age[2]], 1) if age else None), sex, site_of(file)
+def _patient(file) -> Patient:
+    """What is wrong, such as 999 years for an age that nobody asked, must not cost the picture its answer."""
+    (age, sex, _), _ = understood(file.get("PatientAge"), file.get("PatientSex"))
+    return (age if age is None else round(age, 1)), (None if sex == UNKNOWN else sex), site_of(file)
 
 
 def _check_size(width: int, height: int, most: int) -> None:

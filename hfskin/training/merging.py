@@ -102,7 +102,7 @@ def ensemble_checkpoints(folders: Sequence[Path], output: Path, weights: Sequenc
         `output`, with the first checkpoint's processor, and its training.json with the others' under "partners".
 
     Raises:
-        ValueError: fewer than two checkpoints, of different classes, or as many weights as there are not checkpoints.
+        ValueError: fewer than two checkpoints, of different classes, or not a weight above 0 for each.
         OSError: a folder lacks the model, the processor or training.json.
     """
     if len(folders) < 2:

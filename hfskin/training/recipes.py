@@ -23,9 +23,7 @@ class Recipe:
     weight_power: float = 1.0  # of the class weights, see losses.class_weights
     weight_mean: float = 1.0  # of the class weights over the pictures; 7 makes the paper's formula the plain N / N_c
     melanoma_weight: float = 1.0  # melanoma's class weight times this, after `weight_mean`
-    sampling_power: float = (
-        0.0  # above 0, rare classes are sampled more often and weigh less, see sampling.class_quotas
-    )
+    sampling_power: float = 0.0  # above 0, rare classes come more often and weigh less, see sampling.class_quotas
     label_smoothing: float = 0.0
     augment: float = 0.0  # strength of the augmentation, see data/transforms.py; 0 leaves the pictures as they are
     start_scale: float = 1.0  # progressive resizing: the first epochs see pictures this much smaller

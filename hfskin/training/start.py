@@ -71,7 +71,7 @@ def create_model(
     weights: str | None,
     image_size: tuple[int, int],
     classes: Sequence[str] = CLASSES,
-):
+) -> HfskinForImageClassification:
     """A new model with the recipe's head, on a pretrained backbone where `weights` says so."""
     of_recipe = {name: getattr(recipe, name) for name in ARCHITECTURE if hasattr(recipe, name)}
     config = HfskinConfig(backbone=backbone, image_size=image_size, id2label=dict(enumerate(classes)), **of_recipe)

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -105,6 +106,20 @@ def test_halves_depend_on_the_name_alone_and_keep_patients_together(elsewhere):
     assert list(found["patient"]) == ["p0", "p0", "p1", "p1", "p2", "p2"]
     assert list(found["dx"]) == ["mel", "", "", "", "", ""]
     assert list(found["is_labelled"]) == [True] * 5 + [False]
+
+
+def test_the_tables_beside_lesions_from_elsewhere_are_read_as_any_other(elsewhere):
+    lesions, _ = elsewhere
+    before = read_exposure(lesions, None).lesions
+    (lesions / "labels.csv").unlink()
+    (lesions / "._labels.csv").write_bytes(b"\0\5\xff\x80")  # macOS leaves such
+    (lesions / "labels.csv").write_text(
+        "Image;Label;benign_malignant\nl0;mel;\n" + "".join(f"l{i};;benign\n" for i in range(1, 5))
+    )
+    (lesions / "patients.csv").write_text("image,patient_id\n" + "".join(f"l{i}.png,p{i // 2}\n" for i in range(6)))
+    pd.testing.assert_frame_equal(read_exposure(lesions, None).lesions, before)
+    (lesions / "empty.csv").write_bytes(b"")
+    pd.testing.assert_frame_equal(read_exposure(lesions, None).lesions, before)
 
 
 def test_other_things_in_several_folders_may_have_one_name(elsewhere, tmp_path):

@@ -87,6 +87,8 @@ def test_the_first_image_root_that_holds_an_id_wins(tmp_path, data_folder, table
         ("image_id,dx\nA,mole\n", "unknown dx 'mole'"),
         ("image_id,dx,age\nA,nv,30,4\n", "row 2: more cells than titles"),
         ("", "no column named image_id"),
+        ("image_id,dx\n", "has no row below its titles"),
+        ("image_id,dx\nA,SCC\n", r"no row has one of the diagnoses akiec, .*; the first is A \(SCC\)"),
     ],
 )
 def test_a_bad_table_is_named_with_its_fault(tmp_path, text, message):
@@ -124,6 +126,8 @@ def test_paper_split_drops_missing_ages_and_leaks():
     assert split["age"].notna().all()
     assert set(split["split"]) == {"train", "val"}
     assert check_leaks(split) > 0
+    with pytest.raises(DataError, match="0 pictures with an age are too few for the paper's split"):
+        make_split(synthetic_table().assign(age=float("nan")), "paper")
 
 
 def test_missing_files_move_no_other_picture_to_another_part(many):

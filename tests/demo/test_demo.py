@@ -31,8 +31,8 @@ from hfskin.demo.look import ATTENTION, Question, look
 from hfskin.demo.upload_folder import UploadFolder
 from hfskin.inference.answer.verdict import verdict
 from hfskin.inference.batch.items import Row
-from hfskin.inference.prepare import UNKNOWN_PATIENT
 from hfskin.model.labels import CLASSES, DIAGNOSES, SEXES, SITES
+from hfskin.model.metadata import UNKNOWN_PATIENT
 from hfskin.words import en as text
 
 pytestmark = pytest.mark.slow

@@ -244,6 +244,8 @@ def test_wrong_files_are_one_line(tmp_path, lesion_path):
     result = CliRunner().invoke(app, ["export", str(tmp_path)])
     assert result.exit_code == 2
     assert "has no config.json" in result.stderr
+    with pytest.raises(ValueError, match=r"stranger\.onnx: torch reads no ONNX; give the checkpoint folder"):
+        hfskin.load(tmp_path / "stranger.onnx", backend="torch")
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,11 @@ def test_a_prediction_shows_itself_where_it_was_asked_about_a_picture(embedded, 
     assert "asked" not in prediction.to_dict()
 
 
+def test_a_picture_that_was_read_before_shows_itself_too(embedded, lesion_path):
+    prediction = embedded(hfskin.read_image(lesion_path))
+    assert prediction._repr_html_() == embedded(lesion_path)._repr_html_()
+
+
 def test_what_a_batch_answered_keeps_no_picture(embedded, lesion_path):
     (prediction,) = embedded.predict_prepared([embedded.prepare(lesion_path)])
     assert prediction._repr_html_() is None

@@ -31,6 +31,7 @@ from hfskin.inference.batch.items import (
     predict_items,
 )
 from hfskin.inference.batch.row_file import OutputError, RowFile, read_records
+from hfskin.inference.machine import threads_asked_for
 from hfskin.model.image_reading import ImageError, read_image
 
 pytestmark = pytest.mark.slow
@@ -98,6 +99,14 @@ def test_a_name_that_stands_twice_needs_two_rows(rows, tmp_path):
     name = rows[-1].name
     file = RowFile(tmp_path / "out", FORMATS["csv"], resume=True)
     assert file.missing([(name, "a"), (name, "b")]) == [(name, "b")]
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [("a/ISIC_0024308.jpg", "ISIC_0024308"), ("img.v2.JPG", "img.v2"), ("scans/1.2.840.10008.5", "1.2.840.10008.5")],
+)
+def test_a_submission_names_pictures_without_folder_and_suffix(name, called, rows):
+    assert FORMATS["isic"].write(Row(name, rows[0].prediction)).split(",")[0] == called
 
 
 def test_another_format_is_not_gone_on_with(rows, tmp_path):
@@ -221,6 +230,12 @@ def test_threads_that_were_asked_for_are_not_exceeded(table, monkeypatch):
     rows = list(predict_items(pipeline, [Item(path.name, path) for path in table["path"]], batch_size=4, workers=2))
     assert len(rows) == len(table)
     assert callers == {threading.get_ident()}
+
+
+@pytest.mark.parametrize(("asked", "threads"), [("", None), ("3", 3), ("4,2", 4), ("0", None), ("many", None)])
+def test_omp_num_threads_may_be_anything(asked, threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert threads_asked_for() == threads
 
 
 def test_a_folder_that_is_left_early_leaves_no_thread(table):

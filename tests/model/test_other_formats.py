@@ -135,6 +135,8 @@ def test_the_patient_of_a_file_counts_where_another_is_not_given(lesion):
     assert prepare(dicom(lesion), (30, "unknown", "back"), preprocessing).patient == (30, "male", "back")
     assert prepare(dicom(lesion), (30, "female", None), preprocessing).patient == (30, "female", None)
     assert prepare(jpeg(lesion), unknown, preprocessing).patient == unknown
+    nobody_asked = dicom(lesion, PatientAge="999Y")
+    assert prepare(nobody_asked, unknown, preprocessing).patient == (None, "male", None)
 
 
 def test_grey_levels_of_dicom(lesion):

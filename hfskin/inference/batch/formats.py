@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from ...model.labels import CLASSES
+from ...model.other_formats import has_no_suffix
 from ..prediction import SCHEMA
 from .items import Row
 
@@ -96,8 +97,9 @@ def _isic_line(row: Row, classes: Sequence[str]) -> str:
 
 
 def _isic_name(name: str) -> str:
-    """What the ISIC challenge calls a picture: its file's name without folder and suffix."""
-    return Path(name).stem
+    """What the ISIC challenge calls a picture: its file's name without folder and suffix, which 1.2.840 has none of."""
+    path = Path(name)
+    return path.name if has_no_suffix(path.name) else path.stem
 
 
 def _csv_line(values: Iterable) -> str:

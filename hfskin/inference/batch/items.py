@@ -12,11 +12,11 @@ from typing import Protocol
 
 from ...data.folders import files_below
 from ...model.image_reading import OTHER_SUFFIXES, SUFFIXES, ImageError
-from ...model.metadata import age_note, understood
+from ...model.metadata import UNKNOWN_PATIENT, Patient, age_note, understood
 from ...model.other_formats import DICOM_SUFFIXES, HEIC_SUFFIXES, has_no_suffix, is_dicom
 from ..base import BATCH_SIZE
 from ..prediction import Prediction
-from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
+from ..prepare import Prepared
 
 STDIN = "-"  # where a path stands: the picture comes from there
 _ADVICE = {

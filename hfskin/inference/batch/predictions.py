@@ -15,9 +15,10 @@ from tqdm.auto import tqdm
 from ...data.diagnoses import class_indices
 from ...model.image_reading import read_image
 from ...model.labels import shown_classes
+from ...model.metadata import UNKNOWN_PATIENT, Patient
 from ..base import LesionPipeline, stack
 from ..decisions import softmax
-from ..prepare import UNKNOWN_PATIENT, Patient, Prepared
+from ..prepare import Prepared
 
 BATCH_SIZE = 64
 

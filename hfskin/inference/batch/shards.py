@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..base import BATCH_SIZE
-from ..machine import has_cuda
+from ..machine import has_cuda, threads_asked_for
 from .formats import Format, Record
 from .row_file import RowFile, read_records
 
@@ -50,7 +50,7 @@ class Shard:
         cores = os.cpu_count() or 1
         if self.count > 1:  # torchrun has set OMP_NUM_THREADS to 1
             return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
-        return int(os.environ.get("OMP_NUM_THREADS") or cores)
+        return threads_asked_for() or cores
 
 
 WHOLE = Shard()
