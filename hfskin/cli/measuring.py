@@ -106,9 +106,10 @@ def evaluate(
 
         exposure = read_exposure(lesions_elsewhere, negatives)
         classes = shown_classes(pipeline.config)
+        table = load_table(data, split, images, classes)
         report = run(
-            model, load_table(data, split, images, classes), split.value, part.value, data=data_name(data, classes),
-            tta=tta, robustness=robustness or shifts, copies=others, masks=masks, exposure=exposure, pipeline=pipeline,
+            model, table, split.value, part.value, data=data_name(data, table, classes), tta=tta,
+            robustness=robustness or shifts, copies=others, masks=masks, exposure=exposure, pipeline=pipeline,
         )  # fmt: skip
         if output:
             write_metrics(report, output)

@@ -109,8 +109,12 @@ def test_a_part_that_lacks_a_class_is_named(tmp_path, table, capsys):
     assert re.search(r"the (test|val) part holds no .*mel", capsys.readouterr().err)
 
 
-def test_a_data_set_of_the_hub_is_called_by_its_name_alone():
-    assert data_name("hub:org/ham@v1", CLASSES) == data_name("hub:org/ham", CLASSES) == "org/ham"
+def test_only_hams_pictures_are_called_so(table):
+    assert data_name("hub:org/ham@v1", table, CLASSES) == data_name("hub:org/ham", table, CLASSES) == "org/ham"
+    assert data_name("my/clinic", table, CLASSES) == "HAM10000"
+    assert data_name("my/clinic", table, ("benign", "malignant")) == "clinic"
+    others = table.assign(image_id=[f"ISIC_{5_000_000 + i:07}" for i in range(len(table))])
+    assert data_name("my/clinic", others, CLASSES) == "clinic"
 
 
 SLIPS = [  # a command, and what it says of the slip
