@@ -54,7 +54,7 @@ EXAMPLES_NOTE = (
     "The true diagnosis is shown after the answer."
 )
 EXAMPLE_BUTTON = "Example {number}"
-EMPTY = "The answer will stand here."
+EMPTY = "The answer will appear here."
 EMPTY_POINTS = (
     "What to do next, and whether the lesion looks suspicious to the model",
     "The likely diagnoses, each with its probability",
@@ -63,7 +63,7 @@ EMPTY_POINTS = (
 
 # Look: the answer
 ANSWER = "Answer"
-FAILED = "This picture cannot be answered"
+FAILED = "There is no answer to this picture"
 NO_PICTURE = "There is no picture yet. Drop, paste or choose one, or take one of the examples."
 FILE_GONE = "The file was deleted from the server because it had been there for too long. Choose it again."
 NOT_TAKEN = (
@@ -94,7 +94,10 @@ MISSED_ELSEWHERE = "On pictures from other clinics, {missed} of {melanomas} mela
 BELOW_ALL_THE_SAME = "The number is below the alarm; but the likeliest diagnosis, {name}, is not one to wait on."
 NO_NUMBER = "This checkpoint does not sort its classes into malignant and benign ones, so it gives no number."
 WITHOUT_THRESHOLD = "this checkpoint has no threshold to compare it with"
-UNUSUAL = "This picture is unlike those that the model learnt from: it errs more often on such. Trust the answer less."
+UNUSUAL = (
+    "This picture is unlike those that the model learnt from, and on such pictures it is wrong more often. Trust the "
+    "answer less."
+)
 ALARM_MARK = "alarm from {threshold}"
 NEXT = "What to do"
 NEXT_SUSPICIOUS = (
@@ -111,7 +114,7 @@ FOR_WHOM = "Answered for: {patient}"
 PATIENT, YEARS = "{field}: {value}", "{age} years"
 STALE = "Something was changed; the new answer is on its way."
 SHOW_ANSWER = "Show"
-THUMBNAIL_ALT = "The picture that was answered"
+THUMBNAIL_ALT = "The picture that this answer is about"
 
 REFUSED_WHY = (
     "This does not look like a dermatoscopic picture of a skin lesion. For any other picture the model's numbers "
@@ -151,7 +154,7 @@ DIAGNOSES = {
     "vasc": "vascular lesion",
 }
 ABOUT_DIAGNOSES = {
-    "akiec": "Skin damaged by the sun that can turn into cancer; usually treated, often with a cream or cold.",
+    "akiec": "Skin damaged by the sun that can turn into cancer; usually treated, often with a cream or by freezing.",
     "bcc": "The most common skin cancer; it grows slowly and hardly ever spreads; usually cut out.",
     "bkl": "A harmless growth of the outer skin, such as an age wart; usually left alone.",
     "df": "A harmless firm knot in the skin; usually left alone.",
@@ -182,7 +185,7 @@ REPORT_FACTS = "Made on {date}. Checkpoint: {checkpoint}."
 REPORT_SAVE, REPORT_PRINT = "Save as a report", "Print, or save as PDF"
 REPORT_PNG, REPORT_CLOSE = "As a picture", "Close"
 REPORT_NOTE = (
-    "Made from what stands above; nothing is sent anywhere. In the browser's print window choose “Save as PDF”."
+    "Made from what is shown above; nothing is sent anywhere. In the browser's print window choose “Save as PDF”."
 )
 
 # Over time: what a browser keeps of pictures, side by side
@@ -192,8 +195,8 @@ TIME = {
     "and not with anybody else. Whoever uses this browser can see it; remove it here.",
     "empty": "Nothing is kept yet. Look at a picture on the tab “Look”, and press “Keep it to compare later” below "
     "the answer.",
-    "one": "One picture is kept. When there is a second one of the same lesion, both stand here side by side.",
-    "kept": "Kept in this browser; the two of them stand side by side on the tab “Over time”.",
+    "one": "One picture is kept. When there is a second one of the same lesion, both appear here side by side.",
+    "kept": "Kept in this browser; two of them appear side by side on the tab “Over time”.",
     "full": "This browser has no room for it, or does not allow pages to keep anything. Remove older pictures.",
     "date": "Taken on",
     "name": "Which lesion",
@@ -210,7 +213,7 @@ TIME = {
     "beyond": "That is more than pictures alone explain: between two pictures of one lesion that did not change, the "
     "number differs by up to {spread} in 9 of 10 lesions. Show both to a dermatologist.",
     "measured": "Measured on {pictures} pictures of {lesions} lesions of HAM10000.",
-    "unmeasured": "For this checkpoint nobody measured how much the number differs between pictures of one lesion "
+    "unmeasured": "For this checkpoint nobody has measured how much the number differs between pictures of one lesion "
     "that did not change.",
     "other_checkpoint": "Two different checkpoints answered: their numbers cannot be compared.",
     "other_patient": "Age, sex or site differ between the two: that alone changes the number.",
@@ -301,8 +304,8 @@ ZIP_METHOD = "packed by an unusual method; pack it as a plain zip file"
 ZIP_TWICE = "a second file of the same name in the zip file; refused"
 ZIP_CLIMBS = "its path leads out of the zip file; refused"
 ZIP_TOO_LARGE = "larger than {megabytes} MB when unpacked; refused"
-TABLE_TOO_LARGE = "a table of more than {megabytes} MB; keep the rows of these pictures"
-TABLE_TOO_LONG = "more than {rows} rows, or one of more than {bytes} characters; keep the rows of these pictures"
+TABLE_TOO_LARGE = "a table of more than {megabytes} MB; keep only the rows of these pictures"
+TABLE_TOO_LONG = "more than {rows} rows, or one of more than {bytes} characters; keep only the rows of these pictures"
 TOO_MANY_FILES = "files from here on that are not looked at: {files}; send at most {most} at a time"
 TOO_MANY = "not looked at: more than {pictures} pictures at a time"
 
@@ -325,7 +328,7 @@ CHECKPOINT_IS_ONNX = (
     "{source}: an ONNX file; the page needs the whole checkpoint, so give the folder that it was exported from"
 )
 COMPARE_NOTHING = "Choose another checkpoint to see both answers side by side."
-COMPARE_NO_PICTURE = "Choose a picture on the tab “Look” first; then both answers stand here side by side."
+COMPARE_NO_PICTURE = "Choose a picture on the tab “Look” first; then both answers appear here side by side."
 COMPARE_TABLE = "Both checkpoints' answers to one picture"
 COMPARE_ROWS = ("Verdict", "Of 100 malignant or a precursor", "Alarm from", "Most likely", "Candidates")
 NONE = "–"
@@ -349,7 +352,7 @@ PLOTS = {
     "plots/reliability.png": "Reliability on the test part: stated probability against how often it was right",
 }
 CARD = "The whole model card, with its plots"
-NO_CARD = "This checkpoint brings no model card."
+NO_CARD = "This checkpoint has no model card."
 API_TITLE = "API"
 API = """The same numbers for programs, by `gradio_client`; `/gradio_api/info` describes both endpoints.
 

@@ -121,7 +121,7 @@ DETAILS = "Detalles"
 LIKELY = "Lo que le parece al modelo"
 SET = "Candidatos: {names}."
 SET_OF_ALL = "No se puede descartar ninguna de las clases."
-SET_COVERAGE = "A estas listas les falta el diagnóstico verdadero en {share} de las imágenes de validación."
+SET_COVERAGE = "A estas listas les falta el diagnóstico verdadero en cerca del {share} de las imágenes de validación."
 MALIGNANT = (
     "El número es la probabilidad estimada, en tanto por ciento, de que la lesión sea maligna o precursora: {names}."
 )
