@@ -129,16 +129,21 @@ def build(
     classes: ClassesOption = None,
 ) -> None:
     """Turn a folder of labelled pictures into parquet files with splits by lesion and a data card."""
+    from ..checkpoints.hub import check_name
     from ..data.ham10000 import load_ham10000
-    from ..data.hub_dataset import build_dataset, write_dataset
+    from ..data.hub_dataset import build_dataset, refuse_other_card, write_dataset
     from ..hub.push import push_folder
 
     if push is None and output is None:
         raise typer.BadParameter("give --push organisation/name, --output FOLDER, or both")
     with one_line_errors(), output_folder(output, [data]), tempfile.TemporaryDirectory() as temporary:
         folder = output or Path(temporary)
-        write_dataset(build_dataset(load_ham10000(data, classes=names(classes))), folder, push or folder.name)
+        if push:  # before any work
+            check_name(push)
+        refuse_other_card(folder)
+        parts = build_dataset(load_ham10000(data, classes=names(classes)))
+        written = write_dataset(parts, folder, push or folder.name)
+        if output:
+            typer.echo(f"saved {output}")
         if push:
-            typer.echo(push_folder(folder, push, "dataset", private=private, echo=typer.echo))
-        else:
-            typer.echo(f"saved {folder}")
+            typer.echo(push_folder(folder, push, "dataset", private=private, echo=typer.echo, only=written))

@@ -9,6 +9,8 @@ import typer
 
 from ..model.labels import CLASSES
 
+HAMS_PICTURES = "ISIC_0024306", "ISIC_0034320"  # the first and the last, of the ISIC archive
+
 
 class Split(StrEnum):
     lesion = "lesion"
@@ -16,14 +18,13 @@ class Split(StrEnum):
     all = "all"
 
 
+DataOption = Annotated[str, typer.Option(help="HAM10000 folder, one like it, or hub:organisation/name.")]
 ClassesOption = Annotated[
     str | None,
     typer.Option(
         help="Separated by commas. Default: the seven (those of --from); the table's own if it has none of them."
     ),
 ]
-
-
 ImagesOption = Annotated[list[Path] | None, typer.Option(help="Further picture folders, searched first.")]
 
 
@@ -74,9 +75,15 @@ def same_data(data: str, split: Split, images: list[Path] | None = None) -> list
     return ["--data", data, *(word for folder in images or () for word in ("--images", folder)), "--split", split]
 
 
-def data_name(data: str, classes: Sequence[str]) -> str:
-    """What metrics.json and the card call the data: the Hub's name of a data set there, or, since it has other classes
-    than HAM10000, a folder's own."""
+def data_name(data: str, table, classes: Sequence[str]) -> str:
+    """What metrics.json and the card call the data: the Hub's name of a data set there, HAM10000 where the pictures and
+    the classes are its, else the folder's own name.
+
+    Args:
+        table: of [`load_table`].
+        classes: those of the checkpoint.
+    """
     if data.startswith("hub:"):
-        return data.removeprefix("hub:")
-    return "HAM10000" if classes == CLASSES else Path(data).resolve().name
+        return data.removeprefix("hub:").partition("@")[0]  # without a revision
+    is_hams = classes == CLASSES and table["image_id"].between(*HAMS_PICTURES).all()
+    return "HAM10000" if is_hams else Path(data).resolve().name

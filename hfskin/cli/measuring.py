@@ -10,7 +10,7 @@ from ..checkpoints.layout import METRICS_FILE
 from ..data.tables import counted
 from ..model.labels import shown_classes
 from .console import ModelOption, one_line_errors, say_next
-from .labelled import ImagesOption, Split, data_name, load_table, same_data
+from .labelled import DataOption, ImagesOption, Split, data_name, load_table, same_data
 from .outputs import output_file, output_folder
 from .predict import Backend
 
@@ -63,7 +63,7 @@ def calibrate(
 
 
 def evaluate(
-    data: Annotated[str, typer.Option(help="HAM10000 folder, one like it, or hub:organisation/name.")],
+    data: DataOption,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -106,9 +106,10 @@ def evaluate(
 
         exposure = read_exposure(lesions_elsewhere, negatives)
         classes = shown_classes(pipeline.config)
+        table = load_table(data, split, images, classes)
         report = run(
-            model, load_table(data, split, images, classes), split.value, part.value, data=data_name(data, classes),
-            tta=tta, robustness=robustness or shifts, copies=others, masks=masks, exposure=exposure, pipeline=pipeline,
+            model, table, split.value, part.value, data=data_name(data, table, classes), tta=tta,
+            robustness=robustness or shifts, copies=others, masks=masks, exposure=exposure, pipeline=pipeline,
         )  # fmt: skip
         if output:
             write_metrics(report, output)

@@ -9,7 +9,7 @@ import typer
 
 from ..model.labels import CLASSES, shown_classes
 from .console import one_line_errors, say_next
-from .labelled import ClassesOption, ImagesOption, Split, load_table, names, same_data
+from .labelled import ClassesOption, DataOption, ImagesOption, Split, load_table, names, same_data
 from .outputs import output_folder
 
 
@@ -59,7 +59,7 @@ def mount(app: typer.Typer) -> None:
 
 
 def train(
-    data: Annotated[str, typer.Option(help="HAM10000 folder, or one like it.")],
+    data: DataOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint folder; a run that was cut off resumes.")],
     backbone: Annotated[str | None, typer.Option(help="A name of `hfskin backbones`.")] = None,
     recipe: Annotated[

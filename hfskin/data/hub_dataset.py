@@ -22,6 +22,7 @@ from .tables import counted
 HUB_PREFIX = "hub:"
 PARTS = {"train": "train", "val": "validation", "test": "test"}  # ours -> the Hub's name
 SHARD_BYTES = 400e6
+CARD_FILE = "README.md"
 CARD_TEMPLATE = Path(__file__).with_name("dataset_card_template.md")
 COLUMN_TYPES = {
     "image": Image(),
@@ -97,9 +98,24 @@ def build_dataset(table: pd.DataFrame, seed: int = 0) -> DatasetDict:
     return DatasetDict({theirs: _to_dataset(table[table["split"] == ours], features) for ours, theirs in PARTS.items()})
 
 
-def write_dataset(parts: DatasetDict, folder: str | Path, repo_id: str, seed: int = 0) -> None:
-    """Write parquet files and the data card, as they lie in the repository, in place of those of an earlier call."""
-    data = Path(folder) / "data"
+def refuse_other_card(folder: Path) -> None:
+    """Let no README.md be lost that [`write_dataset`] did not write.
+
+    Raises:
+        DataError: the folder holds one, and no data set.
+    """
+    if (folder / CARD_FILE).exists() and not any(folder.glob("data/*-of-*.parquet")):
+        raise DataError(f"{folder / CARD_FILE}: is not what an earlier build wrote; move it, or give another folder")
+
+
+def write_dataset(parts: DatasetDict, folder: str | Path, repo_id: str, seed: int = 0) -> list[str]:
+    """Write parquet files and the data card, as they lie in the repository, in place of those of an earlier call.
+
+    Returns:
+        The names of the files, relative to the folder.
+    """
+    card, data = Path(folder, CARD_FILE), Path(folder, "data")
+    written = [card]
     data.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
         for old in data.glob(f"{name}-*-of-*.parquet"):  # other shards: whoever loads the folder would read both
@@ -107,8 +123,10 @@ def write_dataset(parts: DatasetDict, folder: str | Path, repo_id: str, seed: in
         shards = max(1, round(_picture_bytes(part) / SHARD_BYTES))
         for i in range(shards):
             shard = _embed_pictures(part.shard(shards, i, contiguous=True))
-            shard.to_parquet(data / f"{name}-{i:05}-of-{shards:05}.parquet")
-    (Path(folder) / "README.md").write_text(render_dataset_card(parts, repo_id, seed), encoding="utf-8")
+            written.append(data / f"{name}-{i:05}-of-{shards:05}.parquet")
+            shard.to_parquet(written[-1])
+    card.write_text(render_dataset_card(parts, repo_id, seed), encoding="utf-8")
+    return [file.relative_to(folder).as_posix() for file in written]
 
 
 def render_dataset_card(parts: DatasetDict, repo_id: str, seed: int = 0) -> str:

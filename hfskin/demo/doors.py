@@ -3,10 +3,13 @@
 import asyncio
 import base64
 import hashlib
+import json
 import logging
 import os
 import re
 import time
+from contextlib import suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,6 +36,7 @@ _OFFERED = {
     ("POST",): re.compile(rf"{_API}(upload|queue/join|run/predict|call/\w+|cancel|reset|mcp/?|mcp/messages/)"),
     ("DELETE",): re.compile(rf"{_API}mcp/?"),
 }
+_UPLOAD = f"{_API}upload"
 _HEARTBEAT = re.compile(rf"{_API}heartbeat/([\w-]+)")
 _LIMITS = {"upload": MAX_REQUEST + 10**6, "mcp": MAX_FILE * 3 // 2}  # bytes; MCP sends pictures as Base64
 _LIMIT = 2 * 10**6  # bytes of any other request
@@ -86,11 +90,19 @@ class Doors:
 
     async def _pass(self, scope: Scope, exchange: "_Exchange") -> None:
         """A heartbeat lasts as long as its visit. gradio does not notice every end: here, nothing else can come."""
+        path, send = get_route_path(scope), exchange.send
+        if path == _UPLOAD and "origin" in Headers(scope=scope):  # a browser's; a program may send many before it asks
+            send = partial(self._note_arrival, send)
         try:
-            await self._app(scope, exchange.receive, exchange.send)
+            await self._app(scope, exchange.receive, send)
         finally:
-            if scope["method"] == "GET" and (heartbeat := _HEARTBEAT.fullmatch(get_route_path(scope))):
+            if scope["method"] == "GET" and (heartbeat := _HEARTBEAT.fullmatch(path)):
                 self._uploads.release(heartbeat[1])
+
+    async def _note_arrival(self, send: Send, message: Message) -> None:
+        with suppress(ValueError, TypeError):  # it was not taken, which the answer says in words
+            self._uploads.arrived(*json.loads(message.get("body", b"")))
+        await send(message)
 
     def _offered(self, method: str, path: str) -> bool:
         if not any(method in methods and paths.fullmatch(path) for methods, paths in _OFFERED.items()):

@@ -12,8 +12,7 @@ from pathlib import Path
 
 FILE_MINUTES = 10  # an uploaded file lives no longer, whether its visit was ended or not
 SWEEP_SECONDS = 30  # from one sweep to the next
-ENDED_SECONDS = 60  # without a word, after which a visit that had ended is over
-
+ENDED_SECONDS = 60  # without a word, after which a visit that had ended is over; and a page that sent a file, gone
 
 logger = logging.getLogger("hfskin.demo")
 
@@ -36,6 +35,7 @@ class UploadFolder:
         self.path = path
         self._held: dict[str | None, set[Path]] = {}
         self._ended: dict[str | None, float] = {}  # visits that ended, and when they were last heard of
+        self._arrived: dict[Path, float] = {}  # what pages sent and no visit has used yet, and when
         self._lock = threading.Lock()
         self._sweeper: threading.Thread | None = None
 
@@ -59,6 +59,16 @@ class UploadFolder:
             raise NotUploadedError(path)
         return resolved
 
+    def arrived(self, *paths: str | Path) -> None:
+        """Note what a page sent: it tells at once whose visit that is, unless it was closed meanwhile.
+
+        Raises:
+            NotUploadedError: one is not of this folder.
+        """
+        own = {self.own(path) for path in paths}
+        with self._lock:
+            self._arrived |= dict.fromkeys(own, time.monotonic())
+
     def hold(self, session: str | None, *paths: str | Path) -> None:
         """Note that a visit uses these files.
 
@@ -68,6 +78,8 @@ class UploadFolder:
         own = {self.own(path) for path in paths}
         with self._lock:
             self._held.setdefault(session, set()).update(own)
+            for path in own:
+                self._arrived.pop(path, None)
             if session in self._ended:
                 self._ended[session] = time.monotonic()
 
@@ -80,7 +92,8 @@ class UploadFolder:
     def sweep(self) -> None:
         """Delete what was last written more than `FILE_MINUTES` ago, broken-off uploads and unused copies too.
 
-        What visits use that ended and were then silent for `ENDED_SECONDS` goes as well.
+        What visits use that ended and were then silent for `ENDED_SECONDS` goes as well, and what a page sent that was
+        then as silent.
         Also in the folders of other pages beside this one: whatever is as old there was left by one that was killed.
         """
         deadline = time.time() - 60 * FILE_MINUTES + SWEEP_SECONDS
@@ -96,6 +109,10 @@ class UploadFolder:
             for session in [session for session, heard in self._ended.items() if heard <= over]:
                 self._delete_held(session)
                 del self._ended[session]
+            left = {path for path, since in self._arrived.items() if since <= over}
+            self._delete_unused(left)
+            for path in left:
+                del self._arrived[path]
 
     def keep_swept(self) -> None:
         """Sweep from time to time, in the background, until the program ends."""
@@ -109,7 +126,9 @@ class UploadFolder:
 
     def _delete_held(self, session: str | None) -> None:
         """Delete what this visit uses and no other one; the lock is held."""
-        files = self._held.pop(session, set())
+        self._delete_unused(self._held.pop(session, set()))
+
+    def _delete_unused(self, files: set[Path]) -> None:
         for path in files - set().union(*self._held.values()):
             with suppress(NotUploadedError, OSError):  # OSError: it went by itself, or is no file
                 self.own(path).unlink()

@@ -44,7 +44,7 @@ def render_card(metrics: dict, config: dict, name: str) -> str:
     """
     try:
         return _render(plain(metrics), plain(config), name)
-    except (AttributeError, TypeError, jinja2.UndefinedError) as error:
+    except (AttributeError, TypeError, ValueError, jinja2.UndefinedError) as error:
         raise HubError(
             f"{METRICS_FILE} or {CONFIG_FILE} of {name} is not as hfskin writes it ({error}); write it again with "
             "`hfskin evaluate`"

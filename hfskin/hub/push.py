@@ -27,7 +27,7 @@ from ..checkpoints.save import write_json
 from ..model.configuration_hfskin import HfskinConfig
 from ..model.image_processing_hfskin import HfskinImageProcessor
 from ..model.modeling_hfskin import HfskinForImageClassification
-from .card import read_metrics, render_card
+from .card import LICENSE, read_metrics, render_card
 
 # Of a checkpoint, besides what loads it.
 RECORDS = (METRICS_FILE, TRAINING_FILE, ONNX_FILE, SPLIT_FILE, "*.png", "plots/*.png")
@@ -157,7 +157,7 @@ def stage_space(folder: Path, model_id: str) -> None:
         sdk_version=version("gradio"),
         python_version="3.12",
         app_file="app.py",
-        license="cc-by-nc-4.0",
+        license=LICENSE,
         models=[model_id],
         short_description="Skin-lesion classifier, not a medical device",
     )
@@ -173,6 +173,7 @@ def push_folder(
     token: str | bool | None = None,
     echo: Callable[[str], None] = print,
     variables: dict[str, str] | None = None,
+    only: list[str] | None = None,
     **commit,
 ) -> str:
     """Send a folder to a repository, which is created if need be, in one commit.
@@ -182,6 +183,7 @@ def push_folder(
     Args:
         kind: "model", "dataset" or "space".
         variables: of a Space.
+        only: the names of the files to send; default all.
         commit: commit_message, create_pr and others of `HfApi.upload_folder`.
 
     Returns:
@@ -194,7 +196,7 @@ def push_folder(
     api = HfApi(token=token)
     echo(f"{kind} {repo_id} ({'private' if private else 'public where it is new'}):")
     files = sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
-    for name in filter_repo_objects(files, ignore_patterns=HIDDEN):
+    for name in filter_repo_objects(files, allow_patterns=only, ignore_patterns=HIDDEN):
         echo(f"  {name:44} {_size(Path(folder, name).stat().st_size):>9}")
     with hub_errors(repo_id):
         api.create_repo(
@@ -215,6 +217,7 @@ def push_folder(
             repo_type=kind,
             folder_path=folder,
             delete_patterns=REPLACED,
+            allow_patterns=only,
             ignore_patterns=HIDDEN,
             **{"commit_message": "Push with hfskin", **commit},
         )

@@ -48,10 +48,10 @@ class Checkpoint:
         return json.dumps(values).encode()
 
     def run(self, data: bytes) -> None:
-        """A checkpoint that loads answers with probabilities."""
+        """A checkpoint that loads answers with probabilities, or refuses with those that stand under `raw`."""
         (self.folder / self.file).write_bytes(data)
         prediction = hfskin.load(self.folder)(LESIONS[0], age=50, sex="male", localization="back")
-        assert math.isclose(sum(prediction.probabilities.values()), 1, abs_tol=1e-6)
+        assert math.isclose(sum(prediction.scores.values()), 1, abs_tol=1e-6)
         assert set(self.folder.iterdir()) == self.before
 
 

@@ -50,7 +50,6 @@ def main(
     if data is not None:
         if lesions_elsewhere is None or negatives is None:
             raise typer.BadParameter("--data needs --lesions-elsewhere and --negatives")
-        output.parent.mkdir(exist_ok=True)
         write_results(output, measure(data, read_exposure(lesions_elsewhere, negatives, copies), model))
     write_page(page, render(json.loads(output.read_text(encoding="utf-8"))), typer.echo)
 

@@ -43,7 +43,6 @@ def main(
 ) -> None:
     """Measure, write the figures, render the page."""
     if not render:
-        RESULTS.parent.mkdir(exist_ok=True)
         write_results(RESULTS, measure(files))
     write_page(PAGE, page(json.loads(RESULTS.read_text())))
 

@@ -15,9 +15,10 @@ from hfskin.calibration import thresholds
 from hfskin.calibration.thresholds import TEMPERATURES, fit_temperature
 from hfskin.cli import app
 from hfskin.cli.console import say_own_warnings
-from hfskin.cli.labelled import Split, load_table
+from hfskin.cli.labelled import Split, data_name, load_table
 from hfskin.data.ham10000 import DataError
 from hfskin.data.splits import check_leaks, make_split
+from hfskin.model.labels import CLASSES
 from hfskin.training.losses import class_weights
 
 
@@ -108,6 +109,14 @@ def test_a_part_that_lacks_a_class_is_named(tmp_path, table, capsys):
     assert re.search(r"the (test|val) part holds no .*mel", capsys.readouterr().err)
 
 
+def test_only_hams_pictures_are_called_so(table):
+    assert data_name("hub:org/ham@v1", table, CLASSES) == data_name("hub:org/ham", table, CLASSES) == "org/ham"
+    assert data_name("my/clinic", table, CLASSES) == "HAM10000"
+    assert data_name("my/clinic", table, ("benign", "malignant")) == "clinic"
+    others = table.assign(image_id=[f"ISIC_{5_000_000 + i:07}" for i in range(len(table))])
+    assert data_name("my/clinic", others, CLASSES) == "clinic"
+
+
 SLIPS = [  # a command, and what it says of the slip
     ("calibrate {tmp}/gone --data {data}", "gone: no such folder; give the checkpoint folder of"),
     ("average {model} {tmp}/gone -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
@@ -132,6 +141,7 @@ SLIPS = [  # a command, and what it says of the slip
     ("export {model} --int8 {tmp}/gone", "does not exist"),
     ("push {tmp}/gone my/own -o {tmp}/out", "gone: no such folder; give the checkpoint folder of"),
     ("push {model} my/own -o {tmp}/out", "has no metrics.json; run `hfskin evaluate`"),
+    ("dataset build {data} --push mine -o {tmp}/out", "'mine' is half a name; give organisation/name"),
     ("push {model} mine -o {tmp}/out", "'mine' is half a name; give organisation/name"),
 ]
 

@@ -40,6 +40,8 @@ def place(tmp_path, tiny_checkpoint) -> Path:
     (tmp_path / "patients.csv").write_text("image_id,age\nx,50\n")
     (tmp_path / "weights.safetensors").write_bytes(b"")
     (tmp_path / "old.csv").write_text("")
+    (tmp_path / "readme").mkdir()
+    (tmp_path / "readme" / "README.md").write_text("of another program")
     return tmp_path
 
 
@@ -77,6 +79,7 @@ SECONDS = 500  # that may pass before something is surely stuck; a busy machine 
         ("average model model -o model", "is what the command reads"),
         ("join model model -o model", "is what the command reads"),
         ("dataset build data -o data", "is what the command reads"),
+        ("dataset build data -o readme", "readme/README.md: is not what an earlier build wrote"),
         ("card model -o x.jpg", "is a file"),
     ],
 )

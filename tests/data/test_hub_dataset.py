@@ -112,10 +112,12 @@ def ham(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def published(client, ham, tmp_path_factory):
-    kept = tmp_path_factory.mktemp("kept")  # its lock and what a system leaves there are not sent
-    (kept / ".DS_Store").touch()
+    kept = tmp_path_factory.mktemp("kept")  # its lock and what else lies there is not sent
+    (kept / "patients.txt").write_text("private")
     code, output = client(build_by_command, ham, "--push", "org/ham", "-o", kept)
     assert code == 0, output
+    assert f"saved {kept}" in output
+    assert "patients.txt" not in output
     return "hub:org/ham"
 
 

@@ -154,6 +154,25 @@ def test_what_a_visit_uses_after_its_end_goes_once_it_is_silent(folder, monkeypa
     assert late.exists(), "it came back"
 
 
+def test_what_a_page_sent_and_then_said_nothing_of_goes_soon(folder, monkeypatch):
+    taken, left, outside = folder.path / "taken.jpg", folder.path / "left.jpg", folder.path.parent / "outside.jpg"
+    for path in (taken, left, outside):
+        path.touch()
+    folder.arrived(taken, left)
+    with pytest.raises(NotUploadedError):
+        folder.arrived(outside)
+    folder.hold("visit", taken)
+    folder.sweep()
+    assert left.exists(), "its page may be about to tell"
+    monkeypatch.setattr(upload_folder, "ENDED_SECONDS", 0)
+    folder.arrived(taken)  # once more, by another page
+    folder.sweep()
+    assert sorted(path.name for path in folder.path.parent.rglob("*.jpg")) == ["outside.jpg", "taken.jpg"]
+    assert folder._arrived == {}
+    folder.release("visit")
+    assert not taken.exists()
+
+
 # The running page
 
 
@@ -654,3 +673,18 @@ def test_an_upload_is_gone_when_its_time_is_up(page_here, web_here, monkeypatch)
     page_here.uploads.sweep()
     assert not path.exists()
     assert upload(web_here) == path, "the page goes on"
+
+
+def test_an_upload_of_a_page_that_was_closed_at_once_goes_soon(page_here, web_here, monkeypatch):
+    origin = {"Origin": page_here.local_url.rstrip("/")}
+    of_a_program = upload(web_here, data=LESION + b"1")
+    files = [("files", (name, LESION + b"2")) for name in ("a.jpg", "b.jpg")]
+    first, second = map(Path, web_here.post("gradio_api/upload", files=files, headers=origin).json())
+    assert web_here.post("gradio_api/upload", headers=origin).status_code == 400, "still one line"
+    assert first.exists()
+    assert '"probabilities"' in call(web_here, "predict", [file_data(first), None, None, None])
+    monkeypatch.setattr(upload_folder, "ENDED_SECONDS", 0)
+    page_here.uploads.sweep()
+    assert not second.exists(), "nobody told of it"
+    assert first.exists()
+    assert of_a_program.exists(), "it may send more before it asks"

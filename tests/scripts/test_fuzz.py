@@ -1,5 +1,6 @@
 """The short form of scripts/fuzz, and hypothesis on what people type."""
 
+import json
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from hfskin.data.patients import read_patients
 from hfskin.data.tables import MetadataTableError
 from hfskin.model.image_reading import ImageError, read_image
 from hfskin.model.metadata import METADATA_SIZE, MetadataError, encode_metadata
+from scripts.fuzz.checkpoint_targets import Config
 
 pytestmark = pytest.mark.slow
 
@@ -70,3 +72,10 @@ def test_a_few_inputs_of_the_long_form(targets, inputs):
     assert done.returncode == 0, done.stdout + done.stderr
     total = f"total: {len(targets) * inputs} inputs, 0 findings, {len(targets)} targets"
     assert done.stdout.splitlines()[-1] == total
+
+
+def test_a_refusal_is_no_finding(tmp_path):
+    target = Config(tmp_path)
+    target.run(json.dumps(json.loads(target.good) | {"gate_threshold": 10**9}).encode())
+    with pytest.raises(target.documented):
+        target.run(json.dumps(json.loads(target.good) | {"temperature": 0}).encode())
