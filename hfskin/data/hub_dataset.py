@@ -64,7 +64,7 @@ def load_hub_dataset(repo_id: str, revision: str | None = None) -> pd.DataFrame:
 
     Raises:
         HubError: no such data set or revision, no right to read it, no network.
-        DataError: a data set without the columns of `COLUMN_TYPES`.
+        DataError: a data set without the `PARTS` or the columns of `COLUMN_TYPES`.
     """
     check_name(repo_id)
     try:
@@ -72,9 +72,11 @@ def load_hub_dataset(repo_id: str, revision: str | None = None) -> pd.DataFrame:
             parts = load_dataset(repo_id, revision=revision)
     except DatasetNotFoundError as error:  # `datasets` does not say from what it was raised
         raise HubError(no_repository(error, repo_id)) from error
-    table = pd.concat(
-        [_to_table(parts[theirs], repo_id).assign(split=ours) for ours, theirs in PARTS.items() if theirs in parts]
-    ).sort_values("row", ignore_index=True)[[*COLUMNS, "path", "split"]]
+    found = {ours: _to_table(parts[theirs], repo_id) for ours, theirs in PARTS.items() if theirs in parts}
+    if not found:
+        raise DataError(f"{repo_id}: has the parts {', '.join(parts)}, and none of {', '.join(PARTS.values())}")
+    table = pd.concat([rows.assign(split=part) for part, rows in found.items()])
+    table = table.sort_values("row", ignore_index=True)[[*COLUMNS, "path", "split"]]
     table.attrs["classes"] = tuple(next(iter(parts.values())).features["dx"].names)
     return table
 
@@ -194,6 +196,8 @@ def _to_table(part: Dataset, repo_id: str) -> pd.DataFrame:
         raise DataError(
             f"{repo_id}: column {absent[0]!r} is missing; `hfskin dataset build` makes a data set that fits"
         )
+    if not isinstance(part.features["dx"], ClassLabel):
+        raise DataError(f"{repo_id}: column 'dx' does not say its classes; `hfskin dataset build` makes one that does")
     plain = part.cast_column("image", Image(decode=False)).with_format(None)
     columns = {name: plain[name][:] for name in COLUMN_TYPES}
     table = pd.DataFrame({name: columns[name] for name in COLUMNS}).astype({"age": float})

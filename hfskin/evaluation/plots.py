@@ -18,10 +18,7 @@ def write_plots(report: dict, folder: str | Path) -> list[Path]:
     """Write confusion_matrix.png, roc.png and reliability.png (with metadata) into `folder`, and return their paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    results, data = report["results"]["with_metadata"], report["data"]
-    title = f"{data['name']}, {data['split']} split, {data['part']}: {data['images']:,} pictures"
-    if data["leaks"]:
-        title += "\nLEAKS: pictures of one lesion stand on both sides"
+    results, title = report["results"]["with_metadata"], title_of(report["data"])
     figures = {
         "confusion_matrix": draw_confusion_matrix(results["metrics"], title),
         "roc": draw_roc(results["roc"], results["metrics"], title),
@@ -32,6 +29,12 @@ def write_plots(report: dict, folder: str | Path) -> list[Path]:
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1], dpi=DPI)
     return paths
+
+
+def title_of(data: dict) -> str:
+    """What was measured on; a leaky split is marked."""
+    title = f"{data['name']}, {data['split']} split, {data['part']}: {data['images']:,} pictures"
+    return title + "\nLEAKS: pictures of one lesion stand on both sides" if data["leaks"] else title
 
 
 def draw_confusion_matrix(metrics: dict, title: str) -> Figure:

@@ -86,7 +86,8 @@ class LesionPipeline:
 
         Args:
             images: a path, bytes, PIL image, array, or what `read_image` or `prepare` made; or many of them.
-            age: years; None or NaN where it is unknown. With a list of images: one value for all, or a list.
+            age: years; None or NaN where it is unknown. With several images: one value for all, or a list, an array
+                or a column with one for each.
             sex: one of `SEXES` or a common synonym; likewise.
             localization: one of `SITES` or a common synonym; likewise.
             batch_size: pictures that the network takes at once.
@@ -177,7 +178,7 @@ def _is_one(images) -> bool:
 
 def _rows(images, patient: tuple) -> Iterator[tuple]:
     """(image, age, sex, localization) of a generator or data set, with one value for all or as many as images."""
-    values = [iter(v) if hasattr(v, "__iter__") and not isinstance(v, str) else repeat(v) for v in patient]
+    values = [iter(v) if _are_several(v) else repeat(v) for v in patient]
     # Not every data set raises IndexError at its end, so that `iter` would know.
     for image in images if hasattr(images, "__iter__") else (images[i] for i in range(len(images))):
         row = (image, *(next(v, _END) for v in values))
@@ -196,9 +197,14 @@ def _named(age, sex, localization):
 
 
 def _as_list(value, length: int, name: str) -> list:
-    if not isinstance(value, list | tuple):
+    if not _are_several(value):
         return [value] * length
-    if len(value) != length:
-        raise ValueError(f"{name}: {counted(len(value), 'value', 'values')} for "
+    values = list(value)
+    if len(values) != length:
+        raise ValueError(f"{name}: {counted(len(values), 'value', 'values')} for "
                          f"{counted(length, 'image', 'images')}; give one value, or one an image")  # fmt: skip
-    return list(value)
+    return values
+
+
+def _are_several(value) -> bool:
+    return hasattr(value, "__iter__") and not isinstance(value, str | bytes)

@@ -192,6 +192,6 @@ def _as_text(value) -> str:
 
 
 def _shown(value) -> str:
-    """A value for a message, cut where it is long."""
-    text = repr(value) if isinstance(value, str | bytes) else _as_text(value)
+    """A value for a message: in one line, and cut where it is long."""
+    text = repr(value) if isinstance(value, str | bytes) else " ".join(_as_text(value).split())
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

@@ -84,6 +84,16 @@ def data_error(source):
         return str(error)
 
 
+PARTS_CARD = b"""---
+configs:
+- config_name: default
+  data_files:
+  - split: holdout
+    path: holdout.csv
+---
+"""
+
+
 @pytest.fixture(scope="module")
 def ham(tmp_path_factory):
     """tests/data four times over, one age missing."""
@@ -207,6 +217,11 @@ def test_classes_of_ones_own(hub, client, ham, tmp_path):
 def test_a_data_set_of_another_kind_is_refused(hub, client):
     hub.add("org/other", {"data.csv": b"image,label\na,b\n"}, kind="dataset")
     assert "column 'image_id' is missing" in client(data_error, "hub:org/other")
+    hub.add("org/parts", {"holdout.csv": b"image,label\na,b\n", "README.md": PARTS_CARD}, kind="dataset")
+    assert "has the parts holdout, and none of train, validation, test" in client(data_error, "hub:org/parts")
+    names = "image,image_id,lesion_id,dx,dx_type,age,sex,localization,row"
+    hub.add("org/plain", {"data.csv": f"{names}\na.jpg,a,a,nv,histo,50,male,back,0\n".encode()}, kind="dataset")
+    assert "column 'dx' does not say its classes" in client(data_error, "hub:org/plain")
 
 
 def test_the_command_keeps_the_files_where_told(client, ham, tmp_path):

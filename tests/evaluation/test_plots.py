@@ -9,7 +9,7 @@ from PIL import Image
 from hfskin.evaluation.bootstrap import LesionBootstrap
 from hfskin.evaluation.calibration import summarise_calibration
 from hfskin.evaluation.metrics import roc_curves, summarise
-from hfskin.evaluation.plots import draw_confusion_matrix, draw_reliability, draw_roc, write_plots
+from hfskin.evaluation.plots import draw_confusion_matrix, draw_reliability, draw_roc, title_of, write_plots
 from hfskin.model.labels import CLASSES
 
 
@@ -20,10 +20,11 @@ def report():
     logits = rng.normal(size=(140, 7)) + 2 * (labels[:, None] == np.arange(7))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     bootstrap = LesionBootstrap(np.arange(140), resamples=10)
-    calibration = summarise_calibration(labels, probabilities, bootstrap)
+    flat = (probabilities + 0.2) / 2.4
+    before, after = (summarise_calibration(labels, answers, bootstrap) for answers in (flat, probabilities))
     results = {
         "metrics": summarise(labels, probabilities, bootstrap),
-        "calibration": {"before": calibration, "after": calibration},
+        "calibration": {"before": before, "after": after},
         "roc": roc_curves(labels, probabilities),
     }
     data = {"name": "simulated", "split": "paper", "part": "val", "images": 140, "leaks": True}
@@ -60,10 +61,14 @@ def test_reliability_shows_before_and_after_with_ece(report):
     calibration = report["results"]["with_metadata"]["calibration"]
     axes = draw_reliability(calibration, "title").axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    ece = calibration["after"]["ece"]["value"]
-    assert labels[:2] == [f"before calibration, ECE {ece:.3f}", f"after calibration, ECE {ece:.3f}"]
+    before, after = (calibration[state]["ece"]["value"] for state in ("before", "after"))
+    assert labels[:2] == [f"before calibration, ECE {before:.3f}", f"after calibration, ECE {after:.3f}"]
+    for line, state in zip(axes.lines[1:], ("before", "after"), strict=True):
+        told = [y for y in calibration[state]["reliability"]["accuracy"] if y is not None]
+        assert line.get_ydata() == pytest.approx(told)
 
 
-def test_a_leaky_split_is_marked_on_the_picture(report, tmp_path):
-    figure = draw_roc({}, {"per_class": {}}, "simulated\nLEAKS")
-    assert "LEAKS" in figure.axes[0].get_title()
+def test_a_leaky_split_is_marked_on_the_picture(report):
+    leaky, sound = (title_of(report["data"] | {"leaks": leaks}) for leaks in (True, False))
+    assert leaky == f"{sound}\nLEAKS: pictures of one lesion stand on both sides"
+    assert draw_roc({}, {"per_class": {}}, leaky).axes[0].get_title() == leaky

@@ -31,8 +31,6 @@ PAPER_MAPS = {
     "nasnet_mobile": (1056, 7, 7),
     "nasnet_large": (4032, 11, 11),
 }
-# Hundreds of megabytes each: they take seconds.
-LARGE = ("resnet152", "inception_resnet_v2", "nasnet_large", "legacy_senet154")
 
 
 def tiny_config(name: str, **kwargs) -> HfskinConfig:
@@ -101,9 +99,7 @@ def test_paper_cut_drops_what_the_paper_drops(name, dropped):
     assert parts[0] - parts[1] == dropped
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in BACKBONES]
-)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_trains_one_step_and_survives_the_disk(name, tmp_path):
     torch.manual_seed(0)
     model = HfskinForImageClassification(tiny_config(name))

@@ -148,7 +148,10 @@ def test_a_tiff_with_a_thumbnail_is_one_picture(lesion):
 
 def test_palette_and_grey_pictures_are_read(lesion):
     for mode in ("P", "L", "1", "LA"):
-        assert read_image(encoded(lesion.convert(mode), "PNG")).image.mode == "RGB"
+        stored = lesion.convert(mode)
+        image = read_image(encoded(stored, "PNG")).image
+        assert image.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(stored.convert("RGB")))
 
 
 def _png_header(width: int, height: int) -> bytes:

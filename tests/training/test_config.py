@@ -1,14 +1,17 @@
 """A run is what its config says: nothing is inferred from another setting, and nothing is ignored in silence."""
 
 import logging
+import re
 from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
 import hfskin
+from hfskin.checkpoints.layout import FINGERPRINT_FILE
+from hfskin.checkpoints.save import write_json
 from hfskin.training.arguments import training_arguments
 from hfskin.training.config import TrainConfig
-from hfskin.training.fingerprint import run_fingerprint
+from hfskin.training.fingerprint import differences, run_fingerprint
 from hfskin.training.recipes import MODERN, PAPER, Recipe
 from hfskin.training.run import train
 from hfskin.training.start import processor_and_model
@@ -61,10 +64,15 @@ def test_a_config_is_checked_and_frozen(tiny_checkpoint):
         TrainConfig(MODERN, "vgg16").seed = 1
 
 
-def test_whatever_a_recipe_says_makes_another_run(table):
+@pytest.mark.parametrize("name", [field.name for field in fields(Recipe)])
+def test_whatever_a_recipe_says_makes_another_run(name, table, tmp_path):
     split = table.assign(split="train")
-    told = run_fingerprint(split, TrainConfig(MODERN, "vgg16"))["recipe"]
-    assert told.keys() == {field.name for field in fields(Recipe)}
+    mine, other = (
+        run_fingerprint(split, TrainConfig(recipe, "vgg16")) for recipe in (MODERN, replace(MODERN, **{name: "other"}))
+    )
+    write_json(tmp_path / FINGERPRINT_FILE, mine)
+    assert differences(tmp_path, mine) == ""
+    assert re.search(rf"\b{name} \S+ there and other here", differences(tmp_path, other))
 
 
 def test_pictures_fewer_than_a_batch_are_trained_on(table, tmp_path):

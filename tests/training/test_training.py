@@ -289,7 +289,7 @@ def test_teachers_answer_as_they_do_alone(tiny_checkpoint, lesion_path):
     assert teachers.probabilities(pixels[..., :80, :100], metadata).shape == (1, 7)
 
 
-def test_a_student_moves_towards_its_teacher(tiny_checkpoint, split_table, tmp_path):
+def test_a_run_with_a_teacher_is_another_run_and_says_so(tiny_checkpoint, split_table, tmp_path):
     recipe = short(MODERN, epochs=2)
     for name, teachers in (("alone", ()), ("distilled", (tiny_checkpoint,))):
         train(
