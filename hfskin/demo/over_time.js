@@ -55,7 +55,7 @@ const told = (first, second) => {
   const [from, to] = [first, second].map(one => Number(one.number.replace(/\D/g, ''))); // as they are shown
   const points = to - from;
   const values = {first: first.number, second: second.number, days, change: points > 0 ? `+${points}` : points};
-  const change = days === 1 ? words.change_in_a_day : words.change;
+  const change = [words.change_on_a_day, words.change_in_a_day][days] ?? words.change;
   const said = [points ? fill(change, values) : words.same];
   if (first.patient !== second.patient) said.push(words.other_patient);
   if (spread) {

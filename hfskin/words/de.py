@@ -192,6 +192,7 @@ TIME = {
     "number": "{number} von 100: {word}",
     "choose": "Wählen Sie zwei Bilder zum Vergleichen.",
     "change": "Von {first} auf {second} von 100 in {days} Tagen: eine Änderung um {change}.",
+    "change_on_a_day": "Von {first} auf {second} von 100 am selben Tag: eine Änderung um {change}.",
     "change_in_a_day": "Von {first} auf {second} von 100 in einem Tag: eine Änderung um {change}.",
     "same": "Die Zahl ist dieselbe.",
     "within": "Das sagt wenig: Zwischen zwei Bildern einer unveränderten Stelle unterscheidet sich die Zahl bei 9 von "

@@ -206,6 +206,7 @@ TIME = {
     "number": "{number} of 100: {word}",
     "choose": "Choose two pictures to compare.",
     "change": "From {first} to {second} of 100 in {days} days: a change of {change}.",
+    "change_on_a_day": "From {first} to {second} of 100 on the same day: a change of {change}.",
     "change_in_a_day": "From {first} to {second} of 100 in one day: a change of {change}.",
     "same": "The number is the same.",
     "within": "That says little: between two pictures of one lesion that did not change, the number differs by up to "

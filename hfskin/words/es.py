@@ -190,6 +190,7 @@ TIME = {
     "number": "{number} de 100: {word}",
     "choose": "Elija dos imágenes para compararlas.",
     "change": "De {first} a {second} de 100 en {days} días: un cambio de {change}.",
+    "change_on_a_day": "De {first} a {second} de 100 el mismo día: un cambio de {change}.",
     "change_in_a_day": "De {first} a {second} de 100 en un día: un cambio de {change}.",
     "same": "El número es el mismo.",
     "within": "Eso dice poco: entre dos imágenes de una lesión que no ha cambiado, el número difiere hasta en "

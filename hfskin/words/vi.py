@@ -177,6 +177,7 @@ TIME = {
     "number": "{number} trên 100: {word}",
     "choose": "Hãy chọn hai ảnh để so sánh.",
     "change": "Từ {first} đến {second} trên 100 trong {days} ngày: thay đổi {change}.",
+    "change_on_a_day": "Từ {first} đến {second} trên 100 trong cùng ngày: thay đổi {change}.",
     "change_in_a_day": "Từ {first} đến {second} trên 100 trong một ngày: thay đổi {change}.",
     "same": "Con số không đổi.",
     "within": "Điều đó nói lên rất ít: giữa hai ảnh của một tổn thương không thay đổi, con số chênh nhau đến {spread} "

@@ -255,6 +255,17 @@ def test_batch_of_pictures_a_zip_and_a_table(visit, keep, pipeline, tmp_path):
     assert page.locator("#batch tr.failed").count() == 2
     assert "22 rows have no picture" in page.inner_text("#batch")
     keep(page, "batch")
+    names = "[...document.querySelectorAll('#batch tbody tr')].map(row => row.cells[0].textContent)"
+    urgent_first = page.evaluate(names)
+    for arrow in "↑↓":
+        page.get_by_role("button", name=text.BATCH_COLUMNS[0]).click()
+        assert page.evaluate(names) == sorted(urgent_first, reverse=arrow == "↓")
+        head = "getComputedStyle(document.querySelector('#batch [aria-sort] button'), '::after').content"
+        assert page.evaluate(head) == f'" {arrow}"'
+    page.get_by_text(f"{text.BATCH_KINDS['failed']} (2)").click()
+    assert page.locator("#batch tbody tr:visible").count() == 2
+    page.get_by_text(f"{text.BATCH_ALL} (8)").click()
+    assert page.locator("#batch tbody tr:visible").count() == 8
     with page.expect_download() as download:
         page.get_by_role("link", name=text.BATCH_DOWNLOAD).click()
     with open(download.value.path(), newline="") as file:

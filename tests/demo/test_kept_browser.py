@@ -95,6 +95,7 @@ def test_two_pictures_are_kept_in_the_browser_and_stand_side_by_side(visit, keep
     press(page, page.get_by_role("tab", name=text.TAB_TIME))
     place = page.locator(".over-time")
     place.locator(".sides figure").nth(1).wait_for()
+    assert re.search("on the same day|The number is the same", place.inner_text()), "both were taken today"
     sent.clear()
     page.get_by_label(text.TIME["date"]).first.fill("2026-01-31")
     page.get_by_label(text.TIME["date"]).first.press("Tab")
