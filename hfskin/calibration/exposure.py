@@ -73,7 +73,7 @@ def lesions_elsewhere(folder: Path) -> pd.DataFrame:
 
     A CSV in the folder with the column `patient_id` keeps the pictures of one patient in one half; without it, each
     picture counts as a patient of its own. Its column `label`, where there is one, gives dx ("" where it is unknown);
-    labelled is what has one, or is benign by the column `benign_malignant`.
+    labelled is what has one, or is benign by the column `benign_malignant`. Several files fill each other in.
 
     Raises:
         DataError: no such folder, or two pictures of one name.

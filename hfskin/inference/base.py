@@ -15,7 +15,7 @@ from ..checkpoints.layout import fingerprint
 from ..data.tables import counted
 from ..model.image_reading import ReadImage
 from ..model.labels import class_names, shown_classes
-from ..model.metadata import is_young, without_age
+from ..model.metadata import FIELDS, is_young, without_age
 from ..model.preprocessing import Preprocessing
 from .decisions import malignant_columns, more_cautious, softmax
 from .prediction import Asked, Prediction, predict
@@ -105,8 +105,9 @@ class LesionPipeline:
             return self._asked(images, prepared, self.predict_prepared([prepared])[0])
         if not isinstance(images, list | tuple):
             return self._answers(_rows(images, (age, sex, localization)), batch_size, num_workers)
-        patients = (_as_list(v, len(images), n) for v, n in _named(age, sex, localization))
-        return list(self._answers(zip(images, *patients, strict=True), batch_size, num_workers))
+        patients = zip(FIELDS, (age, sex, localization), strict=True)
+        columns = (_as_list(value, len(images), name) for name, value in patients)
+        return list(self._answers(zip(images, *columns, strict=True), batch_size, num_workers))
 
     def _asked(self, image, prepared: Prepared, answer: Prediction) -> Prediction:
         if isinstance(image, ReadImage):
@@ -190,10 +191,6 @@ def _rows(images, patient: tuple) -> Iterator[tuple]:
 def unknown_argument(arguments: dict) -> TypeError:
     """What to raise where a caller gives something else than age, sex and localization."""
     return TypeError(f"unknown argument {next(iter(arguments))!r}; known are age, sex and localization")
-
-
-def _named(age, sex, localization):
-    return (age, "age"), (sex, "sex"), (localization, "localization")
 
 
 def _as_list(value, length: int, name: str) -> list:

@@ -12,12 +12,13 @@ from typing import Annotated
 import typer
 
 from hfskin.checkpoints.history import is_finished
+from hfskin.checkpoints.layout import CONFIG_FILE, read_settings
 
 from ..runner import Job, TimeLimit, run_jobs
 from . import publish
 from .publish import given, hfskin, run_module
 
-TRANSFORMER, STUDENTS = "vit", ("lite0", "v3_small")
+TRANSFORMER, SMALL, LARGER = "vit", ("lite0", "v3_small"), "lite2"
 SUPERVISION = ("--recipe", "attention-supervision", "--split", "lesion", "--seed", "1")
 
 
@@ -29,9 +30,6 @@ def main(
     copies: publish.CopiesOption = None,
     lesions_elsewhere: publish.ElsewhereOption = None,
     negatives: publish.NegativesOption = None,
-    teacher: Annotated[
-        Path | None, typer.Option(help="A checkpoint that the small networks learn from; else it is the transformer.")
-    ] = None,
     max_minutes: Annotated[float | None, typer.Option(help="Stop training after the epoch that passes this.")] = None,
 ) -> None:
     """Train the members, put "default" and "large" together, and publish both."""
@@ -45,10 +43,10 @@ def main(
         more = [*given("--teacher", teacher), *given("--max-minutes", limit.left)]
         run_module("scripts.published.train", *names, *on_data, "--weights", weights, *more, "-o", output)
 
-    def transformer() -> None:
-        members(TRANSFORMER)
-        if is_finished(run(TRANSFORMER)):  # its pupils are to learn probabilities
-            hfskin("calibrate", run(TRANSFORMER), *on_data, "--split", "lesion")
+    def taught_by(name: str, *pupils: str) -> None:
+        if read_settings(run(name) / CONFIG_FILE).get("conformal_threshold") is None:  # they are to learn probabilities
+            hfskin("calibrate", run(name), *on_data, "--split", "lesion")
+        members(*pupils, teacher=run(name))
 
     def supervised() -> None:
         more = ["--masks", masks, *given("--max-minutes", limit.left)]
@@ -75,13 +73,15 @@ def main(
         return training(name, work=lambda: hfskin(command, *map(run, parts), "-o", run(name), *options))
 
     jobs = [
-        training(TRANSFORMER, work=transformer),
-        training(*STUDENTS, work=lambda: members(*STUDENTS, teacher=teacher or run(TRANSFORMER))),
+        training(TRANSFORMER, work=lambda: members(TRANSFORMER)),
+        training(*SMALL, work=lambda: taught_by(TRANSFORMER, *SMALL)),
         training("supervised", work=supervised),
         combined("mean", "average", "supervised", "lite0"),
         combined("default", "ensemble", "mean", "v3_small"),
-        combined("large", "ensemble", TRANSFORMER, "default", options=("--weight", "1", "--weight", "2")),
         publishing("default"),
+        combined("teacher", "ensemble", TRANSFORMER, "default", options=("--weight", "1", "--weight", "2")),
+        training(LARGER, work=lambda: taught_by("teacher", LARGER)),
+        combined("large", "ensemble", "default", LARGER, options=("--weight", "2", "--weight", "1")),
         publishing("large"),
     ]
     run_jobs(jobs, limit)

@@ -72,6 +72,15 @@ MEMBERS = {
             Stage((192, 256), epochs=6, learning_rate=2e-4, strength=0.4, last_strength=0.1),
         ),
     ),
+    "lite2": Member(
+        "efficientnet_lite2",
+        "full",
+        "tf_efficientnet_lite2.safetensors",
+        stages=(
+            Stage((144, 192), epochs=11, learning_rate=6e-4, strength=0.5, last_strength=0.2),
+            Stage((192, 256), epochs=3, learning_rate=2e-4, strength=0.5, last_strength=0.2),
+        ),
+    ),
 }
 
 

@@ -144,7 +144,7 @@ def test_another_lamp_of_no_strength_is_the_same_lamp(pictures):
 
 def test_one_command_makes_only_what_is_missing(tmp_path, capsys):
     """Of the checkpoints as they are published, nothing; where the time is over, nothing either, and it says so."""
-    for name in ("vit", "lite0", "v3_small", "supervised", "mean", "default", "large"):
+    for name in ("vit", "lite0", "v3_small", "supervised", "mean", "default", "teacher", "lite2", "large"):
         (tmp_path / name).mkdir()
         embedded = CHECKPOINTS / name / TRAINING_FILE
         facts = embedded.read_text() if embedded.is_file() else '{"finished": true}'
@@ -153,7 +153,8 @@ def test_one_command_makes_only_what_is_missing(tmp_path, capsys):
     publish_all(nowhere, nowhere, nowhere, tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[0] for line in lines] == [
-        "vit", "lite0 and v3_small", "supervised", "mean", "default", "large", "publishing default", "publishing large",
+        "vit", "lite0 and v3_small", "supervised", "mean", "default", "publishing default",
+        "teacher", "lite2", "large", "publishing large",
     ]  # fmt: skip
     assert all(line.endswith(": done before") for line in lines)
     (tmp_path / "mean" / TRAINING_FILE).unlink()

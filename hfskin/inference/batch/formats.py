@@ -97,7 +97,7 @@ def _isic_line(row: Row, classes: Sequence[str]) -> str:
 
 
 def _isic_name(name: str) -> str:
-    """What the ISIC challenge calls a picture: its file's name without folder and suffix, which 1.2.840 has none of."""
+    """What the ISIC challenge calls a picture: its file's name without folder and suffix; 1.2.840 has no suffix."""
     path = Path(name)
     return path.name if has_no_suffix(path.name) else path.stem
 
