@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ OLD_GATE_UNUSED = (
 MAX_SETTINGS = 10**6  # bytes
 # Of config.json and preprocessor_config.json: says nothing about the answers, and changes when a checkpoint is pushed.
 BOOKKEEPING = ("architectures", "auto_map", "dtype", "transformers_version")
+
+
+def folder_name(folder: str | Path) -> str:
+    """What a folder is called; "." too, by which it is called in it."""
+    return Path(os.path.abspath(folder)).name
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def save_checkpoint(
     All is written beside the folder first. The weights move in before the rest: to the old config a gate that they hold
     is unknown and harmless, while the new config would ask old weights for one.
     """
-    temporary = folder.with_name(folder.name + ".writing")
+    temporary = Path(os.path.abspath(folder) + ".writing")  # of "." too
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         weights = model.state_dict()

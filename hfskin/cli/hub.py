@@ -130,6 +130,7 @@ def build(
 ) -> None:
     """Turn a folder of labelled pictures into parquet files with splits by lesion and a data card."""
     from ..checkpoints.hub import check_name
+    from ..checkpoints.layout import folder_name
     from ..data.ham10000 import load_ham10000
     from ..data.hub_dataset import build_dataset, refuse_other_card, write_dataset
     from ..hub.push import push_folder
@@ -142,7 +143,7 @@ def build(
             check_name(push)
         refuse_other_card(folder)
         parts = build_dataset(load_ham10000(data, classes=names(classes)))
-        written = write_dataset(parts, folder, push or folder.name)
+        written = write_dataset(parts, folder, push or folder_name(folder))
         if output:
             typer.echo(f"saved {output}")
         if push:

@@ -19,6 +19,7 @@ from ..checkpoints.layout import (
     METRICS_FILE,
     WEIGHTS_FILE,
     file_digest,
+    folder_name,
     read_settings,
 )
 from ..inference.backend import load
@@ -64,7 +65,7 @@ class Checkpoint:
         """What to call it; of a folder only its last part, since the rest of its path is nobody's business."""
         if self.folder == EMBEDDED_CHECKPOINT:
             return text.CHECKPOINT_EMBEDDED
-        return split_revision(self.source)[0] if self.of_hub else self.folder.name
+        return split_revision(self.source)[0] if self.of_hub else folder_name(self.folder)
 
     @property
     def revision(self) -> str:

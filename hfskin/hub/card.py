@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from ..checkpoints.history import refuse_stale, runs_in_order
 from ..checkpoints.hub import HubError
-from ..checkpoints.layout import CONFIG_FILE, EMBEDDED, EMBEDDED_CHECKPOINT, METRICS_FILE, TRAINING_FILE
+from ..checkpoints.layout import CONFIG_FILE, EMBEDDED, EMBEDDED_CHECKPOINT, METRICS_FILE, TRAINING_FILE, folder_name
 from ..checkpoints.save import write_json, write_whole
 from ..model.backbone_table import BACKBONES
 from ..model.labels import CLASSES, DIAGNOSES, malignant_classes, shown_classes
@@ -97,11 +97,12 @@ def write_card(checkpoint: str | Path, folder: str | Path) -> Path:
     """
     checkpoint, folder = Path(checkpoint), Path(folder)
     metrics, config = read_metrics(checkpoint), _read(checkpoint / CONFIG_FILE)
-    text = render_card(metrics, config, checkpoint.name)
+    name = folder_name(checkpoint)
+    text = render_card(metrics, config, name)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, facts in ((METRICS_FILE, metrics), (CONFIG_FILE, config)):
-        write_json(folder / f"{checkpoint.name}.{name}", facts)
-    card = folder / f"{checkpoint.name}.md"
+    for file, facts in ((METRICS_FILE, metrics), (CONFIG_FILE, config)):
+        write_json(folder / f"{name}.{file}", facts)
+    card = folder / f"{name}.md"
     write_whole(card, text)
     return card
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..checkpoints.layout import FINGERPRINT_FILE, TRAINING_FILE
+from ..checkpoints.layout import FINGERPRINT_FILE, TRAINING_FILE, folder_name
 from ..data.ham10000 import classes_of
 from ..data.splits import digest
 from ..model.configuration_hfskin import HfskinConfig
@@ -28,8 +28,8 @@ def run_fingerprint(table: pd.DataFrame, config: TrainConfig) -> dict:
     train_ids = seen.loc[seen["split"] == "train", "image_id"]
     return {
         "backbone": start.backbone,
-        "backbone_weights": Path(origin).name if origin else None,
-        "teachers": [folder.name for folder in config.teachers],
+        "backbone_weights": folder_name(origin) if origin else None,
+        "teachers": [folder_name(folder) for folder in config.teachers],
         "image_size": list(start.image_size or ()),  # TrainConfig fills it in
         "recipe": dataclasses.asdict(config.recipe),
         "seed": config.seed,

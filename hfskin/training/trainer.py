@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from transformers import EvalPrediction, Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 
+from ..checkpoints.layout import folder_name
 from ..checkpoints.save import save_checkpoint
 from ..hub.push import add_card
 from ..model.labels import CLASSES
@@ -101,7 +102,7 @@ class HfskinTrainer(Trainer):
             return
         folder = Path(self.args.output_dir)
         (folder / TRAINING_ARGS_NAME).unlink(missing_ok=True)  # it is pickled, and nothing reads it again
-        add_card(folder, self.hub_model_id or folder.name)
+        add_card(folder, self.hub_model_id or folder_name(folder))
 
     def _save_checkpoint(self, model, trial):
         with save_errors(self.best_dir):

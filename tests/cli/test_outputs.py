@@ -16,9 +16,11 @@ import pytest
 from paths import DATA
 from typer.testing import CliRunner
 
+import hfskin
 from hfskin.cli import app
 from hfskin.cli.console import one_line_errors
 from hfskin.cli.outputs import output_folder
+from hfskin.demo.checkpoints import Checkpoints
 from hfskin.inference.batch.formats import FORMATS
 from hfskin.inference.batch.items import Row
 from hfskin.inference.batch.row_file import RowFile
@@ -94,6 +96,19 @@ def test_no_output_is_an_input_and_no_work_is_done_first(place, monkeypatch, com
     assert not Path("/dev/null").is_file()
 
 
+def test_a_checkpoint_may_be_the_folder_that_one_is_in(place, monkeypatch):
+    monkeypatch.chdir(place / "model")
+    (place / "model" / "metrics.json").write_text('{"schema_version": 1}')
+    result = CliRunner().invoke(app, ["card", ".", "-o", "../cards"])
+    assert result.exit_code == 0, result.output
+    assert (place / "cards" / "model.md").read_text().count("# model\n") == 1
+    result = CliRunner().invoke(app, ["calibrate", ".", "--data", "../data"])
+    assert result.exit_code == 0, result.output
+    assert hfskin.load(place / "model", backend="torch").config.gate_threshold is not None
+    assert Checkpoints(".").get().name == "model"
+    assert [path.name for path in place.iterdir() if path.name.endswith(".writing")] == []
+
+
 def test_a_folder_of_another_program_is_left_alone(place, monkeypatch):
     monkeypatch.chdir(place)
     (place / "vit").mkdir()
@@ -120,6 +135,7 @@ def test_what_hfskin_wrote_may_be_written_again(place, monkeypatch):
 EACH = """
 import json, sys
 from typer.testing import CliRunner
+import hfskin
 from hfskin.cli import app
 from hfskin.cli.console import one_line_errors
 from hfskin.cli.outputs import output_folder
