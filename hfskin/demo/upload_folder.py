@@ -126,7 +126,7 @@ class UploadFolder:
 
     def _delete_held(self, session: str | None) -> None:
         """Delete what this visit uses and no other one; the lock is held."""
-        self._delete_unused(self._held.pop(session, set()))
+        self._delete_unused(self._held.pop(session, set()) - self._arrived.keys())  # those were just sent again
 
     def _delete_unused(self, files: set[Path]) -> None:
         for path in files - set().union(*self._held.values()):

@@ -169,7 +169,10 @@ def test_what_a_page_sent_and_then_said_nothing_of_goes_soon(folder, monkeypatch
     folder.sweep()
     assert sorted(path.name for path in folder.path.parent.rglob("*.jpg")) == ["outside.jpg", "taken.jpg"]
     assert folder._arrived == {}
+    folder.arrived(taken)
     folder.release("visit")
+    assert taken.exists(), "the page that sent it anew is about to tell"
+    folder.sweep()
     assert not taken.exists()
 
 
