@@ -28,8 +28,8 @@ from hfskin.evaluation.metrics import balanced_accuracies, weighted_auc
 from hfskin.evaluation.robustness import predict_copies
 from hfskin.inference.batch.predictions import Predictions, predict_pictures, predict_table
 from hfskin.inference.onnx import OnnxPipeline
-from hfskin.inference.prepare import UNKNOWN_PATIENT
 from hfskin.model.labels import CLASSES
+from hfskin.model.metadata import UNKNOWN_PATIENT
 
 from .markdown import markdown_table
 from .runner import write_page, write_results

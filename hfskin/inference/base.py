@@ -31,7 +31,8 @@ TTA_AXES = ((3,), (2,), (2, 3))  # axes of (B, 3, H, W) to flip for the three mi
 
 def network_names(config: Any) -> str:
     """The backbones that answer together, as in "efficientnet_lite0 and mobilenet_v3_small"."""
-    return " and ".join([config.backbone, *(partner["backbone"] for partner in config.partners)])
+    *others, last = [config.backbone, *(partner["backbone"] for partner in config.partners)]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 class LesionPipeline:

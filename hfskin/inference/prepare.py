@@ -6,11 +6,9 @@ import numpy as np
 from PIL import Image
 
 from ..model.image_reading import ReadImage, read_image
-from ..model.metadata import FIELDS, UNKNOWN_PATIENT, Patient, age_note, encode_metadata, missing_fields
+from ..model.metadata import FIELDS, Patient, age_note, encode_metadata, missing_fields
 from ..model.preprocessing import CropBox, Preprocessing
 from .quality import has_lines, is_blank, is_blurred, is_from_screen, small_grey
-
-__all__ = ["UNKNOWN_PATIENT", "Patient", "Prepared", "prepare"]
 
 SHARPER = "hold still, clean the lens, and wait for the focus"
 ITSELF = "of the skin itself, through the dermatoscope"

@@ -5,7 +5,7 @@
     python -m scripts.published.pack back runs/published $OUT
 
 The first writes .gpu/data, .gpu/copies and .gpu/weights: pictures of the training and validation part as WebP, and of
-the vision transformer the blocks that are used. Each is below 45 MB, to be carried in a call of its own. The second
+the vision transformer the blocks that are used. Each is below 60 MB, to be carried in a call of its own. The second
 writes every checkpoint of a folder in half precision and in parts of at most 15 MB, which `from_pretrained` puts
 together again.
 """

@@ -6,6 +6,10 @@ A test compares the two, so that no number in the README is typed.
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+
+from hfskin.checkpoints.layout import CONFIG_FILE, read_settings
+from hfskin.inference.base import network_names
 
 from ..folds.report import KNOWN, UNKNOWN, for_card
 
@@ -64,15 +68,15 @@ def render_elsewhere(report: dict) -> str:
     )
 
 
-def render_large(report: dict, compared: dict) -> str:
+def render_large(report: dict, compared: dict, networks: str) -> str:
     """The larger checkpoint's main figures, and its difference to the default one, in a paragraph of Markdown."""
     known, unknown = (report["results"][name] for name in ("with_metadata", "without_metadata"))
     differences = {name: cell["difference"] for name, cell in compared["large, as published"].items()}
     more = {name: _interval(difference, "+.3f") for name, difference in differences.items()}
     by_chance = all(differences[name]["low"] <= 0 <= differences[name]["high"] for name in SHOWN)
     return (
-        f'**Larger**, `hfskin.load("large")`, of {report["model"]["parameters"] / 1e6:.0f} million parameters: a '
-        "vision transformer answers together with the two networks of the default one. On the test part BMA "
+        f'**Larger**, `hfskin.load("large")`, of {report["model"]["parameters"] / 1e6:.0f} million parameters: '
+        f"{networks} answer together. On the test part BMA "
         f"{_interval(known['metrics']['bma'])}, picture alone {_interval(unknown['metrics']['bma'])}; macro AUC "
         f"{_interval(known['metrics']['auc_macro'])}; melanoma sensitivity {_interval(_melanoma(known))}, picture "
         f"alone {_interval(_melanoma(unknown))}. From the picture alone, its BMA's difference to the default one's is "
@@ -109,7 +113,9 @@ def whole() -> str:
     """All that stands between the two marks."""
     report = json.loads(METRICS.read_text())
     larger, compared, folds = (json.loads(path.read_text()) for path in (LARGE, COMPARED, FOLDS))
-    parts = render(report), render_elsewhere(report), render_large(larger, compared), render_folds(folds)
+    config = SimpleNamespace(**read_settings(LARGE.parent / CONFIG_FILE))
+    large = render_large(larger, compared, network_names(config))
+    parts = render(report), render_elsewhere(report), large, render_folds(folds)
     return "\n\n".join(parts)
 
 
