@@ -81,7 +81,7 @@ def main(
         publishing("default"),
         combined("teacher", "ensemble", TRANSFORMER, "default", options=("--weight", "1", "--weight", "2")),
         training(LARGER, work=lambda: taught_by("teacher", LARGER)),
-        combined("large", "ensemble", "default", LARGER, options=("--weight", "2", "--weight", "1")),
+        combined("large", "ensemble", "mean", LARGER),
         publishing("large"),
     ]
     run_jobs(jobs, limit)
