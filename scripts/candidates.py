@@ -43,7 +43,7 @@ TITLE = (
     "alone), on sharper copies of its pictures, and on ISIC 2020 pictures of other clinics, melanoma against the rest "
     "(both from the picture alone). In brackets 95 % bootstrap intervals, by lesion at home and by patient elsewhere; "
     "each second line is the paired difference to the first. What was published was chosen by such figures, so they "
-    "are kind to it; the test part had no say.\n\n"
+    "are kind to it; the test part had no say. The names are the steps of scripts/published/README.md.\n\n"
 )
 
 
