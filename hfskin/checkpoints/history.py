@@ -32,7 +32,12 @@ def read_training(checkpoint: Path) -> dict:
     Raises:
         OSError, ValueError: there is none, or it is damaged.
     """
-    return json.loads((checkpoint / TRAINING_FILE).read_text(encoding="utf-8"))
+    try:
+        return json.loads((checkpoint / TRAINING_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{checkpoint}: no {TRAINING_FILE}; it is needed, to tell how this was trained"
+        ) from None
 
 
 def write_training(checkpoint: Path, facts: Mapping) -> None:

@@ -55,10 +55,12 @@ def train(
         where `max_minutes` ended the run.
 
     Raises:
-        ValueError: `output` holds a run of another config or split; a class without training pictures, or a malignant
-            one that is none of them; masks for a model without Soft-Attention; small pictures first for a head that
-            takes one size.
+        ValueError: `output` holds a run of another config or split; fewer than two classes; a class without training
+            pictures, or a malignant one that is none of them; masks for a model without Soft-Attention; small pictures
+            first for a head that takes one size.
     """
+    if len(classes_of(table)) < 2:
+        raise ValueError("one class alone leaves nothing to tell apart; train on two or more")
     recipe, seed = config.recipe, config.seed
     fingerprint = run_fingerprint(table, config)
     refuse_another_run(output, fingerprint)

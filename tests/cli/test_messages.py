@@ -132,6 +132,7 @@ SLIPS = [  # a command, and what it says of the slip
     ("train --data {data} -o {tmp}/out --from {model} --epochs 0", "Invalid value for '--epochs'"),
     ("train --data {data} -o {tmp}/out --from {model} --image-size 0 0", "no backbone reads pictures below 32x32"),
     ("train --data {data} -o {tmp}/out --backbone resnet50 --backbone-weights {tmp}/gone", "no such file; give"),
+    ("train --data {data} -o {tmp}/out --from {model} --classes nv", "one class alone leaves nothing to tell apart"),
     ("train --data {data} -o {tmp}/out --from {model} --split paper", "28 pictures with an age are too few"),
     ("evaluate --data {data} --model gone", "'gone' is neither a folder nor a name on the Hub"),
     ("evaluate --data {data} --model {model} --copies {tmp}/gone", "gone: no such folder"),

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 
 from hfskin import HfskinConfig, HfskinForImageClassification, HfskinImageProcessor, encode_metadata
 from hfskin.checkpoints.layout import SPLIT_FILE, TRAINING_FILE
-from hfskin.training.merging import ensemble_checkpoints
+from hfskin.training.merging import average_checkpoints, ensemble_checkpoints
 from hfskin.training.recipes import FINE_TUNE
 from hfskin.training.start import continued_model
 
@@ -79,6 +80,11 @@ def test_what_cannot_be_an_ensemble_is_said(members, tmp_path):
         ensemble_checkpoints(members[:1], tmp_path / "one")
     with pytest.raises(ValueError, match="as many weights above 0"):
         ensemble_checkpoints(members[:2], tmp_path / "weights", weights=[1.0])
+    untold = shutil.copytree(members[1], tmp_path / "untold")
+    (untold / TRAINING_FILE).unlink()
+    for merge in (ensemble_checkpoints, average_checkpoints):
+        with pytest.raises(OSError, match=r"untold: no training\.json; it tells"):
+            merge([members[1], untold], tmp_path / "merged")
 
 
 def test_a_member_sees_the_picture_at_its_own_size(members, tmp_path, lesion_path):
