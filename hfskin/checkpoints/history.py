@@ -35,9 +35,7 @@ def read_training(checkpoint: Path) -> dict:
     try:
         return json.loads((checkpoint / TRAINING_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{checkpoint}: no {TRAINING_FILE}; it is needed, to tell how this was trained"
-        ) from None
+        raise FileNotFoundError(f"{checkpoint}: no {TRAINING_FILE}; it tells how this was trained") from None
 
 
 def write_training(checkpoint: Path, facts: Mapping) -> None:
