@@ -205,4 +205,6 @@ def _as_list(value, length: int, name: str) -> list:
 
 
 def _are_several(value) -> bool:
-    return hasattr(value, "__iter__") and not isinstance(value, str | bytes)
+    if isinstance(value, str | bytes):
+        return False
+    return hasattr(value, "__iter__") and getattr(value, "ndim", 1) > 0  # an array may hold one value alone

@@ -65,6 +65,8 @@ def test_lists_give_lists_and_agree_with_single_calls(tiny, table):
         )
     columns = tiny(list(rows["path"])[:3], age=rows["age"][:3], sex=rows["sex"].to_numpy()[:3], localization="back")
     assert [answer.scores for answer in columns] == [pytest.approx(answer.scores, abs=1e-5) for answer in together[:3]]
+    one_for_all = np.array(55)
+    assert tiny([rows["path"][0]] * 2, age=one_for_all)[1].scores == tiny([rows["path"][0]] * 2, age=55)[1].scores
     assert tiny([]) == []
     with pytest.raises(ValueError, match="age: 2 values for 3 images"):
         tiny([table["path"][0]] * 3, age=[1, 2])
