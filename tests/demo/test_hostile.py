@@ -76,7 +76,7 @@ def test_weights_must_fit_to_the_last_and_be_numbers(checkpoint):
     without = {name: value for name, value in good.items() if name != "classifier.bias"}
     for bad, message in (
         (without, "weights differ, such as 'classifier.bias', 1 in all"),
-        ({**good, "more": good["classifier.bias"].clone()}, "weights differ, such as 'more', 1 in all"),
+        ({**good, "more": good["classifier.bias"].clone()}, "weights differ, such as 'more'"),
         ({**good, "classifier.bias": good["classifier.bias"][:3].clone()}, "weights differ, such as 'classifier.bias'"),
         ({**good, "classifier.bias": good["classifier.bias"].int()}, "weights differ, such as 'classifier.bias'"),
         (
