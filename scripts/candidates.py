@@ -31,7 +31,7 @@ from hfskin.inference.batch.predictions import Outputs, predict_pictures, predic
 from hfskin.inference.decisions import softmax
 from hfskin.model.labels import CLASSES
 
-from .elsewhere import render_differences
+from .elsewhere import CopiesOption, DataOption, ElsewhereOption, render_differences
 from .runner import write_page, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,9 +67,9 @@ def main(
     candidates: Annotated[
         list[str] | None, typer.Argument(help="Checkpoints; joined by + they answer together.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")] = None,
-    copies: Annotated[Path | None, typer.Option(help="Folder with sharper copies of the pictures.")] = None,
-    elsewhere: Annotated[Path | None, typer.Option("--lesions-elsewhere", help="See `hfskin calibrate`.")] = None,
+    data: DataOption = None,
+    copies: CopiesOption = None,
+    elsewhere: ElsewhereOption = None,
     output: Annotated[Path, typer.Option(help="JSON to write.")] = ROOT / "results" / "candidates.json",
     page: Annotated[Path, typer.Option(help="Markdown to render.")] = ROOT / "docs" / "candidates.md",
 ) -> None:

@@ -37,6 +37,10 @@ from .runner import write_page, write_results
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("val", "test")
 
+DataOption = Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")]
+CopiesOption = Annotated[Path | None, typer.Option(help="Folder with sharper copies of the pictures.")]
+ElsewhereOption = Annotated[Path | None, typer.Option("--lesions-elsewhere", help="See `hfskin calibrate`.")]
+
 
 @dataclass(frozen=True)
 class Way:
@@ -56,9 +60,9 @@ WAYS = {
 
 def main(
     models: Annotated[list[str] | None, typer.Argument(help="Checkpoints, as `hfskin.load` takes them.")] = None,
-    data: Annotated[Path | None, typer.Option(help="HAM10000 folder; without it only the page is rendered.")] = None,
-    copies: Annotated[Path | None, typer.Option(help="Folder with sharper copies of the pictures.")] = None,
-    elsewhere: Annotated[Path | None, typer.Option("--lesions-elsewhere", help="See `hfskin calibrate`.")] = None,
+    data: DataOption = None,
+    copies: CopiesOption = None,
+    elsewhere: ElsewhereOption = None,
     output: Annotated[Path, typer.Option(help="JSON to write.")] = ROOT / "results" / "elsewhere.json",
     page: Annotated[Path, typer.Option(help="Markdown to render.")] = ROOT / "docs" / "elsewhere.md",
 ) -> None:
